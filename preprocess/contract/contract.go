@@ -1,0 +1,58 @@
+// Package contract names what the infrastructure and the job share: exit
+// statuses, parameters, environment variables and object keys. It imports
+// nothing of this project, so that both sides can import it.
+package contract
+
+// DefaultParameterPrefix is where the job's parameters live in Parameter Store.
+const DefaultParameterPrefix = "/ds/preprocessing/"
+
+// EnvParameterPrefix names the environment variable that overrides
+// DefaultParameterPrefix. Its value starts and ends with a slash.
+const EnvParameterPrefix = "DS_PARAMETER_PREFIX"
+
+// Parameter is one setting of the job: the last part of its name in Parameter
+// Store and the environment variable that beats it.
+type Parameter struct {
+	Name     string // below the prefix: "input-bucket"
+	Env      string // "DS_INPUT_BUCKET"
+	Required bool
+	Default  string // what the infrastructure stores unless configured; "" for none
+	About    string
+}
+
+// Names of the parameters.
+const (
+	InputBucket    = "input-bucket"
+	OutputBucket   = "output-bucket"
+	ArtifactBucket = "artifact-bucket"
+	InputKey       = "input-key"
+	ModelKey       = "model-key"
+	ScriptKey      = "script-key"
+	PackageKey     = "package-key"
+)
+
+// Parameters lists every parameter the job reads, in the order it reports them.
+func Parameters() []Parameter {
+	return []Parameter{
+		{Name: InputBucket, Env: "DS_INPUT_BUCKET", Required: true, About: "bucket that receives the input"},
+		{Name: OutputBucket, Env: "DS_OUTPUT_BUCKET", Required: true, About: "bucket that receives the result"},
+		{Name: ArtifactBucket, Env: "DS_ARTIFACT_BUCKET", Required: true, About: "bucket of models, scripts and packages"},
+		{Name: InputKey, Env: "DS_INPUT_KEY", Required: true, Default: DefaultInputKey, About: "input object in the input bucket"},
+		{Name: ModelKey, Env: "DS_MODEL_KEY", Required: true, Default: DefaultModelKey, About: "model in the artifact bucket"},
+		{Name: ScriptKey, Env: "DS_SCRIPT_KEY", About: "script in the artifact bucket"},
+		{Name: PackageKey, Env: "DS_PACKAGE_KEY", About: "package in the artifact bucket"},
+	}
+}
+
+// Object keys.
+const (
+	DefaultInputKey   = "raw/monthly_data.csv"
+	DefaultModelKey   = "models/preprocessing_model.pkl"
+	DefaultScriptKey  = "scripts/custom_preprocessing.py"
+	DefaultPackageKey = "packages/custom_package.tar.gz"
+
+	// OutputPrefix is the only place in the output bucket the job writes to.
+	OutputPrefix = "processed/"
+	// OutputKey is the result.
+	OutputKey = OutputPrefix + "data.csv"
+)
