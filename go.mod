@@ -1,6 +1,6 @@
 module ds-pipeline
 
-go 1.26.0
+go 1.25.11
 
 require (
 	github.com/alecthomas/kong v1.17.0

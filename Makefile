@@ -1,0 +1,133 @@
+# ds-pipeline: `make run` shows it, `make test` checks it. `make help` lists the rest.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+export CGO_ENABLED ?= 0
+
+GO_BUILD   := scripts/go-build
+JOB_FLAGS  := -trimpath -ldflags "-s -w"
+TOOLS      := .tools
+FUZZTIME   ?= 60s
+STACK      ?= dev
+RESULT     := out/penguins.csv
+
+# The packages that import no Pulumi build and race-test in a minute or two.
+LIGHT_PACKAGES := ./preprocess/...
+HEAVY_NOTE := the first build compiles the AWS SDK for Pulumi: about 5 minutes on 2 cores
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: run-job run-plan ## preprocess the example, then plan the dev stack
+
+.PHONY: run-job
+run-job: build-job ## preprocess the example with its scikit-learn model
+	@mkdir -p out
+	@echo
+	@bin/preprocess run --log text \
+		--input examples/penguins/penguins.csv \
+		--model examples/penguins/model.joblib \
+		--output $(RESULT) --keep species
+	@echo
+	@echo "The first rows of $(RESULT):"
+	@head -n 5 $(RESULT)
+	@if cmp -s $(RESULT) examples/penguins/expected.csv; then \
+		echo "Every byte equals scikit-learn's own result, examples/penguins/expected.csv."; \
+	else \
+		echo "DIFFERENT from scikit-learn's own result, examples/penguins/expected.csv" >&2; exit 1; \
+	fi
+	@echo
+
+.PHONY: run-plan
+run-plan: build-dsplan ## plan a stack on simulated providers: STACK=dev
+	@echo
+	@bin/dsplan --stack $(STACK)
+
+.PHONY: build
+build: build-job build-dsplan ## build the programs into bin/
+	@$(GO_BUILD) "the Pulumi program" "checks that it compiles" -o bin/ds-pipeline .
+
+.PHONY: build-job
+build-job:
+	@$(GO_BUILD) bin/preprocess "the first build takes up to a minute" $(JOB_FLAGS) -o bin/preprocess ./preprocess
+
+.PHONY: build-dsplan
+build-dsplan:
+	@$(GO_BUILD) bin/dsplan "$(HEAVY_NOTE)" -o bin/dsplan ./cmd/dsplan
+
+.PHONY: setup
+setup:
+	@scripts/setup
+
+.PHONY: test
+test: setup build check-fmt lint test-race test-all ## set up and run everything: what CI runs
+
+.PHONY: test-race
+test-race: setup ## test the job with the race detector
+	@echo "testing the job with the race detector"
+	@CGO_ENABLED=1 go test -race $(LIGHT_PACKAGES)
+
+.PHONY: test-all
+test-all: setup $(TOOLS)/pulumi tests/statemachine/node_modules
+	@echo "testing everything"
+	@PULUMI_BIN=$(CURDIR)/$(TOOLS)/pulumi go test ./...
+
+.PHONY: fmt
+fmt: ## format the Go code
+	@gofmt -w $$(git ls-files '*.go')
+
+.PHONY: check-fmt
+check-fmt:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "run 'make fmt' for:" $$unformatted >&2; exit 1; fi
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint ## vet and lint
+	@echo "linting"
+	@go vet ./...
+	@$(TOOLS)/golangci-lint run
+
+.PHONY: fuzz
+fuzz: ## fuzz every parser in turn, FUZZTIME=60s each
+	@grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u | while read -r package; do \
+		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$package/*_test.go | cut -d' ' -f2); do \
+			echo "fuzzing $$package $$target for $(FUZZTIME)"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## measure the job: parsing, transforming, formatting and whole runs
+	@go test -run '^$$' -bench . -benchmem $(LIGHT_PACKAGES)
+
+.PHONY: golden
+golden: ## rewrite expected files; review the diff like code
+	@UPDATE_GOLDEN=1 go test -count=1 ./tests/plan
+
+.PHONY: tools
+tools: $(TOOLS)/pulumi $(TOOLS)/golangci-lint ## build the pinned Pulumi CLI and the linter into .tools/
+
+$(TOOLS)/pulumi: tools/go.mod
+	@mkdir -p $(TOOLS)
+	@cd tools && ../$(GO_BUILD) .tools/pulumi "the first build of the Pulumi CLI takes about 5 minutes on 2 cores" \
+		-ldflags "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v3.255.0" \
+		-o ../$(TOOLS)/pulumi github.com/pulumi/pulumi/pkg/v3/cmd/pulumi
+
+$(TOOLS)/golangci-lint: tools/go.mod
+	@mkdir -p $(TOOLS)
+	@cd tools && ../$(GO_BUILD) .tools/golangci-lint "the first build of the linter takes about 3 minutes on 2 cores" \
+		-o ../$(TOOLS)/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+tests/statemachine/node_modules: tests/statemachine/package-lock.json
+	@echo "installing the validators of the state machine from npm"
+	@cd tests/statemachine && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.PHONY: clean
+clean: ## remove what was built
+	@rm -rf bin out $(TOOLS) tests/statemachine/node_modules
