@@ -112,16 +112,16 @@ golden: ## rewrite expected files; review the diff like code
 .PHONY: tools
 tools: $(TOOLS)/pulumi $(TOOLS)/golangci-lint ## build the pinned Pulumi CLI and the linter into .tools/
 
-$(TOOLS)/pulumi: tools/go.mod
+$(TOOLS)/pulumi: tools/pulumi/go.mod
 	@mkdir -p $(TOOLS)
-	@cd tools && ../$(GO_BUILD) .tools/pulumi "the first build of the Pulumi CLI takes about 5 minutes on 2 cores" \
+	@cd tools/pulumi && ../../$(GO_BUILD) .tools/pulumi "the first build of the Pulumi CLI takes about 5 minutes on 2 cores" \
 		-ldflags "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v3.255.0" \
-		-o ../$(TOOLS)/pulumi github.com/pulumi/pulumi/pkg/v3/cmd/pulumi
+		-o ../../$(TOOLS)/pulumi github.com/pulumi/pulumi/pkg/v3/cmd/pulumi
 
-$(TOOLS)/golangci-lint: tools/go.mod
+$(TOOLS)/golangci-lint: tools/golangci-lint/go.mod
 	@mkdir -p $(TOOLS)
-	@cd tools && ../$(GO_BUILD) .tools/golangci-lint "the first build of the linter takes about 3 minutes on 2 cores" \
-		-o ../$(TOOLS)/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@cd tools/golangci-lint && ../../$(GO_BUILD) .tools/golangci-lint "the first build of the linter takes about 3 minutes on 2 cores" \
+		-o ../../$(TOOLS)/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
 tests/statemachine/node_modules: tests/statemachine/package-lock.json
 	@echo "installing the validators of the state machine from npm"
