@@ -1,0 +1,28 @@
+# The job as an image: one static binary, the certificates it trusts, a place for
+# temporary files, and nothing else. The tag of the image is a hash of this file and
+# of what it copies, so whatever is not copied can change without a new image.
+
+# The compiler runs on the machine that builds and cross-compiles, so that building
+# for another processor needs no emulation.
+FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS build
+ARG TARGETOS=linux
+ARG TARGETARCH=amd64
+WORKDIR /src
+COPY go.mod go.sum ./
+COPY preprocess/ preprocess/
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH GOFLAGS=-mod=readonly \
+    go build -trimpath -buildvcs=false -ldflags "-s -w" -o /out/root/preprocess ./preprocess
+RUN mkdir -p /out/root/etc/ssl/certs /out/scratch/tmp \
+    && cp /etc/ssl/certs/ca-certificates.crt /out/root/etc/ssl/certs/ \
+    && chmod 0700 /out/scratch/tmp
+
+FROM scratch
+COPY --from=build /out/root/ /
+# The root file system is read-only in AWS. This directory is a volume there, which takes
+# its owner from here.
+COPY --from=build --chown=65532:65532 /out/scratch/ /
+VOLUME ["/tmp"]
+USER 65532:65532
+ENTRYPOINT ["/preprocess"]
+CMD ["run"]

@@ -1,0 +1,127 @@
+package components
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const cronWant = "want cron(minutes hours day-of-month month day-of-week year) or rate(<n> minutes|hours|days)"
+
+var (
+	cronPattern = regexp.MustCompile(`^cron\(([^()]*)\)$`)
+	ratePattern = regexp.MustCompile(`^rate\(([1-9][0-9]*) (minute|minutes|hour|hours|day|days)\)$`)
+)
+
+// CheckScheduleExpression reports whether an EventBridge rule accepts text as its
+// schedule, which is read in UTC. Its six fields differ from those of Unix: there
+// is a year, days of the week count from Sunday as 1, and exactly one of
+// day-of-month and day-of-week is "?". See "Cron expressions" in the EventBridge
+// user guide.
+func CheckScheduleExpression(text string) error {
+	if rate := ratePattern.FindStringSubmatch(text); rate != nil {
+		if (rate[1] == "1") == strings.HasSuffix(rate[2], "s") {
+			return fmt.Errorf("got %q, want the unit in the singular for 1 and in the plural for more", text)
+		}
+		return nil
+	}
+	cron := cronPattern.FindStringSubmatch(text)
+	if cron == nil {
+		return fmt.Errorf("got %q, %s", text, cronWant)
+	}
+	values := strings.Fields(cron[1])
+	if len(values) != len(cronFields) || strings.Join(values, " ") != cron[1] {
+		return fmt.Errorf("got %q with %d fields, %s", text, len(values), cronWant)
+	}
+	var errs []error
+	for i, field := range cronFields {
+		if err := field.check(values[i]); err != nil {
+			errs = append(errs, fmt.Errorf("got %q: %s: %w", text, field.name, err))
+		}
+	}
+	if (values[2] == "?") == (values[4] == "?") {
+		errs = append(errs, fmt.Errorf("got %q: want exactly one of day-of-month and day-of-week to be ?", text))
+	}
+	return errors.Join(errs...)
+}
+
+// cronField is what one field of a cron expression accepts.
+type cronField struct {
+	name      string
+	low, high int
+	names     []string // of the values from low on; nil for numbers only
+	special   *regexp.Regexp
+	want      string // what special accepts, in words
+}
+
+var (
+	months = []string{"JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"}
+	days   = []string{"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"}
+
+	cronFields = []cronField{
+		{name: "minutes", low: 0, high: 59},
+		{name: "hours", low: 0, high: 23},
+		{name: "day-of-month", low: 1, high: 31, special: regexp.MustCompile(`^(\?|L|LW|([1-9]|[12][0-9]|3[01])W)$`), want: ", ?, L, or W after a day"},
+		{name: "month", low: 1, high: 12, names: months},
+		{name: "day-of-week", low: 1, high: 7, names: days, special: regexp.MustCompile(`(?i)^(\?|L|([1-7]|SUN|MON|TUE|WED|THU|FRI|SAT)(L|#[1-5]))$`), want: ", ?, L, or # after a day"},
+		{name: "year", low: 1970, high: 2199},
+	}
+)
+
+// check accepts *, a value, a range, a step after any of these, and lists of them.
+func (f cronField) check(text string) error {
+	if text == "*" || f.special != nil && f.special.MatchString(text) {
+		return nil
+	}
+	for _, item := range strings.Split(text, ",") {
+		if !f.checkItem(item) {
+			return f.wrong(item)
+		}
+	}
+	return nil
+}
+
+func (f cronField) checkItem(item string) bool {
+	base, step, stepped := strings.Cut(item, "/")
+	if stepped {
+		n, err := strconv.Atoi(step)
+		if err != nil || n < 1 || n > f.high || step != strconv.Itoa(n) {
+			return false
+		}
+		if base == "*" {
+			return true
+		}
+	}
+	from, to, ranged := strings.Cut(base, "-")
+	low, ok := f.value(from)
+	if !ok {
+		return false
+	}
+	if !ranged {
+		return true
+	}
+	high, ok := f.value(to)
+	return ok && low <= high
+}
+
+func (f cronField) value(text string) (int, bool) {
+	if i := slices.Index(f.names, strings.ToUpper(text)); i >= 0 {
+		return f.low + i, true
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || strings.TrimLeft(text, "0123456789") != "" {
+		return 0, false
+	}
+	return n, f.low <= n && n <= f.high
+}
+
+func (f cronField) wrong(item string) error {
+	names := ""
+	if f.names != nil {
+		names = fmt.Sprintf(" or %s to %s", f.names[0], f.names[len(f.names)-1])
+	}
+	return fmt.Errorf("%q: want %d to %d%s%s, *, or ranges, lists and steps of them", item, f.low, f.high, names, f.want)
+}

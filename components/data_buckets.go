@@ -1,0 +1,269 @@
+package components
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/s3"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+const dataBucketsType = "ds-pipeline:components:DataBuckets"
+
+// DataBucketsArgs configures DataBuckets. Everything is known while the
+// program runs and is checked before anything is created.
+type DataBucketsArgs struct {
+	// Place is the account and region of the buckets; both are part of their names.
+	Place Place
+
+	// Environment is part of the names: "dev", "prod".
+	Environment string
+
+	// Suffix ends the names. It tells two environments in one account apart.
+	Suffix string
+
+	// KeepVersionsDays is how long an overwritten or deleted object can still be
+	// restored: 1 to 3650 days. Lowering it deletes older versions within a day or two.
+	KeepVersionsDays int
+
+	// ProtectData refuses to delete the buckets, and keeps them and their
+	// settings in AWS even when they leave the program.
+	ProtectData bool
+
+	// ForceDestroy deletes all objects together with their bucket. It cannot be
+	// combined with ProtectData.
+	ForceDestroy bool
+}
+
+func (a *DataBucketsArgs) validate() error {
+	if a == nil {
+		return errors.New("args are required")
+	}
+	errs := []error{a.Place.validate(), named("KeepVersionsDays", CheckRange(a.KeepVersionsDays, 1, 3650))}
+	for _, purpose := range bucketPurposes {
+		errs = append(errs, checkBucketName(a.bucketName(purpose)))
+	}
+	if a.ProtectData && a.ForceDestroy {
+		errs = append(errs, errors.New("ForceDestroy: cannot be combined with ProtectData"))
+	}
+	return errors.Join(errs...)
+}
+
+// bucketPurposes is the second word of each bucket's name.
+var bucketPurposes = []string{"input", "output", "artifacts"}
+
+// bucketName builds the published name of a bucket; nothing else does.
+func (a *DataBucketsArgs) bucketName(purpose string) string {
+	return fmt.Sprintf("ds-%s-%s-%s-%s%s", purpose, a.Environment, a.Place.AccountID, a.Place.Region, a.Suffix)
+}
+
+// CheckBucketNames reports every bucket name that S3 would refuse for an
+// environment, place and suffix.
+func CheckBucketNames(environment string, place Place, suffix string) error {
+	a := &DataBucketsArgs{Place: place, Environment: environment, Suffix: suffix}
+	var errs []error
+	for _, purpose := range bucketPurposes {
+		errs = append(errs, checkBucketName(a.bucketName(purpose)))
+	}
+	return errors.Join(errs...)
+}
+
+var bucketNamePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*[a-z0-9]$`)
+
+// checkBucketName applies the rules of S3 for general purpose buckets, without
+// dots: a dot breaks TLS on virtual-hosted addresses.
+func checkBucketName(name string) error {
+	switch {
+	case len(name) < 3 || len(name) > 63:
+		return fmt.Errorf("bucket name %q: %d characters, want 3 to 63: shorten the environment or the suffix", name, len(name))
+	case !bucketNamePattern.MatchString(name) || strings.Contains(name, "--"):
+		return fmt.Errorf("bucket name %q: want lower-case letters and digits, with single hyphens between them", name)
+	case strings.HasSuffix(name, "-s3alias"), strings.HasSuffix(name, "-an"):
+		return fmt.Errorf("bucket name %q: ends as a name that S3 reserves: choose another suffix", name)
+	}
+	return nil
+}
+
+// DataBuckets is where files wait before and after the job:
+//
+//	<name>-input      raw data, written by whoever owns it
+//	<name>-output     results, written by the job alone
+//	<name>-artifacts  models, scripts and packages
+//
+// Each is private, owned by the account, encrypted with keys of S3, versioned,
+// and reachable over TLS 1.2 or newer only. Multipart uploads that nobody
+// finished are deleted after a week, old versions after KeepVersionsDays.
+// Cost: storage and requests only.
+type DataBuckets struct {
+	pulumi.ResourceState
+
+	InputBucketName    pulumi.StringOutput `pulumi:"inputBucketName"`
+	OutputBucketName   pulumi.StringOutput `pulumi:"outputBucketName"`
+	ArtifactBucketName pulumi.StringOutput `pulumi:"artifactBucketName"`
+}
+
+// NewDataBuckets creates the input, output and artifact buckets.
+func NewDataBuckets(ctx *pulumi.Context, name string, args *DataBucketsArgs, opts ...pulumi.ResourceOption) (*DataBuckets, error) {
+	if err := args.validate(); err != nil {
+		return nil, fmt.Errorf("data buckets %q: %w", name, err)
+	}
+	if args.ProtectData {
+		// On the component, so that the settings that keep the data private stay
+		// with the buckets: a retained bucket without them would be a hole.
+		opts = append(opts, pulumi.Protect(true), pulumi.RetainOnDelete(true))
+	}
+	data := &DataBuckets{}
+	if err := ctx.RegisterComponentResource(dataBucketsType, name, data, opts...); err != nil {
+		return nil, fmt.Errorf("register data buckets %q: %w", name, err)
+	}
+
+	input, err := newPrivateBucket(ctx, name+"-input", args.bucketName("input"), args, data)
+	if err != nil {
+		return nil, err
+	}
+	output, err := newPrivateBucket(ctx, name+"-output", args.bucketName("output"), args, data)
+	if err != nil {
+		return nil, err
+	}
+	artifacts, err := newPrivateBucket(ctx, name+"-artifacts", args.bucketName("artifacts"), args, data)
+	if err != nil {
+		return nil, err
+	}
+
+	data.InputBucketName = input.Bucket
+	data.OutputBucketName = output.Bucket
+	data.ArtifactBucketName = artifacts.Bucket
+	if err := ctx.RegisterResourceOutputs(data, pulumi.Map{
+		"inputBucketName":    data.InputBucketName,
+		"outputBucketName":   data.OutputBucketName,
+		"artifactBucketName": data.ArtifactBucketName,
+	}); err != nil {
+		return nil, fmt.Errorf("register outputs of data buckets %q: %w", name, err)
+	}
+	return data, nil
+}
+
+// newPrivateBucket creates one bucket and everything that keeps it private.
+func newPrivateBucket(ctx *pulumi.Context, name, bucketName string, args *DataBucketsArgs, parent pulumi.Resource) (*s3.BucketV2, error) {
+	bucket, err := s3.NewBucketV2(ctx, name, &s3.BucketV2Args{
+		Bucket:       pulumi.String(bucketName),
+		ForceDestroy: pulumi.Bool(args.ForceDestroy),
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return nil, fmt.Errorf("create bucket %q: %w", name, err)
+	}
+	if err := closeBucket(ctx, name, bucket, args.Place, parent); err != nil {
+		return nil, err
+	}
+	if err := encryptBucket(ctx, name, bucket, parent); err != nil {
+		return nil, err
+	}
+	if err := versionBucket(ctx, name, bucket, args.KeepVersionsDays, parent); err != nil {
+		return nil, err
+	}
+	return bucket, nil
+}
+
+// closeBucket refuses public access, ACLs and plain HTTP. S3 answers 409 when
+// two of these settings arrive at once, so each waits for the one before.
+func closeBucket(ctx *pulumi.Context, name string, bucket *s3.BucketV2, place Place, parent pulumi.Resource) error {
+	block, err := s3.NewBucketPublicAccessBlock(ctx, name+"-public-access-block", &s3.BucketPublicAccessBlockArgs{
+		Bucket:                bucket.Bucket,
+		BlockPublicAcls:       pulumi.Bool(true),
+		BlockPublicPolicy:     pulumi.Bool(true),
+		IgnorePublicAcls:      pulumi.Bool(true),
+		RestrictPublicBuckets: pulumi.Bool(true),
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return fmt.Errorf("block public access to bucket %q: %w", name, err)
+	}
+	ownership, err := s3.NewBucketOwnershipControls(ctx, name+"-ownership", &s3.BucketOwnershipControlsArgs{
+		Bucket: bucket.Bucket,
+		Rule:   &s3.BucketOwnershipControlsRuleArgs{ObjectOwnership: pulumi.String("BucketOwnerEnforced")},
+	}, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{block}))
+	if err != nil {
+		return fmt.Errorf("enforce the owner of bucket %q: %w", name, err)
+	}
+	_, err = s3.NewBucketPolicy(ctx, name+"-policy", &s3.BucketPolicyArgs{
+		Bucket: bucket.Bucket,
+		Policy: document(func(in []string) any {
+			resources := []string{place.bucketArn(in[0]), place.bucketArn(in[0]) + "/*"}
+			return newPolicy(
+				denyPlainHTTP([]string{"s3:*"}, resources),
+				statement{
+					Sid:       "DenyOldTLS",
+					Effect:    "Deny",
+					Principal: "*",
+					Action:    []string{"s3:*"},
+					Resource:  resources,
+					Condition: map[string]any{"NumericLessThan": map[string]any{"s3:TlsVersion": "1.2"}},
+				},
+			)
+		}, bucket.Bucket),
+	}, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{ownership}))
+	if err != nil {
+		return fmt.Errorf("attach the policy of bucket %q: %w", name, err)
+	}
+	return nil
+}
+
+// encryptBucket encrypts new objects with keys that S3 owns (SSE-S3, free).
+func encryptBucket(ctx *pulumi.Context, name string, bucket *s3.BucketV2, parent pulumi.Resource) error {
+	_, err := s3.NewBucketServerSideEncryptionConfigurationV2(ctx, name+"-encryption", &s3.BucketServerSideEncryptionConfigurationV2Args{
+		Bucket: bucket.Bucket,
+		Rules: s3.BucketServerSideEncryptionConfigurationV2RuleArray{
+			&s3.BucketServerSideEncryptionConfigurationV2RuleArgs{
+				ApplyServerSideEncryptionByDefault: &s3.BucketServerSideEncryptionConfigurationV2RuleApplyServerSideEncryptionByDefaultArgs{
+					SseAlgorithm: pulumi.String("AES256"),
+				},
+			},
+		},
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return fmt.Errorf("encrypt bucket %q: %w", name, err)
+	}
+	return nil
+}
+
+// versionBucket keeps overwritten objects for keepDays, and drops what an
+// interrupted upload left behind after a week. A bucket has one lifecycle
+// configuration, so every rule is here.
+func versionBucket(ctx *pulumi.Context, name string, bucket *s3.BucketV2, keepDays int, parent pulumi.Resource) error {
+	versioning, err := s3.NewBucketVersioningV2(ctx, name+"-versioning", &s3.BucketVersioningV2Args{
+		Bucket:                  bucket.Bucket,
+		VersioningConfiguration: &s3.BucketVersioningV2VersioningConfigurationArgs{Status: pulumi.String("Enabled")},
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return fmt.Errorf("version bucket %q: %w", name, err)
+	}
+	_, err = s3.NewBucketLifecycleConfigurationV2(ctx, name+"-lifecycle", &s3.BucketLifecycleConfigurationV2Args{
+		Bucket: bucket.Bucket,
+		Rules: s3.BucketLifecycleConfigurationV2RuleArray{
+			&s3.BucketLifecycleConfigurationV2RuleArgs{
+				Id:     pulumi.String("abort-unfinished-uploads"),
+				Status: pulumi.String("Enabled"),
+				Filter: &s3.BucketLifecycleConfigurationV2RuleFilterArgs{Prefix: pulumi.String("")},
+				AbortIncompleteMultipartUpload: &s3.BucketLifecycleConfigurationV2RuleAbortIncompleteMultipartUploadArgs{
+					DaysAfterInitiation: pulumi.Int(7),
+				},
+			},
+			&s3.BucketLifecycleConfigurationV2RuleArgs{
+				Id:     pulumi.String("expire-old-versions"),
+				Status: pulumi.String("Enabled"),
+				Filter: &s3.BucketLifecycleConfigurationV2RuleFilterArgs{Prefix: pulumi.String("")},
+				NoncurrentVersionExpiration: &s3.BucketLifecycleConfigurationV2RuleNoncurrentVersionExpirationArgs{
+					NoncurrentDays: pulumi.Int(keepDays),
+				},
+				Expiration: &s3.BucketLifecycleConfigurationV2RuleExpirationArgs{
+					ExpiredObjectDeleteMarker: pulumi.Bool(true),
+				},
+			},
+		},
+	}, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{versioning}))
+	if err != nil {
+		return fmt.Errorf("set the lifecycle of bucket %q: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,297 @@
+package components
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sfn"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sns"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+const pipelineType = "ds-pipeline:components:Pipeline"
+
+// PipelineArgs configures Pipeline. Plain Go fields are known while the program
+// runs and are checked before anything is created; pulumi inputs may come from
+// another resource.
+type PipelineArgs struct {
+	// Place is the account and region of everything here.
+	Place Place
+
+	// StateMachineName is the published name. Changing it replaces the machine,
+	// and with it the history of its executions.
+	StateMachineName string
+
+	// LogRetentionDays is how long the history of executions is kept: one of the
+	// values of CloudWatch Logs.
+	LogRetentionDays int
+
+	// TaskTimeoutMinutes is how long one attempt may take: 1 to 10080, a week.
+	TaskTimeoutMinutes int
+
+	// Attempts is how often a run is tried when trying again can help: 1 to 10.
+	Attempts int
+
+	// NotificationEmail gets a message when a run fails. "" subscribes nobody; the
+	// topic is there in any case. AWS asks the address to confirm first.
+	NotificationEmail string
+
+	// Where and how the task runs.
+	ClusterArn        pulumi.StringInput
+	ClusterName       pulumi.StringInput
+	TaskDefinitionArn pulumi.StringInput
+	TaskFamily        pulumi.StringInput
+	TaskRoleArn       pulumi.StringInput
+	ExecutionRoleArn  pulumi.StringInput
+	TaskLogGroupName  pulumi.StringInput
+	SubnetIDs         pulumi.StringArrayInput
+	SecurityGroupID   pulumi.StringInput
+}
+
+var stateMachineNamePattern = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+func (a *PipelineArgs) validate() error {
+	if a == nil {
+		return errors.New("args are required")
+	}
+	errs := []error{
+		a.Place.validate(),
+		named("StateMachineName", checkName(a.StateMachineName, 80, stateMachineNamePattern, "letters, digits, _ and -")),
+		named("LogRetentionDays", CheckLogRetentionDays(a.LogRetentionDays)),
+		named("TaskTimeoutMinutes", CheckRange(a.TaskTimeoutMinutes, 1, 10080)),
+		named("Attempts", CheckRange(a.Attempts, 1, 10)),
+		present("ClusterArn", a.ClusterArn != nil),
+		present("ClusterName", a.ClusterName != nil),
+		present("TaskDefinitionArn", a.TaskDefinitionArn != nil),
+		present("TaskFamily", a.TaskFamily != nil),
+		present("TaskRoleArn", a.TaskRoleArn != nil),
+		present("ExecutionRoleArn", a.ExecutionRoleArn != nil),
+		present("TaskLogGroupName", a.TaskLogGroupName != nil),
+		present("SubnetIDs", a.SubnetIDs != nil),
+		present("SecurityGroupID", a.SecurityGroupID != nil),
+	}
+	if a.NotificationEmail != "" {
+		errs = append(errs, named("NotificationEmail", CheckEmail(a.NotificationEmail)))
+	}
+	return errors.Join(errs...)
+}
+
+// Pipeline runs the job once for each execution, tries again where that can
+// help, and tells people when it did not:
+//
+//	<name>-topic    gets one message for each failed run
+//	<name>-logs     every event of every execution
+//	<name>-role     what the machine may do
+//	<name>-machine  the state machine; see machineDefinition
+//
+// Cost: $0.025 per 1,000 transitions after the first 4,000 of a month, logs, and
+// e-mail beyond 1,000 messages.
+type Pipeline struct {
+	pulumi.ResourceState
+
+	StateMachineArn  pulumi.StringOutput `pulumi:"stateMachineArn"`
+	StateMachineName pulumi.StringOutput `pulumi:"stateMachineName"`
+	TopicArn         pulumi.StringOutput `pulumi:"topicArn"`
+	LogGroupName     pulumi.StringOutput `pulumi:"logGroupName"`
+}
+
+// NewPipeline creates the state machine and what it tells and writes to.
+func NewPipeline(ctx *pulumi.Context, name string, args *PipelineArgs, opts ...pulumi.ResourceOption) (*Pipeline, error) {
+	if err := args.validate(); err != nil {
+		return nil, fmt.Errorf("pipeline %q: %w", name, err)
+	}
+	pipeline := &Pipeline{}
+	if err := ctx.RegisterComponentResource(pipelineType, name, pipeline, opts...); err != nil {
+		return nil, fmt.Errorf("register pipeline %q: %w", name, err)
+	}
+
+	topic, err := newFailureTopic(ctx, name+"-topic", args, pipeline)
+	if err != nil {
+		return nil, err
+	}
+	logs, err := newLogGroup(ctx, name+"-logs", "/aws/vendedlogs/states/"+args.StateMachineName, args.LogRetentionDays, pipeline)
+	if err != nil {
+		return nil, err
+	}
+	role, err := newMachineRole(ctx, name+"-role", args, topic, pipeline)
+	if err != nil {
+		return nil, err
+	}
+	machine, err := newStateMachine(ctx, name+"-machine", args, topic, logs, role, pipeline)
+	if err != nil {
+		return nil, err
+	}
+
+	pipeline.StateMachineArn = machine.Arn
+	pipeline.StateMachineName = machine.Name
+	pipeline.TopicArn = topic.Arn
+	pipeline.LogGroupName = logs.Name
+	if err := ctx.RegisterResourceOutputs(pipeline, pulumi.Map{
+		"stateMachineArn":  pipeline.StateMachineArn,
+		"stateMachineName": pipeline.StateMachineName,
+		"topicArn":         pipeline.TopicArn,
+		"logGroupName":     pipeline.LogGroupName,
+	}); err != nil {
+		return nil, fmt.Errorf("register outputs of pipeline %q: %w", name, err)
+	}
+	return pipeline, nil
+}
+
+// newFailureTopic creates the topic that failures go to. It is encrypted with
+// AWS's own key for SNS, which is free. That key lets any role of the account
+// publish that may use the topic, as the state machine's does, but no AWS
+// service that publishes as itself: an alarm of CloudWatch would need a key of
+// our own ($1 a month) with a policy that admits it.
+func newFailureTopic(ctx *pulumi.Context, name string, args *PipelineArgs, parent pulumi.Resource) (*sns.Topic, error) {
+	topic, err := sns.NewTopic(ctx, name, &sns.TopicArgs{
+		DisplayName:    pulumi.String("ds-pipeline"),
+		KmsMasterKeyId: pulumi.String("alias/aws/sns"),
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return nil, fmt.Errorf("create topic %q: %w", name, err)
+	}
+	if _, err := sns.NewTopicPolicy(ctx, name+"-policy", &sns.TopicPolicyArgs{
+		Arn: topic.Arn,
+		Policy: document(func(in []string) any {
+			return newPolicy(denyPlainHTTP([]string{"sns:Publish"}, []string{in[0]}))
+		}, topic.Arn),
+	}, pulumi.Parent(parent)); err != nil {
+		return nil, fmt.Errorf("attach the policy of topic %q: %w", name, err)
+	}
+	if args.NotificationEmail == "" {
+		return topic, nil
+	}
+	if _, err := sns.NewTopicSubscription(ctx, name+"-email", &sns.TopicSubscriptionArgs{
+		Topic:    topic.Arn,
+		Protocol: pulumi.String("email"),
+		Endpoint: pulumi.String(args.NotificationEmail),
+	}, pulumi.Parent(parent)); err != nil {
+		return nil, fmt.Errorf("subscribe to topic %q: %w", name, err)
+	}
+	return topic, nil
+}
+
+// newMachineRole is what the state machine may do: run tasks of one family on one
+// cluster, watch and stop them, publish to one topic, and write its own logs and
+// traces.
+func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic *sns.Topic, parent pulumi.Resource) (*serviceRole, error) {
+	place := args.Place
+	return newServiceRole(ctx, name, serviceRoleArgs{
+		place:       place,
+		service:     "states.amazonaws.com",
+		sourceArn:   pulumi.String(place.arn("states", "stateMachine:"+args.StateMachineName)),
+		description: "What the preprocessing pipeline may do",
+		policy: document(func(in []string) any {
+			clusterArn, clusterName, family, topicArn := in[0], in[1], in[2], in[3]
+			onCluster := map[string]any{"ArnEquals": map[string]any{"ecs:cluster": clusterArn}}
+			tasks := place.arn("ecs", "task/"+clusterName+"/*")
+			return newPolicy(
+				statement{
+					// Every revision: an execution that began before a deployment
+					// still runs the one it began with.
+					Sid:       "RunTask",
+					Effect:    "Allow",
+					Action:    []string{"ecs:RunTask"},
+					Resource:  []string{place.arn("ecs", "task-definition/"+family+":*")},
+					Condition: onCluster,
+				},
+				statement{
+					// A task's ARN ends in an id that is not known before it runs.
+					Sid:       "WatchAndStopTask",
+					Effect:    "Allow",
+					Action:    []string{"ecs:DescribeTasks", "ecs:StopTask"},
+					Resource:  []string{tasks},
+					Condition: onCluster,
+				},
+				statement{
+					Sid:       "TagNewTask",
+					Effect:    "Allow",
+					Action:    []string{"ecs:TagResource"},
+					Resource:  []string{tasks},
+					Condition: map[string]any{"StringEquals": map[string]any{"ecs:CreateAction": "RunTask"}},
+				},
+				statement{
+					Sid:       "PassRolesToTask",
+					Effect:    "Allow",
+					Action:    []string{"iam:PassRole"},
+					Resource:  []string{in[4], in[5]},
+					Condition: map[string]any{"StringEquals": map[string]any{"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+				},
+				statement{
+					// Step Functions learns through this rule, which it manages, that
+					// a task stopped.
+					Sid:      "HearOfStoppedTask",
+					Effect:   "Allow",
+					Action:   []string{"events:DescribeRule", "events:PutRule", "events:PutTargets"},
+					Resource: []string{place.arn("events", "rule/StepFunctionsGetEventsForECSTaskRule")},
+				},
+				statement{
+					Sid:      "Notify",
+					Effect:   "Allow",
+					Action:   []string{"sns:Publish"},
+					Resource: []string{topicArn},
+				},
+				statement{
+					// These actions accept no resource: log deliveries belong to the account.
+					Sid:    "DeliverLogs",
+					Effect: "Allow",
+					Action: []string{
+						"logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups",
+						"logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries",
+						"logs:PutResourcePolicy", "logs:UpdateLogDelivery",
+					},
+					Resource: []string{"*"},
+				},
+				statement{
+					// These actions accept no resource: traces belong to the account.
+					Sid:    "Trace",
+					Effect: "Allow",
+					Action: []string{
+						"xray:GetSamplingRules", "xray:GetSamplingTargets",
+						"xray:PutTelemetryRecords", "xray:PutTraceSegments",
+					},
+					Resource: []string{"*"},
+				},
+			)
+		}, args.ClusterArn, args.ClusterName, args.TaskFamily, topic.Arn, args.TaskRoleArn, args.ExecutionRoleArn),
+	}, parent)
+}
+
+// newStateMachine creates the machine once its role can do everything: Step
+// Functions checks the permissions for logging when it creates a machine.
+func newStateMachine(ctx *pulumi.Context, name string, args *PipelineArgs, topic *sns.Topic, logs *cloudwatch.LogGroup, role *serviceRole, parent pulumi.Resource) (*sfn.StateMachine, error) {
+	definition := pulumi.All(args.ClusterArn, args.TaskDefinitionArn, args.SecurityGroupID, args.SubnetIDs, topic.Arn, args.TaskLogGroupName).
+		ApplyT(func(in []any) (string, error) {
+			return renderJSON(machineDefinition(machineInputs{
+				place:             args.Place,
+				pipelineName:      args.StateMachineName,
+				clusterArn:        in[0].(string),
+				taskDefinitionArn: in[1].(string),
+				securityGroupID:   in[2].(string),
+				subnetIDs:         in[3].([]string),
+				topicArn:          in[4].(string),
+				taskLogGroupName:  in[5].(string),
+				taskTimeout:       args.TaskTimeoutMinutes,
+				attempts:          args.Attempts,
+			}))
+		}).(pulumi.StringOutput)
+
+	machine, err := sfn.NewStateMachine(ctx, name, &sfn.StateMachineArgs{
+		Name:       pulumi.String(args.StateMachineName),
+		Type:       pulumi.String("STANDARD"),
+		RoleArn:    role.role.Arn,
+		Definition: definition,
+		LoggingConfiguration: &sfn.StateMachineLoggingConfigurationArgs{
+			Level:                pulumi.String("ALL"),
+			IncludeExecutionData: pulumi.Bool(true),
+			LogDestination:       pulumi.Sprintf("%s:*", logs.Arn),
+		},
+		TracingConfiguration: &sfn.StateMachineTracingConfigurationArgs{Enabled: pulumi.Bool(true)},
+	}, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{role.policy}))
+	if err != nil {
+		return nil, fmt.Errorf("create state machine %q: %w", name, err)
+	}
+	return machine, nil
+}

@@ -1,0 +1,62 @@
+package components
+
+import (
+	"fmt"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// serviceRole is a role for one AWS service, with exactly one inline policy.
+// The policy is a resource of its own, so that whatever uses the role can wait
+// for it: a role without its policy exists for a moment and can do nothing.
+type serviceRole struct {
+	role   *iam.Role
+	policy *iam.RolePolicy
+}
+
+type serviceRoleArgs struct {
+	place       Place
+	service     string             // "ecs-tasks.amazonaws.com"
+	sourceArn   pulumi.StringInput // what the service acts for, may end in "*"; nil for anything of this account
+	description string
+	policy      pulumi.StringOutput
+}
+
+// newServiceRole lets a service, acting for this account only (the confused
+// deputy), assume a role that can do what args.policy says.
+func newServiceRole(ctx *pulumi.Context, name string, args serviceRoleArgs, parent pulumi.Resource) (*serviceRole, error) {
+	sourceArn := args.sourceArn
+	if sourceArn == nil {
+		sourceArn = pulumi.String("")
+	}
+	trust := document(func(in []string) any {
+		condition := map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": args.place.AccountID}}
+		if in[0] != "" {
+			condition["ArnLike"] = map[string]any{"aws:SourceArn": in[0]}
+		}
+		return newPolicy(statement{
+			Sid:       "Assume",
+			Effect:    "Allow",
+			Principal: map[string]any{"Service": args.service},
+			Action:    []string{"sts:AssumeRole"},
+			Condition: condition,
+		})
+	}, sourceArn)
+
+	role, err := iam.NewRole(ctx, name, &iam.RoleArgs{
+		Description:      pulumi.String(args.description),
+		AssumeRolePolicy: trust,
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return nil, fmt.Errorf("create role %q: %w", name, err)
+	}
+	rolePolicy, err := iam.NewRolePolicy(ctx, name+"-policy", &iam.RolePolicyArgs{
+		Role:   role.Name,
+		Policy: args.policy,
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return nil, fmt.Errorf("create policy of role %q: %w", name, err)
+	}
+	return &serviceRole{role: role, policy: rolePolicy}, nil
+}

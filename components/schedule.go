@@ -1,0 +1,191 @@
+package components
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sqs"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+const scheduleType = "ds-pipeline:components:Schedule"
+
+// scheduledInput is what the schedule starts the pipeline with. EventBridge puts
+// the time for which the run was scheduled, such as 2026-11-15T09:00:00Z, where
+// <time> stands.
+const scheduledInput = `{"scheduledTime":"<time>"}`
+
+// ScheduleArgs configures Schedule. Plain Go fields are known while the program
+// runs and are checked before anything is created; pulumi inputs may come from
+// another resource.
+type ScheduleArgs struct {
+	// Place is the account and region of everything here.
+	Place Place
+
+	// Expression says when, in UTC: cron(0 9 15 * ? *) or rate(1 day).
+	Expression string
+
+	// Enabled starts runs. A disabled schedule stays, and starts nothing.
+	Enabled bool
+
+	// StateMachineArn is what is started.
+	StateMachineArn pulumi.StringInput
+}
+
+func (a *ScheduleArgs) validate() error {
+	if a == nil {
+		return errors.New("args are required")
+	}
+	return errors.Join(
+		a.Place.validate(),
+		named("Expression", CheckScheduleExpression(a.Expression)),
+		present("StateMachineArn", a.StateMachineArn != nil),
+	)
+}
+
+// Schedule starts a state machine at set times:
+//
+//	<name>-rule          when
+//	<name>-role          may start that one machine
+//	<name>-dead-letters  starts that could not be delivered for a day, kept two weeks
+//	<name>-target        ties them together
+//
+// EventBridge delivers at least once: now and then it starts a run twice.
+// Cost: nothing.
+type Schedule struct {
+	pulumi.ResourceState
+
+	RuleName           pulumi.StringOutput `pulumi:"ruleName"`
+	RuleArn            pulumi.StringOutput `pulumi:"ruleArn"`
+	DeadLetterQueueURL pulumi.StringOutput `pulumi:"deadLetterQueueUrl"`
+}
+
+// NewSchedule creates the rule that starts args.StateMachineArn.
+func NewSchedule(ctx *pulumi.Context, name string, args *ScheduleArgs, opts ...pulumi.ResourceOption) (*Schedule, error) {
+	if err := args.validate(); err != nil {
+		return nil, fmt.Errorf("schedule %q: %w", name, err)
+	}
+	schedule := &Schedule{}
+	if err := ctx.RegisterComponentResource(scheduleType, name, schedule, opts...); err != nil {
+		return nil, fmt.Errorf("register schedule %q: %w", name, err)
+	}
+
+	rule, err := newRule(ctx, name+"-rule", args, schedule)
+	if err != nil {
+		return nil, err
+	}
+	role, err := newStartRole(ctx, name+"-role", args, rule, schedule)
+	if err != nil {
+		return nil, err
+	}
+	queue, queuePolicy, err := newDeadLetterQueue(ctx, name+"-dead-letters", rule, schedule)
+	if err != nil {
+		return nil, err
+	}
+	if err := newTarget(ctx, name+"-target", args, rule, role, queue, queuePolicy, schedule); err != nil {
+		return nil, err
+	}
+
+	schedule.RuleName = rule.Name
+	schedule.RuleArn = rule.Arn
+	schedule.DeadLetterQueueURL = queue.Url
+	if err := ctx.RegisterResourceOutputs(schedule, pulumi.Map{
+		"ruleName":           schedule.RuleName,
+		"ruleArn":            schedule.RuleArn,
+		"deadLetterQueueUrl": schedule.DeadLetterQueueURL,
+	}); err != nil {
+		return nil, fmt.Errorf("register outputs of schedule %q: %w", name, err)
+	}
+	return schedule, nil
+}
+
+func newRule(ctx *pulumi.Context, name string, args *ScheduleArgs, parent pulumi.Resource) (*cloudwatch.EventRule, error) {
+	state := "DISABLED"
+	if args.Enabled {
+		state = "ENABLED"
+	}
+	rule, err := cloudwatch.NewEventRule(ctx, name, &cloudwatch.EventRuleArgs{
+		Description:        pulumi.String("Starts the preprocessing pipeline"),
+		ScheduleExpression: pulumi.String(args.Expression),
+		State:              pulumi.String(state),
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return nil, fmt.Errorf("create rule %q: %w", name, err)
+	}
+	return rule, nil
+}
+
+// newStartRole may start one state machine, for one rule.
+func newStartRole(ctx *pulumi.Context, name string, args *ScheduleArgs, rule *cloudwatch.EventRule, parent pulumi.Resource) (*serviceRole, error) {
+	return newServiceRole(ctx, name, serviceRoleArgs{
+		place:       args.Place,
+		service:     "events.amazonaws.com",
+		sourceArn:   rule.Arn,
+		description: "Starts the preprocessing pipeline on schedule",
+		policy: document(func(in []string) any {
+			return newPolicy(statement{
+				Sid:      "StartPipeline",
+				Effect:   "Allow",
+				Action:   []string{"states:StartExecution"},
+				Resource: []string{in[0]},
+			})
+		}, args.StateMachineArn),
+	}, parent)
+}
+
+// newDeadLetterQueue keeps starts that could not be delivered, for one rule,
+// encrypted with keys that SQS owns (free), over TLS only.
+func newDeadLetterQueue(ctx *pulumi.Context, name string, rule *cloudwatch.EventRule, parent pulumi.Resource) (*sqs.Queue, *sqs.QueuePolicy, error) {
+	queue, err := sqs.NewQueue(ctx, name, &sqs.QueueArgs{
+		SqsManagedSseEnabled:    pulumi.Bool(true),
+		MessageRetentionSeconds: pulumi.Int(14 * 24 * 3600), // the longest SQS offers
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return nil, nil, fmt.Errorf("create queue %q: %w", name, err)
+	}
+	queuePolicy, err := sqs.NewQueuePolicy(ctx, name+"-policy", &sqs.QueuePolicyArgs{
+		QueueUrl: queue.Url,
+		Policy: document(func(in []string) any {
+			queueArn, ruleArn := in[0], in[1]
+			return newPolicy(
+				statement{
+					Sid:       "ReceiveFromRule",
+					Effect:    "Allow",
+					Principal: map[string]any{"Service": "events.amazonaws.com"},
+					Action:    []string{"sqs:SendMessage"},
+					Resource:  []string{queueArn},
+					Condition: map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": ruleArn}},
+				},
+				denyPlainHTTP([]string{"sqs:*"}, []string{queueArn}),
+			)
+		}, queue.Arn, rule.Arn),
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return nil, nil, fmt.Errorf("attach the policy of queue %q: %w", name, err)
+	}
+	return queue, queuePolicy, nil
+}
+
+// newTarget makes the rule start the machine. EventBridge tries for a day, as
+// long as it can: a run that starts hours late is better than none this month.
+func newTarget(ctx *pulumi.Context, name string, args *ScheduleArgs, rule *cloudwatch.EventRule, role *serviceRole, queue *sqs.Queue, queuePolicy *sqs.QueuePolicy, parent pulumi.Resource) error {
+	_, err := cloudwatch.NewEventTarget(ctx, name, &cloudwatch.EventTargetArgs{
+		Rule:    rule.Name,
+		Arn:     args.StateMachineArn,
+		RoleArn: role.role.Arn,
+		InputTransformer: &cloudwatch.EventTargetInputTransformerArgs{
+			InputPaths:    pulumi.StringMap{"time": pulumi.String("$.time")},
+			InputTemplate: pulumi.String(scheduledInput),
+		},
+		RetryPolicy: &cloudwatch.EventTargetRetryPolicyArgs{
+			MaximumEventAgeInSeconds: pulumi.Int(86400),
+			MaximumRetryAttempts:     pulumi.Int(185),
+		},
+		DeadLetterConfig: &cloudwatch.EventTargetDeadLetterConfigArgs{Arn: queue.Arn},
+	}, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{role.policy, queuePolicy}))
+	if err != nil {
+		return fmt.Errorf("create target %q: %w", name, err)
+	}
+	return nil
+}

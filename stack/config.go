@@ -1,0 +1,347 @@
+// Package stack reads the configuration of one environment and puts its
+// components together.
+package stack
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"ds-pipeline/components"
+	"ds-pipeline/preprocess/contract"
+)
+
+// Config is everything a stack may choose. Pulumi.yaml documents each key, its
+// type and its default; a key under our namespace that is not listed here is an
+// error, so a typing mistake cannot pass for a default.
+type Config struct {
+	Region  string // aws:region
+	Profile string // aws:profile, "" for the credentials of the environment
+
+	Environment     string
+	AccountID       string // "" for whatever account the credentials belong to
+	ResourceSuffix  string
+	ParameterPrefix string
+
+	InputKey, ModelKey, ScriptKey, PackageKey string
+
+	TaskCPU            int // CPU units: 1024 is one vCPU
+	TaskMemoryMiB      int
+	Architecture       components.Architecture
+	ImageURI           string // "" to build the image
+	KeepImages         int
+	TaskTimeoutMinutes int
+	TaskAttempts       int
+
+	ScheduleExpression string
+	ScheduleEnabled    bool
+	NotificationEmail  string
+
+	LogRetentionDays  int
+	ContainerInsights bool
+	NetworkCIDR       string
+	KeepVersionsDays  int
+	ProtectData       bool
+	ForceDestroyData  bool
+}
+
+// key is one key of the configuration: its default, which Pulumi.yaml repeats
+// and a test compares, and how its text becomes a field of Config.
+type key struct {
+	name     string
+	kind     string // string, integer or boolean, as in Pulumi.yaml
+	fallback string
+	read     func(c *Config, text string) error
+}
+
+// keys lists every key, in the order of Pulumi.yaml. It is a function, because
+// a closure over a package variable would outlive a test.
+func keys() []key {
+	return []key{
+		text("environment", "", func(c *Config) *string { return &c.Environment }, optional(checkEnvironment)),
+		text("accountId", "", func(c *Config) *string { return &c.AccountID }, optional(components.CheckAccountID)),
+		text("resourceSuffix", "", func(c *Config) *string { return &c.ResourceSuffix }, optional(checkSuffix)),
+		text("parameterPrefix", "", func(c *Config) *string { return &c.ParameterPrefix }, optional(components.CheckParameterPrefix)),
+
+		text("inputKey", contract.DefaultInputKey, func(c *Config) *string { return &c.InputKey }, components.CheckObjectKey),
+		text("modelKey", contract.DefaultModelKey, func(c *Config) *string { return &c.ModelKey }, components.CheckObjectKey),
+		text("scriptKey", "", func(c *Config) *string { return &c.ScriptKey }, optional(components.CheckObjectKey)),
+		text("packageKey", "", func(c *Config) *string { return &c.PackageKey }, optional(components.CheckObjectKey)),
+
+		number("taskCpu", 2048, func(c *Config) *int { return &c.TaskCPU }, components.CheckTaskCPU),
+		number("taskMemoryMiB", 4096, func(c *Config) *int { return &c.TaskMemoryMiB }, nil),
+		text("architecture", string(components.AMD64), func(c *Config) *string { return (*string)(&c.Architecture) }, checkArchitecture),
+		text("imageUri", "", func(c *Config) *string { return &c.ImageURI }, optional(components.CheckImageURI)),
+		number("keepImages", 10, func(c *Config) *int { return &c.KeepImages }, between(1, 1000)),
+		number("taskTimeoutMinutes", 240, func(c *Config) *int { return &c.TaskTimeoutMinutes }, between(1, 10080)),
+		number("taskAttempts", 4, func(c *Config) *int { return &c.TaskAttempts }, between(1, 10)),
+
+		text("scheduleExpression", "cron(0 9 15 * ? *)", func(c *Config) *string { return &c.ScheduleExpression }, components.CheckScheduleExpression),
+		flag("scheduleEnabled", true, func(c *Config) *bool { return &c.ScheduleEnabled }),
+		text("notificationEmail", "", func(c *Config) *string { return &c.NotificationEmail }, optional(components.CheckEmail)),
+
+		number("logRetentionDays", 30, func(c *Config) *int { return &c.LogRetentionDays }, components.CheckLogRetentionDays),
+		flag("containerInsights", false, func(c *Config) *bool { return &c.ContainerInsights }),
+		text("networkCidr", "10.0.0.0/24", func(c *Config) *string { return &c.NetworkCIDR }, components.CheckNetworkCIDR),
+		number("keepVersionsDays", 30, func(c *Config) *int { return &c.KeepVersionsDays }, between(1, 3650)),
+		flag("protectData", false, func(c *Config) *bool { return &c.ProtectData }),
+		flag("forceDestroyData", false, func(c *Config) *bool { return &c.ForceDestroyData }),
+	}
+}
+
+// LoadConfig reads the whole configuration and reports every problem at once:
+// unknown keys, values of the wrong type, values that no component would accept,
+// and values that do not go together.
+func LoadConfig(ctx *pulumi.Context) (Config, error) {
+	all := keys()
+	errs := unknownKeys(ctx, all)
+
+	var cfg Config
+	for _, k := range all {
+		value, set := ctx.GetConfig(ctx.Project() + ":" + k.name)
+		if !set {
+			value = k.fallback
+		}
+		if err := k.read(&cfg, value); err != nil {
+			errs = append(errs, prefixed(k.name, err))
+		}
+	}
+	errs = append(errs, readPlace(ctx, &cfg), fillDefaults(ctx, &cfg), checkTogether(cfg))
+	if err := errors.Join(errs...); err != nil {
+		return Config{}, fmt.Errorf("configuration of stack %q:\n%w", ctx.Stack(), err)
+	}
+	return cfg, nil
+}
+
+// readPlace reads the two keys of the aws namespace that we use.
+func readPlace(ctx *pulumi.Context, cfg *Config) error {
+	cfg.Profile, _ = ctx.GetConfig("aws:profile")
+	region, set := ctx.GetConfig("aws:region")
+	if !set {
+		return errors.New("aws:region: missing; run `pulumi config set aws:region us-east-1`")
+	}
+	cfg.Region = region
+	return prefixed("aws:region", components.CheckRegion(region))
+}
+
+// fillDefaults sets what depends on other keys or on the stack.
+func fillDefaults(ctx *pulumi.Context, cfg *Config) error {
+	if cfg.ParameterPrefix == "" {
+		cfg.ParameterPrefix = strings.TrimSuffix(contract.DefaultParameterPrefix, "/") + cfg.ResourceSuffix + "/"
+	}
+	if cfg.Environment != "" {
+		return nil
+	}
+	cfg.Environment = ctx.Stack()
+	if err := checkEnvironment(cfg.Environment); err != nil {
+		return fmt.Errorf("environment: not set, and the stack's name cannot be used instead: %w", err)
+	}
+	return nil
+}
+
+// checkTogether checks values that are right by themselves only.
+func checkTogether(cfg Config) error {
+	var errs []error
+	if err := components.CheckTaskMemory(cfg.TaskCPU, cfg.TaskMemoryMiB); err != nil && cfg.TaskMemoryMiB != 0 {
+		errs = append(errs, prefixed("taskMemoryMiB", err))
+	}
+	if cfg.ProtectData && cfg.ForceDestroyData {
+		errs = append(errs, errors.New("forceDestroyData: got true together with protectData, want one of them at most"))
+	}
+	if cfg.AccountID != "" && checkEnvironment(cfg.Environment) == nil && components.CheckRegion(cfg.Region) == nil {
+		place := components.Place{AccountID: cfg.AccountID, Region: cfg.Region}
+		errs = append(errs, components.CheckBucketNames(cfg.Environment, place, cfg.ResourceSuffix))
+	}
+	return errors.Join(errs...)
+}
+
+var (
+	environmentPattern = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+	suffixPattern      = regexp.MustCompile(`^-?[a-z0-9]+(-[a-z0-9]+)*$`)
+)
+
+func checkEnvironment(name string) error {
+	if len(name) > 20 || !environmentPattern.MatchString(name) {
+		return fmt.Errorf("got %q, want 1 to 20 lower-case letters, digits and single hyphens, starting with a letter", name)
+	}
+	return nil
+}
+
+func checkSuffix(suffix string) error {
+	if len(suffix) > 20 || !suffixPattern.MatchString(suffix) {
+		return fmt.Errorf("got %q, want at most 20 lower-case letters, digits and single hyphens, such as -blue", suffix)
+	}
+	return nil
+}
+
+func checkArchitecture(text string) error {
+	return components.CheckArchitecture(components.Architecture(text))
+}
+
+func between(low, high int) func(int) error {
+	return func(n int) error { return components.CheckRange(n, low, high) }
+}
+
+// optional accepts "" for "not set".
+func optional(check func(string) error) func(string) error {
+	return func(text string) error {
+		if text == "" {
+			return nil
+		}
+		return check(text)
+	}
+}
+
+func text(name, fallback string, field func(*Config) *string, check func(string) error) key {
+	return key{name, "string", fallback, func(c *Config, value string) error {
+		*field(c) = value
+		return check(value)
+	}}
+}
+
+func number(name string, fallback int, field func(*Config) *int, check func(int) error) key {
+	return key{name, "integer", strconv.Itoa(fallback), func(c *Config, value string) error {
+		n, err := strconv.Atoi(value)
+		if err != nil {
+			return fmt.Errorf("got %q, want a whole number", value)
+		}
+		*field(c) = n
+		if check == nil {
+			return nil
+		}
+		return check(n)
+	}}
+}
+
+func flag(name string, fallback bool, field func(*Config) *bool) key {
+	return key{name, "boolean", strconv.FormatBool(fallback), func(c *Config, value string) error {
+		switch value {
+		case "true", "false":
+			*field(c) = value == "true"
+			return nil
+		}
+		return fmt.Errorf("got %q, want true or false", value)
+	}}
+}
+
+// prefixed puts a key before each problem that err holds.
+func prefixed(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var errs []error
+		for _, e := range joined.Unwrap() {
+			errs = append(errs, prefixed(name, e))
+		}
+		return errors.Join(errs...)
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// unknownKeys reports every key under the project's namespace that is not ours,
+// with the nearest one that is.
+func unknownKeys(ctx *pulumi.Context, all []key) []error {
+	var names []string
+	for _, k := range all {
+		names = append(names, k.name)
+	}
+	given, err := configKeys(ctx)
+	if err != nil {
+		return []error{err}
+	}
+	var errs []error
+	for _, full := range given {
+		name, ours := strings.CutPrefix(full, ctx.Project()+":")
+		if !ours || slices.Contains(names, name) {
+			continue
+		}
+		errs = append(errs, fmt.Errorf("%s: unknown key, did you mean %s? Pulumi.yaml lists all of them", name, nearest(name, names)))
+	}
+	return errs
+}
+
+// configKeys lists the keys of the whole configuration, sorted. The SDK looks up
+// a key but does not list them, so this reads the names (never a value) from the
+// context's own copy; reflection may read an unexported field. Where a later SDK
+// keeps them elsewhere, the environment variable that the language host sets is
+// the same list.
+func configKeys(ctx *pulumi.Context) ([]string, error) {
+	var names []string
+	if values := contextConfig(ctx); values.IsValid() {
+		for _, k := range values.MapKeys() {
+			names = append(names, k.String())
+		}
+		sort.Strings(names)
+		return names, nil
+	}
+	var values map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(os.Getenv(pulumi.EnvConfig)), &values); err != nil {
+		return nil, fmt.Errorf("the list of configuration keys is not where this SDK keeps it, so unknown keys cannot be found: %w", err)
+	}
+	for name := range values {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names, nil
+}
+
+// contextConfig is the field ctx.state.info.Config, or the zero Value when this
+// SDK has no such field.
+func contextConfig(ctx *pulumi.Context) reflect.Value {
+	v := reflect.ValueOf(ctx)
+	for _, field := range []string{"state", "info", "Config"} {
+		if v.Kind() == reflect.Pointer {
+			v = v.Elem()
+		}
+		if v.Kind() != reflect.Struct {
+			return reflect.Value{}
+		}
+		v = v.FieldByName(field)
+	}
+	if v.Kind() != reflect.Map || v.Type().Key().Kind() != reflect.String {
+		return reflect.Value{}
+	}
+	return v
+}
+
+// nearest is the name that the fewest changed letters turn into got.
+func nearest(got string, names []string) string {
+	best, bestDistance := "", -1
+	for _, name := range names {
+		d := distance(strings.ToLower(got), strings.ToLower(name))
+		if bestDistance < 0 || d < bestDistance {
+			best, bestDistance = name, d
+		}
+	}
+	return best
+}
+
+// distance is Levenshtein's: insertions, deletions and replacements.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,260 @@
+package stack
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
+	"github.com/pulumi/pulumi-awsx/sdk/v2/go/awsx"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"ds-pipeline/components"
+)
+
+// Deploy creates one environment and exports
+//
+//	inputBucketName     where the owner of the data writes it
+//	outputBucketName    where the results are, below processed/
+//	artifactBucketName  where models, scripts and packages are
+//	repositoryUrl       the repository of the job's images
+//	imageUri            the image that runs, by digest
+//	clusterName         the ECS cluster
+//	clusterArn
+//	taskDefinitionArn   the revision that runs
+//	logGroupName        what the job prints
+//	parameterPrefix     before the names of the job's parameters
+//	stateMachineName
+//	stateMachineArn     what to start, with {}
+//	topicArn            where failures are announced
+//	scheduleRuleName    the rule that starts the state machine
+//	deadLetterQueueUrl  starts that could not be delivered
+//
+// Nothing is created when the configuration is wrong or the credentials belong
+// to another account.
+func Deploy(ctx *pulumi.Context) error {
+	cfg, err := LoadConfig(ctx)
+	if err != nil {
+		return err
+	}
+	providers, err := newProviders(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	place, err := findPlace(ctx, cfg, providers)
+	if err != nil {
+		return err
+	}
+	root, err := projectRoot(ctx)
+	if err != nil {
+		return err
+	}
+	names := newNames(cfg)
+	with := pulumi.Providers(providers...)
+
+	data, err := components.NewDataBuckets(ctx, "data", &components.DataBucketsArgs{
+		Place:            place,
+		Environment:      cfg.Environment,
+		Suffix:           cfg.ResourceSuffix,
+		KeepVersionsDays: cfg.KeepVersionsDays,
+		ProtectData:      cfg.ProtectData,
+		ForceDestroy:     cfg.ForceDestroyData,
+	}, with)
+	if err != nil {
+		return err
+	}
+
+	processing, err := components.NewProcessingCluster(ctx, "processing", &components.ProcessingClusterArgs{
+		Place:              place,
+		RepositoryName:     names.repository,
+		ClusterName:        names.cluster,
+		TaskFamily:         names.taskFamily,
+		LogGroupName:       names.logGroup,
+		TaskCPU:            cfg.TaskCPU,
+		TaskMemoryMiB:      cfg.TaskMemoryMiB,
+		Architecture:       cfg.Architecture,
+		LogRetentionDays:   cfg.LogRetentionDays,
+		ContainerInsights:  cfg.ContainerInsights,
+		BuildContext:       root,
+		ImageURI:           cfg.ImageURI,
+		KeepImages:         cfg.KeepImages,
+		ForceDestroyImages: cfg.ForceDestroyData,
+		NetworkCIDR:        cfg.NetworkCIDR,
+		ParameterPrefix:    cfg.ParameterPrefix,
+		InputKey:           cfg.InputKey,
+		ModelKey:           cfg.ModelKey,
+		ScriptKey:          cfg.ScriptKey,
+		PackageKey:         cfg.PackageKey,
+		InputBucketName:    data.InputBucketName,
+		OutputBucketName:   data.OutputBucketName,
+		ArtifactBucketName: data.ArtifactBucketName,
+	}, with)
+	if err != nil {
+		return err
+	}
+
+	pipeline, err := components.NewPipeline(ctx, "pipeline", &components.PipelineArgs{
+		Place:              place,
+		StateMachineName:   names.stateMachine,
+		LogRetentionDays:   cfg.LogRetentionDays,
+		TaskTimeoutMinutes: cfg.TaskTimeoutMinutes,
+		Attempts:           cfg.TaskAttempts,
+		NotificationEmail:  cfg.NotificationEmail,
+		ClusterArn:         processing.ClusterArn,
+		ClusterName:        processing.ClusterName,
+		TaskDefinitionArn:  processing.TaskDefinitionArn,
+		TaskFamily:         processing.TaskFamily,
+		TaskRoleArn:        processing.TaskRoleArn,
+		ExecutionRoleArn:   processing.ExecutionRoleArn,
+		TaskLogGroupName:   processing.LogGroupName,
+		SubnetIDs:          processing.SubnetIDs,
+		SecurityGroupID:    processing.SecurityGroupID,
+	}, with)
+	if err != nil {
+		return err
+	}
+
+	schedule, err := components.NewSchedule(ctx, "schedule", &components.ScheduleArgs{
+		Place:           place,
+		Expression:      cfg.ScheduleExpression,
+		Enabled:         cfg.ScheduleEnabled,
+		StateMachineArn: pipeline.StateMachineArn,
+	}, with)
+	if err != nil {
+		return err
+	}
+
+	ctx.Export("inputBucketName", data.InputBucketName)
+	ctx.Export("outputBucketName", data.OutputBucketName)
+	ctx.Export("artifactBucketName", data.ArtifactBucketName)
+	ctx.Export("repositoryUrl", processing.RepositoryURL)
+	ctx.Export("imageUri", processing.ImageURI)
+	ctx.Export("clusterName", processing.ClusterName)
+	ctx.Export("clusterArn", processing.ClusterArn)
+	ctx.Export("taskDefinitionArn", processing.TaskDefinitionArn)
+	ctx.Export("logGroupName", processing.LogGroupName)
+	ctx.Export("parameterPrefix", processing.ParameterPrefix)
+	ctx.Export("stateMachineName", pipeline.StateMachineName)
+	ctx.Export("stateMachineArn", pipeline.StateMachineArn)
+	ctx.Export("topicArn", pipeline.TopicArn)
+	ctx.Export("scheduleRuleName", schedule.RuleName)
+	ctx.Export("deadLetterQueueUrl", schedule.DeadLetterQueueURL)
+	return nil
+}
+
+// names are the published physical names; the names of the buckets, which carry
+// the account and the region too, are built by DataBuckets. Everything else is
+// named by Pulumi.
+type names struct {
+	repository, cluster, taskFamily, logGroup, stateMachine string
+}
+
+func newNames(cfg Config) names {
+	return names{
+		repository:   "ds-preprocessing" + cfg.ResourceSuffix,
+		cluster:      "ds-processing-cluster" + cfg.ResourceSuffix,
+		taskFamily:   "ds-preprocessing" + cfg.ResourceSuffix,
+		logGroup:     "/ecs/ds-preprocessing-" + cfg.Environment + cfg.ResourceSuffix,
+		stateMachine: "ds-preprocessing-pipeline" + cfg.ResourceSuffix,
+	}
+}
+
+// newProviders creates the providers that every resource is given by name, so
+// that nothing depends on a default one. An explicit provider does not read the
+// stack's aws: keys by itself: region and profile are passed on, and other keys
+// are reported rather than ignored.
+func newProviders(ctx *pulumi.Context, cfg Config) ([]pulumi.ProviderResource, error) {
+	if err := warnOfUnusedAWSKeys(ctx); err != nil {
+		return nil, err
+	}
+	args := &aws.ProviderArgs{
+		Region: pulumi.String(cfg.Region),
+		DefaultTags: &aws.ProviderDefaultTagsArgs{Tags: pulumi.StringMap{
+			"project":     pulumi.String(ctx.Project()),
+			"environment": pulumi.String(cfg.Environment),
+			"managed-by":  pulumi.String("pulumi"),
+		}},
+	}
+	if cfg.Profile != "" {
+		args.Profile = pulumi.String(cfg.Profile)
+	}
+	if cfg.AccountID != "" {
+		args.AllowedAccountIds = pulumi.StringArray{pulumi.String(cfg.AccountID)}
+	}
+	awsProvider, err := aws.NewProvider(ctx, "aws", args)
+	if err != nil {
+		return nil, fmt.Errorf("configure the aws provider: %w", err)
+	}
+	if cfg.ImageURI != "" {
+		return []pulumi.ProviderResource{awsProvider}, nil // nothing is built
+	}
+	awsxProvider, err := awsx.NewProvider(ctx, "awsx", &awsx.ProviderArgs{})
+	if err != nil {
+		return nil, fmt.Errorf("configure the awsx provider: %w", err)
+	}
+	return []pulumi.ProviderResource{awsProvider, awsxProvider}, nil
+}
+
+func warnOfUnusedAWSKeys(ctx *pulumi.Context) error {
+	given, err := configKeys(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range given {
+		if len(name) > 4 && name[:4] == "aws:" && name != "aws:region" && name != "aws:profile" {
+			if err := ctx.Log.Warn(name+" is not used: only aws:region and aws:profile are", nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// findPlace asks AWS whose credentials these are and refuses another account
+// than the configured one. The provider refuses it too, at the latest when it is
+// asked here; both answers name the account that is allowed.
+func findPlace(ctx *pulumi.Context, cfg Config, providers []pulumi.ProviderResource) (components.Place, error) {
+	identity, err := aws.GetCallerIdentity(ctx, &aws.GetCallerIdentityArgs{}, pulumi.Provider(providers[0]))
+	if err != nil {
+		if cfg.AccountID != "" {
+			return components.Place{}, fmt.Errorf("ask AWS whether the credentials belong to account %s, the only one that stack %q may use (accountId): %w",
+				cfg.AccountID, ctx.Stack(), err)
+		}
+		return components.Place{}, fmt.Errorf("ask AWS which account the credentials belong to: %w", err)
+	}
+	if cfg.AccountID != "" && identity.AccountId != cfg.AccountID {
+		return components.Place{}, fmt.Errorf("wrong account: the credentials belong to %s, but stack %q may only use %s (accountId);"+
+			" use other credentials, or run `pulumi config set accountId %s`",
+			identity.AccountId, ctx.Stack(), cfg.AccountID, identity.AccountId)
+	}
+	return components.Place{AccountID: identity.AccountId, Region: cfg.Region}, nil
+}
+
+// projectRoot is the directory of Pulumi.yaml, the Dockerfile and what it
+// copies. Hosts other than the CLI may not say where it is; then it is the
+// nearest directory from here upwards that has a Pulumi.yaml.
+func projectRoot(ctx *pulumi.Context) (string, error) {
+	dir := ctx.RootDirectory()
+	if dir != "" {
+		return dir, nil
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for start := dir; ; {
+		_, err := os.Stat(filepath.Join(dir, "Pulumi.yaml"))
+		if err == nil {
+			return dir, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("no Pulumi.yaml in %s or above", start)
+		}
+		dir = filepath.Dir(dir)
+	}
+}
