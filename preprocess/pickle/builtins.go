@@ -23,6 +23,7 @@ func init() {
 	register(newBytes, builtin("bytes"), builtin("bytearray"))
 	register(newOrderedDict, Global{"collections", "OrderedDict"})
 	register(newDefaultDict, Global{"collections", "defaultdict"})
+	register(getAttr, builtin("getattr"))
 	register(encode, Global{"_codecs", "encode"})
 	register(reconstructor, Global{"copyreg", "_reconstructor"})
 	register(newObj, Global{"copyreg", "__newobj__"})
@@ -163,6 +164,25 @@ func encode(r *reader, args []Value) (Value, error) {
 		return nil, err
 	}
 	return latin1(s)
+}
+
+// getAttr is how protocols 0 to 3 name something inside a class, and all of them a method:
+// getattr(class or instance, name). The result is a name, which must be allowed.
+func getAttr(r *reader, args []Value) (Value, error) {
+	if err := arity(args, 2, 2); err != nil {
+		return nil, err
+	}
+	name, ok := args[1].(string)
+	if !ok {
+		return nil, fail("called with %s, want a name", Describe(args[1]))
+	}
+	switch of := args[0].(type) {
+	case Global:
+		return r.global(of.Module, of.Name+"."+name[:min(len(name), maxName+1)])
+	case *Object:
+		return r.global(of.Class.Module, of.Class.Name+"."+name[:min(len(name), maxName+1)])
+	}
+	return nil, fail("called with %s, want a class", Describe(args[0]))
 }
 
 // newOrderedDict is an empty one, or one of a list of pairs.
