@@ -10,6 +10,22 @@ const DefaultParameterPrefix = "/ds/preprocessing/"
 // DefaultParameterPrefix. Its value starts and ends with a slash.
 const EnvParameterPrefix = "DS_PARAMETER_PREFIX"
 
+// Environment variables that beat the parameters. The first five hold whole
+// URIs (s3://bucket/key or a path) and beat the variables of a bucket or a key.
+const (
+	EnvInput      = "DS_INPUT"
+	EnvModel      = "DS_MODEL"
+	EnvOutput     = "DS_OUTPUT"
+	EnvScript     = "DS_SCRIPT"
+	EnvPackage    = "DS_PACKAGE"
+	EnvKeep       = "DS_KEEP"
+	EnvNullValues = "DS_NULL_VALUES"
+	EnvWorkers    = "DS_WORKERS"
+
+	// EnvMaxRecordBytes bounds a record, and with it the memory.
+	EnvMaxRecordBytes = "DS_MAX_RECORD_BYTES"
+)
+
 // Parameter is one setting of the job: the last part of its name in Parameter
 // Store and the environment variable that beats it.
 type Parameter struct {

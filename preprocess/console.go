@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"ds-pipeline/preprocess/job"
+)
+
+// isTerminal tells a terminal from a file, a pipe and /dev/null.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// bar is the progress bar of a terminal.
+type bar struct {
+	out io.Writer
+	bar *progressbar.ProgressBar
+}
+
+func newBar(out io.Writer) *bar { return &bar{out: out} }
+
+func (b *bar) set(done, size int64) {
+	if b.bar == nil {
+		b.bar = progressbar.NewOptions64(size,
+			progressbar.OptionSetWriter(b.out),
+			progressbar.OptionSetDescription("preprocessing"),
+			progressbar.OptionShowBytes(true),
+			progressbar.OptionSetPredictTime(size > 0),
+			progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionSetWidth(30),
+			progressbar.OptionClearOnFinish(),
+		)
+	}
+	if size >= 0 && done >= size {
+		return // clear ends it; the result may not be published yet
+	}
+	_ = b.bar.Set64(done)
+}
+
+func (b *bar) clear() {
+	if b.bar != nil {
+		_ = b.bar.Clear()
+	}
+}
+
+// textHandler logs for people: the level unless it is the usual one, the
+// message, and key=value pairs.
+type textHandler struct {
+	out   io.Writer
+	attrs []slog.Attr
+}
+
+func (h *textHandler) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= slog.LevelInfo
+}
+
+func (h *textHandler) Handle(_ context.Context, r slog.Record) error {
+	var line strings.Builder
+	if r.Level != slog.LevelInfo {
+		line.WriteString(strings.ToLower(r.Level.String()) + ": ")
+	}
+	line.WriteString(r.Message)
+	add := func(a slog.Attr) bool {
+		fmt.Fprintf(&line, " %s=%v", a.Key, a.Value)
+		return true
+	}
+	for _, a := range h.attrs {
+		add(a)
+	}
+	r.Attrs(add)
+	line.WriteByte('\n')
+	_, err := io.WriteString(h.out, line.String())
+	return err
+}
+
+func (h *textHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &textHandler{out: h.out, attrs: append(h.attrs[:len(h.attrs):len(h.attrs)], attrs...)}
+}
+
+func (h *textHandler) WithGroup(string) slog.Handler { return h }
+
+// printSummary says in a few aligned lines what a run did.
+func printSummary(w io.Writer, s job.Summary) {
+	_, _ = fmt.Fprintf(w, `rows      %s in, %s out, %s rejected
+columns   %d in, %d out
+time      %.2f s with %d workers, %.1f MB/s
+result    %s (%s)
+`,
+		thousands(s.RowsIn), thousands(s.RowsOut), thousands(s.RowsRejected),
+		s.ColumnsIn, s.ColumnsOut,
+		s.Elapsed.Seconds(), s.Workers, s.MBPerSecond(),
+		s.Output, size(s.BytesOut))
+}
+
+// thousands writes 1234567 as 1,234,567.
+func thousands(n int64) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// size writes a number of bytes in decimal units.
+func size(n int64) string {
+	switch {
+	case n < 1e3:
+		return fmt.Sprintf("%d B", n)
+	case n < 1e6:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	case n < 1e9:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+}

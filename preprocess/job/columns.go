@@ -1,0 +1,103 @@
+package job
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ds-pipeline/preprocess/contract"
+	"ds-pipeline/preprocess/model"
+	"ds-pipeline/preprocess/table"
+)
+
+// plan is how the columns of an input become the columns of the result.
+type plan struct {
+	binding *model.Binding
+	layout  table.Layout
+	keep    []string
+}
+
+// bind finds the columns of the model and those to keep in a header, and
+// reports everything that is missing or ambiguous at once.
+func bind(m *model.Model, header []string, s Settings) (*plan, error) {
+	var problems []error
+	count := map[string]int{}
+	for _, name := range header {
+		count[name]++
+	}
+	once := func(name, use string) {
+		if count[name] > 1 {
+			problems = append(problems, fmt.Errorf("column %q %s stands %d times in the header", name, use, count[name]))
+			count[name] = 1 // say it once
+		}
+	}
+
+	binding, err := m.Bind(header)
+	if err != nil {
+		problems = append(problems, err)
+	}
+	if names, named := m.Features(); named {
+		for _, name := range names {
+			once(name, "of the model")
+		}
+	}
+	p := &plan{
+		binding: binding,
+		keep:    s.Keep,
+		layout:  table.Layout{Dialect: table.CSV, Fields: len(header), Nulls: table.NewNulls(s.Nulls)},
+	}
+	var missing []string
+	for _, name := range s.Keep {
+		i := slices.Index(header, name)
+		if i < 0 {
+			missing = append(missing, name)
+			continue
+		}
+		once(name, "to keep")
+		p.layout.Keep = append(p.layout.Keep, i)
+	}
+	if len(missing) > 0 {
+		problems = append(problems, fmt.Errorf("%s to keep not in the header", quoteAll(missing)))
+	}
+	if len(problems) > 0 {
+		return nil, &Error{contract.ExitData, list("columns", problems)}
+	}
+	for _, in := range binding.Inputs() {
+		p.layout.Inputs = append(p.layout.Inputs, table.Input{Name: in.Name, Index: in.Index, As: as(in.Want)})
+	}
+	return p, nil
+}
+
+func as(w model.Want) table.As {
+	switch w {
+	case model.Bool:
+		return table.AsBool
+	case model.Texts:
+		return table.AsText
+	case model.Infer:
+		return table.AsFound
+	}
+	return table.AsNumber
+}
+
+// header is the first line of the result: the kept columns, then the model's.
+func (p *plan) header(names []string) ([]string, error) {
+	var both []string
+	for _, name := range p.keep {
+		if slices.Contains(names, name) {
+			both = append(both, name)
+		}
+	}
+	if len(both) > 0 {
+		return nil, fail(contract.ExitData, "columns: %s to keep also made by the model; keep another column or rename it in the input", quoteAll(both))
+	}
+	return slices.Concat(p.keep, names), nil
+}
+
+func quoteAll(names []string) string {
+	quoted := make([]string, len(names))
+	for i, n := range names {
+		quoted[i] = fmt.Sprintf("%q", n)
+	}
+	return strings.Join(quoted, ", ")
+}

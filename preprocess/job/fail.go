@@ -1,0 +1,67 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"ds-pipeline/preprocess/contract"
+	"ds-pipeline/preprocess/storage"
+)
+
+// Error is a failure with the exit status that it deserves.
+type Error struct {
+	Status int // of package contract
+	Err    error
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// ErrInterrupted says that the run was told to stop.
+var ErrInterrupted = errors.New("interrupted; nothing was published, try again")
+
+func fail(status int, format string, args ...any) error {
+	return &Error{Status: status, Err: fmt.Errorf(format, args...)}
+}
+
+// ExitStatus is the exit status that err deserves.
+func ExitStatus(err error) int {
+	var e *Error
+	switch {
+	case err == nil:
+		return contract.ExitOK
+	case errors.As(err, &e):
+		return e.Status
+	case errors.Is(err, context.Canceled), errors.Is(err, ErrInterrupted):
+		return contract.ExitTempFail
+	case errors.Is(err, storage.ErrNotFound):
+		return contract.ExitNoInput
+	case errors.Is(err, storage.ErrDenied):
+		return contract.ExitNoPerm
+	case errors.Is(err, storage.ErrUnavailable):
+		return contract.ExitUnavailable
+	case errors.Is(err, storage.ErrTarget):
+		return contract.ExitConfig
+	case errors.Is(err, storage.ErrTooLarge):
+		return contract.ExitData
+	}
+	var se *storage.Error
+	if errors.As(err, &se) {
+		return contract.ExitIO
+	}
+	return contract.ExitSoftware
+}
+
+// list joins problems, one per line, below a title.
+func list(title string, problems []error) error {
+	if len(problems) == 1 {
+		return fmt.Errorf("%s: %w", title, problems[0])
+	}
+	lines := make([]string, len(problems))
+	for i, p := range problems {
+		lines[i] = "\n  " + strings.ReplaceAll(p.Error(), "\n", "\n  ")
+	}
+	return fmt.Errorf("%s: %d problems:%s", title, len(problems), strings.Join(lines, ""))
+}

@@ -1,0 +1,309 @@
+// Package job runs one preprocessing, start to finish: it settles the settings,
+// reads the model, streams the input through it and publishes the result.
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"time"
+
+	"ds-pipeline/preprocess/contract"
+	"ds-pipeline/preprocess/frame"
+	"ds-pipeline/preprocess/model"
+	"ds-pipeline/preprocess/storage"
+	"ds-pipeline/preprocess/table"
+)
+
+// MaxModelBytes bounds the file of a model.
+const MaxModelBytes = 512 << 20
+
+// Env is what a run needs from its surroundings.
+type Env struct {
+	Store *storage.Store
+	Log   *slog.Logger
+	// Progress is told how many bytes of the input are done, of how many (-1 if
+	// unknown). It is called from one goroutine at a time; nil for none.
+	Progress func(done, size int64)
+}
+
+// Summary says what a run did.
+type Summary struct {
+	Input, Model, Output string
+	RowsIn               int64
+	RowsOut              int64
+	RowsRejected         int64
+	ColumnsIn            int
+	ColumnsOut           int
+	BytesIn              int64
+	BytesOut             int64
+	Workers              int
+	Elapsed              time.Duration
+}
+
+// MBPerSecond is the input's megabytes (1e6 bytes) per second.
+func (s Summary) MBPerSecond() float64 {
+	return float64(s.BytesIn) / 1e6 / max(s.Elapsed.Seconds(), 1e-9)
+}
+
+// LoadModel reads a model, telling its warnings to log.
+func LoadModel(ctx context.Context, store *storage.Store, u storage.URI, log *slog.Logger) (*model.Model, error) {
+	data, err := store.ReadAll(ctx, u, MaxModelBytes)
+	if err != nil {
+		return nil, fmt.Errorf("model: %w", err)
+	}
+	m, err := model.Load(data)
+	if err != nil {
+		return nil, fail(contract.ExitData, "model %s: %w", u, err)
+	}
+	for _, w := range m.Warnings() {
+		log.Warn("model: " + w)
+	}
+	return m, nil
+}
+
+// Run preprocesses s.Input with s.Model and publishes s.Output. On an error
+// nothing is published.
+func Run(ctx context.Context, s Settings, env Env) (Summary, error) {
+	sum, err := run(ctx, s, env)
+	if err != nil && ctx.Err() != nil && !errors.As(err, new(*Error)) {
+		// Whatever failed, it failed because of the interruption.
+		err = ErrInterrupted
+	}
+	return sum, err
+}
+
+func run(ctx context.Context, s Settings, env Env) (Summary, error) {
+	start := time.Now()
+	sum := Summary{Input: s.Input.String(), Model: s.Model.String(), Output: s.Output.String(), Workers: s.Workers}
+	m, err := LoadModel(ctx, env.Store, s.Model, env.Log)
+	if err != nil {
+		return sum, err
+	}
+	in, err := env.Store.Open(ctx, s.Input)
+	if err != nil {
+		return sum, fmt.Errorf("input: %w", err)
+	}
+	defer func() { _ = in.Close() }()
+
+	// The kinds of columns are guessed from the first block. If a later one
+	// contradicts, the pass ends with the facts of the whole input, and a second
+	// pass is certain.
+	var facts []table.Facts
+	for pass := 1; ; pass++ {
+		p := &runPass{Settings: s, Env: env, model: m, in: in, facts: facts, sum: sum}
+		err := p.run(ctx)
+		var contradiction *contradictionError
+		if errors.As(err, &contradiction) {
+			if pass > 1 {
+				return sum, &storage.Error{Op: "read", URI: s.Input, Kind: storage.ErrChanged}
+			}
+			env.Log.Info("starting again: "+contradiction.Error(), "input", sum.Input)
+			facts = p.facts
+			continue
+		}
+		p.sum.Elapsed = time.Since(start)
+		return p.sum, err
+	}
+}
+
+// contradictionError says that a column is not what its first records showed.
+type contradictionError struct {
+	column   string
+	was, now frame.Kind
+}
+
+func (e *contradictionError) Error() string {
+	return fmt.Sprintf("column %q looked like %s at first, but is %s", e.column, kindName(e.was), kindName(e.now))
+}
+
+func kindName(k frame.Kind) string {
+	switch k {
+	case frame.Int:
+		return "whole numbers"
+	case frame.Bool:
+		return "true and false"
+	case frame.Text:
+		return "text"
+	}
+	return "numbers"
+}
+
+// runPass is one pass over the input.
+type runPass struct {
+	Settings
+	Env
+	model *model.Model
+	in    storage.Object
+	facts []table.Facts // of each input column; nil before the first pass
+	sum   Summary
+}
+
+func (p *runPass) run(ctx context.Context) error {
+	r, err := p.in.Reader(ctx)
+	if errors.Is(err, storage.ErrOnce) {
+		return fail(contract.ExitData, "input: %s: the kinds of its columns became clear only late, and a stream cannot be read again; want a file or an object", p.Settings.Input)
+	}
+	if err != nil {
+		return fmt.Errorf("input: %w", err)
+	}
+	defer func() { _ = r.Close() }()
+
+	split := table.NewSplitter(r, table.CSV, p.MaxRecordBytes)
+	header, first, lines, err := p.readHeader(split)
+	if err != nil {
+		return err
+	}
+	plan, err := bind(p.model, header, p.Settings)
+	if err != nil {
+		return err
+	}
+	kinds := p.findKinds(plan, first, split.Offset()-int64(len(first)))
+	program, err := plan.binding.Compile(kinds)
+	if err != nil {
+		return fail(contract.ExitData, "model %s: %w", p.sum.Model, err)
+	}
+	names, err := plan.header(program.Names())
+	if err != nil {
+		return err
+	}
+	p.sum.ColumnsIn, p.sum.ColumnsOut = len(header), len(names)
+
+	out, err := p.Store.Create(ctx, p.Output)
+	if err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
+	err = p.transform(ctx, split, first, lines, plan, program, names, out)
+	if err == nil {
+		err = out.Commit()
+	}
+	if err != nil {
+		if abort := out.Abort(); abort != nil {
+			p.Log.Error("cleaning up: " + abort.Error())
+		}
+		return err
+	}
+	return nil
+}
+
+// readHeader returns the column names, the rest of the block they stand in and
+// the number of lines before that rest.
+func (p *runPass) readHeader(split *table.Splitter) (header []string, rest []byte, lines int, err error) {
+	for {
+		block, err := split.Next(nil, firstBlock)
+		if err == io.EOF {
+			return nil, nil, 0, fail(contract.ExitData, "input %s: %w", p.sum.Input, table.ErrNoHeader)
+		}
+		if err != nil {
+			return nil, nil, 0, p.readError(err, 1)
+		}
+		header, end, err := table.ReadHeader(table.CSV, block)
+		if err != nil {
+			return nil, nil, 0, fail(contract.ExitData, "input %s: %w", p.sum.Input, err)
+		}
+		lines += table.LineEnds(block[:end])
+		if header != nil {
+			return header, block[end:], lines, nil
+		}
+	}
+}
+
+// findKinds fills the kinds of the plan's inputs, from the facts of an earlier
+// pass or else from the first block.
+func (p *runPass) findKinds(plan *plan, first []byte, offset int64) []frame.Kind {
+	inputs := plan.layout.Inputs
+	if p.facts == nil {
+		p.facts = make([]table.Facts, len(inputs))
+		scanner := table.NewScanner(plan.layout)
+		scanner.Reset(first, offset)
+		for b := scanner.Next(maxRows); b != nil; b = scanner.Next(maxRows) {
+			for i, f := range b.Facts {
+				p.facts[i] |= f
+			}
+		}
+	}
+	kinds := make([]frame.Kind, len(inputs))
+	for i := range inputs {
+		inputs[i].Kind = inputs[i].As.Kind(p.facts[i])
+		kinds[i] = inputs[i].Kind
+	}
+	return kinds
+}
+
+// readError says where reading the input failed; line is where the last block
+// began.
+func (p *runPass) readError(err error, line int64) error {
+	var long *table.RecordTooLongError
+	if errors.As(err, &long) {
+		return fail(contract.ExitData, "input %s: line %d: %w (raise --max-record-bytes if it is right)", p.sum.Input, line, err)
+	}
+	return fmt.Errorf("input: %w", err)
+}
+
+// spot is a rejected record as people look for it.
+type spot struct {
+	line   int64
+	column string
+	value  string
+	reason string
+}
+
+func (s spot) text(showValue bool) string {
+	text := fmt.Sprintf("line %d", s.line)
+	if s.column != "" {
+		text += fmt.Sprintf(", column %q", s.column)
+	}
+	text += ": " + s.reason
+	if showValue && s.value != "" {
+		text += fmt.Sprintf(": %q", s.value)
+	}
+	return text
+}
+
+// Messages name so many rejected records, and counting ends so much later.
+const (
+	namedSpots  = 5
+	countedRows = 1000
+)
+
+func (p *runPass) rejectError(spots []spot, more bool) error {
+	n := fmt.Sprintf("%d", p.sum.RowsRejected)
+	if more {
+		n = "at least " + n
+	}
+	records := "records"
+	if p.sum.RowsRejected == 1 {
+		records = "record"
+	}
+	text := ""
+	for _, s := range spots {
+		text += "\n  " + s.text(p.ShowValues)
+	}
+	if int64(len(spots)) < p.sum.RowsRejected {
+		text += "\n  ..."
+	}
+	return fail(contract.ExitData, "input %s: %s of %d %s cannot be used; nothing was published:%s",
+		p.sum.Input, n, p.sum.RowsIn, records, text)
+}
+
+// firstSpots puts the first few rejects of a block in order and counts the
+// records they are of.
+func firstSpots(block []byte, rejects []table.Reject) (spots []spot, records int64) {
+	slices.SortStableFunc(rejects, func(a, b table.Reject) int { return a.Start - b.Start })
+	line, from := int64(0), 0
+	for i, r := range rejects {
+		if i > 0 && r.Start == rejects[i-1].Start {
+			continue // the first reason is enough
+		}
+		records++
+		if len(spots) < namedSpots {
+			line += int64(table.LineEnds(block[from:r.Start]))
+			from = r.Start
+			spots = append(spots, spot{line: line, column: r.Column, value: r.Value, reason: r.Reason})
+		}
+	}
+	return spots, records
+}

@@ -1,0 +1,366 @@
+package job
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ds-pipeline/preprocess/contract"
+	"ds-pipeline/preprocess/storage"
+	"ds-pipeline/preprocess/table"
+)
+
+// MaxWorkers bounds --workers: each worker needs a few MB.
+const MaxWorkers = 256
+
+// Flags are the settings of the command line as typed; nil means not given.
+type Flags struct {
+	Input, Model, Output *string
+	Script, Package      *string
+	Keep, NullValues     *string
+	Workers              *string
+	MaxRecordBytes       *string
+	ShowValues           bool
+}
+
+// Settings is all that a run needs to know.
+type Settings struct {
+	Input, Model, Output storage.URI
+	Keep                 []string // input columns to copy, in order
+	Nulls                []string // texts that mean a missing value
+	Workers              int
+	MaxRecordBytes       int
+	ShowValues           bool // show values in messages about records
+}
+
+// Parameters reads parameters by their full names; those that do not exist are
+// absent from the result.
+type Parameters func(ctx context.Context, names []string) (map[string]string, error)
+
+// LoadSettings settles the settings of a run. A flag beats the environment, and
+// the environment beats Parameter Store, which is asked once, and only if the
+// input, the model or the output is still open. All problems are reported
+// together.
+func LoadSettings(ctx context.Context, flags Flags, getenv func(string) string, parameters Parameters) (Settings, error) {
+	l := newLoader(flags, getenv)
+	l.choose(inputSource, modelSource, outputSource)
+	l.chooseCode()
+	if err := l.ask(ctx, parameters); err != nil {
+		return Settings{}, err
+	}
+	s := Settings{
+		Input:          l.uri(inputSource),
+		Model:          l.uri(modelSource),
+		Output:         l.uri(outputSource),
+		Keep:           l.keep(),
+		Nulls:          l.nulls(),
+		Workers:        l.number("workers", flags.Workers, contract.EnvWorkers, runtime.GOMAXPROCS(0), 1, MaxWorkers),
+		MaxRecordBytes: l.number("max-record-bytes", flags.MaxRecordBytes, contract.EnvMaxRecordBytes, table.DefaultRecordLimit, table.MinRecordLimit, table.MaxRecordLimit),
+		ShowValues:     flags.ShowValues,
+	}
+	l.refuseCode()
+	if s.Input.Path == storage.Stdin && s.Model.Path == storage.Stdin {
+		l.problem("model: the standard input is already the input")
+	}
+	if same := s.Output != (storage.URI{}) && (s.Output == s.Input || s.Output == s.Model); same {
+		l.problem("output: %s would be overwritten; want another name", s.Output)
+	}
+	return s, l.err()
+}
+
+// LoadModelSetting settles the URI of the model alone.
+func LoadModelSetting(ctx context.Context, flags Flags, getenv func(string) string, parameters Parameters) (storage.URI, error) {
+	l := newLoader(flags, getenv)
+	l.choose(modelSource)
+	if err := l.ask(ctx, parameters); err != nil {
+		return storage.URI{}, err
+	}
+	return l.uri(modelSource), l.err()
+}
+
+// source is an object that the job needs, and all the places that can name it.
+type source struct {
+	name        string // of the flag
+	env         string
+	bucket, key string // parameters; key "" for a fixed key
+	fixedKey    string
+}
+
+var (
+	inputSource   = source{name: "input", env: contract.EnvInput, bucket: contract.InputBucket, key: contract.InputKey}
+	modelSource   = source{name: "model", env: contract.EnvModel, bucket: contract.ArtifactBucket, key: contract.ModelKey}
+	outputSource  = source{name: "output", env: contract.EnvOutput, bucket: contract.OutputBucket, fixedKey: contract.OutputKey}
+	scriptSource  = source{name: "script", env: contract.EnvScript, bucket: contract.ArtifactBucket, key: contract.ScriptKey}
+	packageSource = source{name: "package", env: contract.EnvPackage, bucket: contract.ArtifactBucket, key: contract.PackageKey}
+)
+
+// loader collects problems, so that LoadSettings reads as a list of settings.
+type loader struct {
+	flags    Flags
+	getenv   func(string) string
+	envOf    map[string]string // environment variable of a parameter
+	prefix   string
+	whole    map[string]string // URI of a source, by its name
+	from     map[string]string // where it was set
+	wanted   []string          // parameters to ask for
+	values   map[string]string // parameters and their environment variables
+	origin   map[string]string // where each of values was set
+	problems []error
+}
+
+func newLoader(flags Flags, getenv func(string) string) *loader {
+	l := &loader{
+		flags: flags, getenv: getenv,
+		envOf: map[string]string{}, whole: map[string]string{}, from: map[string]string{},
+		values: map[string]string{}, origin: map[string]string{},
+		prefix: contract.DefaultParameterPrefix,
+	}
+	for _, p := range contract.Parameters() {
+		l.envOf[p.Name] = p.Env
+	}
+	if p := getenv(contract.EnvParameterPrefix); p != "" {
+		l.prefix = p
+		if !strings.HasPrefix(p, "/") || !strings.HasSuffix(p, "/") {
+			l.problem("%s: got %q, want a path that starts and ends with a slash, such as %s",
+				contract.EnvParameterPrefix, p, contract.DefaultParameterPrefix)
+		}
+	}
+	return l
+}
+
+func (l *loader) problem(format string, args ...any) {
+	l.problems = append(l.problems, fmt.Errorf(format, args...))
+}
+
+func (l *loader) err() error {
+	if len(l.problems) == 0 {
+		return nil
+	}
+	return &Error{Status: contract.ExitConfig, Err: list("settings", l.problems)}
+}
+
+func (l *loader) flag(s source) *string {
+	switch s.name {
+	case inputSource.name:
+		return l.flags.Input
+	case modelSource.name:
+		return l.flags.Model
+	case outputSource.name:
+		return l.flags.Output
+	case scriptSource.name:
+		return l.flags.Script
+	}
+	return l.flags.Package
+}
+
+// given takes a source from a flag or the environment.
+func (l *loader) given(s source) bool {
+	if v := l.flag(s); v != nil {
+		l.whole[s.name], l.from[s.name] = *v, "--"+s.name
+		return true
+	}
+	if v := l.getenv(s.env); v != "" {
+		l.whole[s.name], l.from[s.name] = v, s.env
+		return true
+	}
+	return false
+}
+
+// parameter takes a parameter from the environment, or notes that it is to be
+// asked for.
+func (l *loader) parameter(name string) {
+	if _, ok := l.values[name]; ok || slices.Contains(l.wanted, name) {
+		return
+	}
+	if v := l.getenv(l.envOf[name]); v != "" {
+		l.values[name], l.origin[name] = v, l.envOf[name]
+		return
+	}
+	l.wanted = append(l.wanted, name)
+}
+
+// choose finds required sources.
+func (l *loader) choose(sources ...source) {
+	for _, s := range sources {
+		if l.given(s) {
+			continue
+		}
+		l.parameter(s.bucket)
+		if s.key != "" {
+			l.parameter(s.key)
+		}
+	}
+}
+
+// chooseCode finds the script and the package. They are optional, so they are
+// asked for only together with something else.
+func (l *loader) chooseCode() {
+	ask := len(l.wanted) > 0
+	for _, s := range []source{scriptSource, packageSource} {
+		switch {
+		case l.given(s):
+		case ask:
+			l.parameter(s.key)
+		case l.getenv(l.envOf[s.key]) != "":
+			l.parameter(s.key)
+		}
+	}
+}
+
+// refuseCode reports a script or package: running without it would be wrong.
+func (l *loader) refuseCode() {
+	for _, s := range []source{scriptSource, packageSource} {
+		where := l.from[s.name]
+		if _, ok := l.whole[s.name]; !ok {
+			if l.values[s.key] == "" {
+				continue
+			}
+			where = l.origin[s.key]
+		}
+		l.problem("%s: set by %s, but running a %s is not supported; put the step into the model or unset it", s.name, where, s.name)
+	}
+}
+
+// ask reads the parameters that are still open.
+func (l *loader) ask(ctx context.Context, parameters Parameters) error {
+	if len(l.wanted) == 0 {
+		return nil
+	}
+	names := make([]string, len(l.wanted))
+	for i, name := range l.wanted {
+		names[i] = l.prefix + name
+	}
+	found, err := parameters(ctx, names)
+	if err != nil {
+		if len(l.problems) > 0 {
+			l.problems = append(l.problems, err)
+			return l.err()
+		}
+		return err
+	}
+	for i, name := range l.wanted {
+		if v, ok := found[names[i]]; ok {
+			l.values[name], l.origin[name] = v, "parameter "+names[i]
+		}
+	}
+	return nil
+}
+
+// uri puts a required source together.
+func (l *loader) uri(s source) storage.URI {
+	if v, ok := l.whole[s.name]; ok {
+		u, err := storage.ParseURI(v)
+		if err != nil {
+			l.problem("%s (%s): %w", s.name, l.from[s.name], err)
+		}
+		return u
+	}
+	u := storage.URI{Bucket: l.value(s, s.bucket, storage.CheckBucket), Key: s.fixedKey}
+	if s.key != "" {
+		u.Key = l.value(s, s.key, storage.CheckKey)
+	}
+	if u.Bucket == "" || u.Key == "" {
+		return storage.URI{}
+	}
+	return u
+}
+
+// value returns a checked parameter, or "" after reporting a problem.
+func (l *loader) value(s source, name string, check func(string) error) string {
+	v, ok := l.values[name]
+	if !ok {
+		l.missing(s, name)
+		return ""
+	}
+	if err := check(v); err != nil {
+		l.problem("%s (%s): %w", name, l.origin[name], err)
+		return ""
+	}
+	return v
+}
+
+func (l *loader) missing(s source, name string) {
+	l.problem("%s: missing; set --%s, %s, %s or parameter %s%s", name, s.name, s.env, l.envOf[name], l.prefix, name)
+}
+
+// text returns a setting that has no parameter, and where it was set.
+func (l *loader) text(name string, flag *string, env string) (v, from string) {
+	if flag != nil {
+		return *flag, "--" + name
+	}
+	if v := l.getenv(env); v != "" {
+		return v, env
+	}
+	return "", ""
+}
+
+func (l *loader) keep() []string {
+	v, from := l.text("keep", l.flags.Keep, contract.EnvKeep)
+	if v == "" {
+		return nil
+	}
+	names, err := splitList(v)
+	if err != nil {
+		l.problem("keep (%s): %w", from, err)
+		return nil
+	}
+	seen := map[string]bool{}
+	for _, name := range names {
+		if name == "" {
+			l.problem("keep (%s): empty name in %q; want column names with commas between them", from, v)
+		} else if seen[name] {
+			l.problem("keep (%s): column %q is named twice", from, name)
+		}
+		seen[name] = true
+	}
+	return names
+}
+
+func (l *loader) nulls() []string {
+	v, from := l.text("null-values", l.flags.NullValues, contract.EnvNullValues)
+	switch {
+	case from == "":
+		return table.DefaultNulls()
+	case v == "none":
+		return nil
+	case v == "":
+		return []string{""}
+	}
+	texts, err := splitList(v)
+	if err != nil {
+		l.problem("null-values (%s): %w", from, err)
+	}
+	return texts
+}
+
+// splitList splits at commas; an item that holds a comma is quoted as in CSV.
+func splitList(v string) ([]string, error) {
+	r := csv.NewReader(strings.NewReader(v))
+	items, err := r.Read()
+	if err == nil {
+		if _, err = r.Read(); err == io.EOF {
+			return items, nil
+		}
+		err = errors.New("more than one line")
+	}
+	return nil, fmt.Errorf("got %q, want items with commas between them, quoted as in CSV where needed: %w", v, err)
+}
+
+func (l *loader) number(name string, flag *string, env string, unset, least, most int) int {
+	v, from := l.text(name, flag, env)
+	if from == "" {
+		return unset
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < least || n > most {
+		l.problem("%s (%s): got %q, want a whole number from %d to %d", name, from, v, least, most)
+		return unset
+	}
+	return n
+}

@@ -1,0 +1,371 @@
+package job
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"ds-pipeline/preprocess/contract"
+	"ds-pipeline/preprocess/frame"
+	"ds-pipeline/preprocess/model"
+	"ds-pipeline/preprocess/storage"
+	"ds-pipeline/preprocess/table"
+)
+
+// Sizes of blocks in bytes. What comes out of a block counts as much as what
+// goes in: the target shrinks when records grow on the way.
+const (
+	firstBlock = 128 << 10
+	inBlock    = 256 << 10
+	outBlock   = 512 << 10
+	leastBlock = 4 << 10
+	maxRows    = math.MaxInt
+	probeRows  = 16
+)
+
+// block is a piece of the input on its way through the job.
+type block struct {
+	in     []byte // recycled memory
+	data   []byte // whole records
+	offset int64
+	err    error // of reading, or a fault; the last block
+	done   chan struct{}
+
+	out     []byte
+	rows    int64 // records, rejected ones included
+	lines   int64
+	rejects int64
+	spots   []spot // lines relative to the block
+	facts   []table.Facts
+}
+
+// transformer is the machinery of one pass:
+//
+//	reader ──work──► workers
+//	   └────order──────────► collector ──► out
+//	   ▲                         │
+//	   └──────────free───────────┘
+//
+// The number of blocks is fixed, and so is the memory.
+type transformer struct {
+	*runPass
+	split   *table.Splitter
+	plan    *plan
+	program *model.Program
+	target  atomic.Int64 // bytes of input per block
+	scan    atomic.Bool  // the result is lost: only look for facts
+	counted atomic.Bool  // the result is lost: only count rejects
+}
+
+func (p *runPass) transform(parent context.Context, split *table.Splitter, first []byte, lines int, pl *plan, program *model.Program, names []string, out storage.Upload) error {
+	t := &transformer{runPass: p, split: split, plan: pl, program: program}
+	if err := t.probe(first); err != nil {
+		return err
+	}
+	header := table.NewFormatter(table.CSV).AppendHeader(nil, names)
+	if _, err := out.Write(header); err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
+	t.sum.BytesOut = int64(len(header))
+
+	ctx, cancel := context.WithCancel(parent)
+	blocks := 2*p.Workers + 2
+	work := make(chan *block, blocks)
+	order := make(chan *block, blocks)
+	free := make(chan *block, blocks)
+	for range blocks {
+		free <- &block{facts: make([]table.Facts, len(pl.layout.Inputs))}
+	}
+	split.Unread(first)
+	go t.read(ctx, free, work, order)
+	var workers sync.WaitGroup
+	for range p.Workers {
+		workers.Add(1)
+		go func() {
+			defer workers.Done()
+			t.work(ctx, work)
+		}()
+	}
+	err := t.collect(ctx, order, free, int64(lines), out)
+	cancel()
+	// The reader is not waited for: it may hang in a read that nothing ends.
+	workers.Wait()
+	if parent.Err() != nil && err != nil {
+		return ErrInterrupted
+	}
+	return err
+}
+
+// probe sets the first target by trying a few rows.
+func (t *transformer) probe(first []byte) error {
+	t.target.Store(leastBlock)
+	w := t.newWorker()
+	b := &block{data: first, facts: make([]table.Facts, len(t.plan.layout.Inputs))}
+	w.parser.Reset(first, 0)
+	if batch := w.parser.Next(probeRows); batch != nil {
+		if err := w.transform(b, batch); err != nil {
+			return err
+		}
+	}
+	t.adapt(w.parser.Pos(), len(b.out))
+	return nil
+}
+
+// adapt chooses the target from what came out of in bytes.
+func (t *transformer) adapt(in, out int) {
+	target := int64(inBlock)
+	if out > 0 {
+		target = min(target, int64(in)*outBlock/int64(out))
+	}
+	t.target.Store(max(target, leastBlock))
+}
+
+// read cuts the input into blocks until it ends or fails.
+func (t *transformer) read(ctx context.Context, free <-chan *block, work, order chan<- *block) {
+	defer close(order)
+	defer close(work)
+	for {
+		var b *block
+		select {
+		case b = <-free:
+		case <-ctx.Done():
+			return
+		}
+		b.offset = t.split.Offset()
+		b.done = make(chan struct{})
+		b.data, b.err = t.next(b.in)
+		if b.err == io.EOF {
+			return
+		}
+		if b.err != nil {
+			close(b.done)
+			order <- b
+			return
+		}
+		b.in = b.data
+		order <- b
+		work <- b
+	}
+}
+
+func (t *transformer) next(buf []byte) (data []byte, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = PanicError(r)
+		}
+	}()
+	return t.split.Next(buf, int(t.target.Load()))
+}
+
+// worker owns what cannot be shared.
+type worker struct {
+	*transformer
+	parser  *table.Parser
+	scanner *table.Parser // made when needed
+	model   *model.Worker
+	format  *table.Formatter
+	columns []frame.Column
+	rejects []table.Reject
+}
+
+func (t *transformer) newWorker() *worker {
+	return &worker{
+		transformer: t,
+		parser:      table.NewParser(t.plan.layout),
+		model:       t.program.NewWorker(),
+		format:      table.NewFormatter(table.CSV),
+	}
+}
+
+func (t *transformer) work(ctx context.Context, work <-chan *block) {
+	w := t.newWorker()
+	for b := range work {
+		if ctx.Err() == nil {
+			b.err = w.process(b)
+		}
+		close(b.done)
+	}
+}
+
+// process turns one block into text. A panic becomes an error: its message may
+// hold values of the data, so it is not shown.
+func (w *worker) process(b *block) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = PanicError(r)
+		}
+	}()
+	b.out, b.spots = b.out[:0], nil
+	b.rows, b.rejects = 0, 0
+	clear(b.facts)
+	w.rejects = w.rejects[:0]
+	b.lines = int64(table.LineEnds(b.data))
+
+	if w.scan.Load() {
+		if w.scanner == nil {
+			w.scanner = table.NewScanner(w.plan.layout)
+		}
+		w.scanner.Reset(b.data, b.offset)
+		for batch := w.scanner.Next(maxRows); batch != nil; batch = w.scanner.Next(maxRows) {
+			w.addFacts(b, batch)
+		}
+		return nil
+	}
+	w.parser.Reset(b.data, b.offset)
+	for batch := w.parser.Next(maxRows); batch != nil; batch = w.parser.Next(maxRows) {
+		if err := w.transform(b, batch); err != nil {
+			return err
+		}
+	}
+	b.spots, b.rejects = firstSpots(b.data, w.rejects)
+	return nil
+}
+
+func (w *worker) addFacts(b *block, batch *table.Batch) {
+	for i, f := range batch.Facts {
+		b.facts[i] |= f
+	}
+}
+
+// transform appends the batch's rows to the block's output.
+func (w *worker) transform(b *block, batch *table.Batch) error {
+	w.addFacts(b, batch)
+	out, bad, err := w.model.Apply(batch.Inputs, batch.Rows)
+	if err != nil {
+		return fail(contract.ExitData, "model %s: %w", w.sum.Model, err)
+	}
+	// A record's cell that could not be parsed comes first among its reasons.
+	b.rows += int64(batch.Rows)
+	for _, r := range batch.Rejects {
+		if r.Column == "" {
+			b.rows++ // it is not in the batch
+		}
+	}
+	w.rejects = append(w.rejects, batch.Rejects...)
+	for _, e := range bad {
+		if !batch.Bad[e.Row] {
+			batch.Bad[e.Row] = true
+			w.rejects = append(w.rejects, w.parser.BatchReject(e))
+		}
+	}
+	if w.counted.Load() {
+		return nil
+	}
+	w.columns = append(append(w.columns[:0], batch.Keep...), out...)
+	b.out = w.format.AppendRows(b.out, w.columns, batch.Rows, batch.Bad)
+	return nil
+}
+
+// collect writes the blocks in order and keeps the count.
+func (t *transformer) collect(ctx context.Context, order <-chan *block, free chan<- *block, lines int64, out io.Writer) error {
+	kinds := t.plan.layout.Inputs
+	var contradiction *contradictionError
+	var spots []spot
+	for {
+		var b *block
+		var ok bool
+		select {
+		case b, ok = <-order:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if !ok {
+			break
+		}
+		select {
+		case <-b.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if b.err != nil {
+			return t.blockError(b.err, lines+1)
+		}
+		for i, f := range b.facts {
+			t.facts[i] |= f
+			if now := kinds[i].As.Kind(t.facts[i]); now != kinds[i].Kind && contradiction == nil {
+				contradiction = &contradictionError{kinds[i].Name, kinds[i].Kind, now}
+				t.scan.Store(true)
+			}
+		}
+		if contradiction == nil {
+			t.sum.RowsIn += b.rows
+			t.sum.RowsRejected += b.rejects
+			for _, s := range b.spots {
+				if len(spots) < namedSpots {
+					s.line += lines + 1
+					spots = append(spots, s)
+				}
+			}
+			if b.rejects > 0 {
+				t.counted.Store(true)
+			}
+			if t.sum.RowsRejected >= countedRows {
+				return t.rejectError(spots, true)
+			}
+			if t.sum.RowsRejected == 0 {
+				if _, err := out.Write(b.out); err != nil {
+					return fmt.Errorf("output: %w", err)
+				}
+				t.sum.BytesOut += int64(len(b.out))
+				t.sum.RowsOut += b.rows
+				t.adapt(len(b.data), len(b.out))
+			}
+		}
+		lines += b.lines
+		t.sum.BytesIn = b.offset + int64(len(b.data))
+		if t.Progress != nil {
+			t.Progress(t.sum.BytesIn, t.in.Size())
+		}
+		free <- b
+	}
+	switch {
+	case contradiction != nil:
+		return contradiction
+	case t.sum.RowsRejected > 0:
+		return t.rejectError(spots, false)
+	case t.sum.RowsIn != t.sum.RowsOut+t.sum.RowsRejected:
+		return fail(contract.ExitSoftware, "%d rows in, but %d out and %d rejected: a fault in this program; nothing was published",
+			t.sum.RowsIn, t.sum.RowsOut, t.sum.RowsRejected)
+	}
+	return nil
+}
+
+func (t *transformer) blockError(err error, line int64) error {
+	if _, ok := err.(*Error); ok {
+		return err
+	}
+	return t.readError(err, line)
+}
+
+// PanicError describes a panic without its message, which may hold data, unless
+// the message is the runtime's own.
+func PanicError(r any) error {
+	what := fmt.Sprintf("%T", r)
+	if e, ok := r.(runtime.Error); ok {
+		what = e.Error()
+	}
+	return fail(contract.ExitSoftware, "a fault in this program: panic: %s at %s", what, panicPlace())
+}
+
+// panicPlace is the function and line that panicked.
+func panicPlace() string {
+	var pcs [32]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
+	panicked := false
+	for {
+		f, more := frames.Next()
+		if panicked && !isRuntime(f.Function) {
+			return fmt.Sprintf("%s:%d", f.Function, f.Line)
+		}
+		panicked = panicked || f.Function == "runtime.gopanic"
+		if !more {
+			return "an unknown place"
+		}
+	}
+}
+
+func isRuntime(function string) bool { return len(function) > 8 && function[:8] == "runtime." }

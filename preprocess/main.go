@@ -1,0 +1,306 @@
+// Command preprocess applies a fitted scikit-learn preprocessing model to a CSV
+// file, without Python. See preprocess --help.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"ds-pipeline/preprocess/contract"
+	"ds-pipeline/preprocess/job"
+	"ds-pipeline/preprocess/storage"
+)
+
+// version is set by the linker; without it the build information is used.
+var version string
+
+// stopGrace is how long a run that was told to stop may clean up.
+const stopGrace = 20 * time.Second
+
+func main() {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	go func() {
+		<-signals
+		cancel()
+		select {
+		case <-signals: // asked twice
+		case <-time.After(stopGrace):
+		}
+		os.Exit(contract.ExitTempFail)
+	}()
+	os.Exit(program{
+		getenv: os.Getenv,
+		stdout: os.Stdout,
+		stderr: os.Stderr,
+		params: job.ParameterStore,
+	}.run(ctx, os.Args[1:]))
+}
+
+// program is what the command line runs in.
+type program struct {
+	getenv func(string) string
+	stdout io.Writer
+	stderr io.Writer
+	params job.Parameters
+}
+
+type cli struct {
+	Run     runCommand       `cmd:"" help:"Apply a model to a CSV file and publish the result."`
+	Inspect inspectCommand   `cmd:"" help:"Say in words what a model does."`
+	Version kong.VersionFlag `help:"Print the version and exit."`
+}
+
+type runCommand struct {
+	Input          *string `placeholder:"URI" help:"CSV to read: s3://bucket/key, a path, or - for standard input."`
+	Model          *string `placeholder:"URI" help:"Fitted model, written by joblib.dump or pickle.dump."`
+	Output         *string `placeholder:"URI" help:"Result to write, whole or not at all. Default: s3://OUTPUT-BUCKET/${output_key}."`
+	Keep           *string `placeholder:"NAME,..." help:"Input columns to copy as they stand, before the model's."`
+	NullValues     *string `placeholder:"LIST" help:"Texts that mean a missing value, with commas between them, or none. Default: those of pandas.read_csv. An unquoted empty field is always missing."`
+	Script         *string `placeholder:"URI" help:"Not supported: refused when set."`
+	Package        *string `placeholder:"URI" help:"Not supported: refused when set."`
+	Workers        *string `placeholder:"N" help:"Blocks to work on at once, 1 to ${max_workers}. Default: the number of CPUs."`
+	MaxRecordBytes *string `placeholder:"N" help:"Longest record to accept. Default: 8388608 (8 MiB)."`
+	ShowValues     bool    `help:"Show the values at fault in messages about records. They may be personal data."`
+	Log            string  `enum:"auto,text,json" default:"auto" help:"How to log on standard output: text, json, or auto: text on a terminal and otherwise JSON lines."`
+}
+
+type inspectCommand struct {
+	Model *string `placeholder:"URI" help:"Fitted model, written by joblib.dump or pickle.dump."`
+	JSON  bool    `name:"json" help:"Print the model as JSON, in the form that --model reads too."`
+}
+
+// exit is what kong's wish to exit becomes, so that run can return.
+type exit int
+
+// run does what the arguments say and returns the exit status.
+func (p program) run(ctx context.Context, args []string) (status int) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case exit:
+			status = int(r)
+		default:
+			status = contract.ExitSoftware
+			p.complain(job.PanicError(r))
+		}
+	}()
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("preprocess"),
+		kong.Description("Applies a fitted scikit-learn preprocessing model to a CSV file."),
+		kong.Vars{
+			"version":     versionText(),
+			"output_key":  contract.OutputKey,
+			"max_workers": fmt.Sprint(job.MaxWorkers),
+		},
+		kong.Writers(p.stdout, p.stderr),
+		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.Help(help),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+	)
+	if err != nil {
+		panic(err)
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		p.complain(fmt.Errorf("%w; see preprocess --help", err))
+		return contract.ExitUsage
+	}
+	if parsed.Command() == "inspect" {
+		err = p.inspect(ctx, c.Inspect)
+	} else {
+		err = p.preprocess(ctx, c.Run)
+	}
+	return job.ExitStatus(err)
+}
+
+// complain is the one place that prints errors.
+func (p program) complain(err error) {
+	_, _ = fmt.Fprintf(p.stderr, "preprocess: %v\n", err)
+}
+
+func (p program) preprocess(ctx context.Context, c runCommand) error {
+	terminal := isTerminal(p.stdout)
+	text := c.Log == "text" || c.Log == "auto" && terminal
+	var log *slog.Logger
+	if text {
+		log = slog.New(&textHandler{out: p.stdout})
+	} else {
+		log = slog.New(slog.NewJSONHandler(p.stdout, nil))
+	}
+	summary, err := p.runJob(ctx, c, log, text)
+	if err != nil {
+		if !text {
+			status := job.ExitStatus(err)
+			log.Error(err.Error(), "exit", status, "meaning", exitMeaning(status))
+		}
+		p.complain(err)
+		return err
+	}
+	if text {
+		printSummary(p.stdout, summary)
+		return nil
+	}
+	log.Info("published",
+		"result", summary.Output,
+		"input", summary.Input,
+		"model", summary.Model,
+		"rows_in", summary.RowsIn,
+		"rows_out", summary.RowsOut,
+		"rows_rejected", summary.RowsRejected,
+		"columns_in", summary.ColumnsIn,
+		"columns_out", summary.ColumnsOut,
+		"bytes_in", summary.BytesIn,
+		"bytes_out", summary.BytesOut,
+		"workers", summary.Workers,
+		"seconds", summary.Elapsed.Seconds(),
+		"mb_per_second", summary.MBPerSecond(),
+	)
+	return nil
+}
+
+func (p program) runJob(ctx context.Context, c runCommand, log *slog.Logger, text bool) (job.Summary, error) {
+	settings, err := job.LoadSettings(ctx, job.Flags{
+		Input: c.Input, Model: c.Model, Output: c.Output,
+		Script: c.Script, Package: c.Package,
+		Keep: c.Keep, NullValues: c.NullValues,
+		Workers: c.Workers, MaxRecordBytes: c.MaxRecordBytes,
+		ShowValues: c.ShowValues,
+	}, p.getenv, p.params)
+	if err != nil {
+		return job.Summary{}, err
+	}
+	env := job.Env{Store: storage.New(), Log: log}
+	if !text {
+		log.Info("starting", "version", versionText(), "input", settings.Input.String(),
+			"model", settings.Model.String(), "output", settings.Output.String(), "workers", settings.Workers)
+	} else if isTerminal(p.stderr) {
+		bar := newBar(p.stderr)
+		defer bar.clear()
+		env.Progress = bar.set
+	}
+	return job.Run(ctx, settings, env)
+}
+
+func (p program) inspect(ctx context.Context, c inspectCommand) error {
+	err := p.describe(ctx, c)
+	if err != nil {
+		p.complain(err)
+	}
+	return err
+}
+
+func (p program) describe(ctx context.Context, c inspectCommand) error {
+	uri, err := job.LoadModelSetting(ctx, job.Flags{Model: c.Model}, p.getenv, p.params)
+	if err != nil {
+		return err
+	}
+	m, err := job.LoadModel(ctx, storage.New(), uri, slog.New(&textHandler{out: p.stderr}))
+	if err != nil {
+		return err
+	}
+	text := m.Describe()
+	if c.JSON {
+		data, err := json.MarshalIndent(m, "", "  ")
+		if err != nil {
+			return err
+		}
+		text = string(data)
+	}
+	if len(text) == 0 || text[len(text)-1] != '\n' {
+		text += "\n"
+	}
+	if _, err = io.WriteString(p.stdout, text); err != nil {
+		return &job.Error{Status: contract.ExitIO, Err: fmt.Errorf("write standard output: %w", err)}
+	}
+	return nil
+}
+
+func exitMeaning(status int) string {
+	for _, s := range contract.ExitStatuses() {
+		if s.Code == status {
+			return s.Meaning
+		}
+	}
+	return ""
+}
+
+// help adds what flags cannot say.
+func help(options kong.HelpOptions, ctx *kong.Context) error {
+	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
+		return err
+	}
+	w := &lines{w: ctx.Stdout}
+	w.printf("\nSettings: a flag beats the environment, and the environment beats Parameter Store, which is")
+	w.printf("asked only if the input, the model or the output is not set otherwise.\n")
+	w.printf("Environment:")
+	for _, v := range []struct{ name, about string }{
+		{contract.EnvInput, "as --input"},
+		{contract.EnvModel, "as --model"},
+		{contract.EnvOutput, "as --output"},
+		{contract.EnvScript, "as --script"},
+		{contract.EnvPackage, "as --package"},
+		{contract.EnvKeep, "as --keep"},
+		{contract.EnvNullValues, "as --null-values"},
+		{contract.EnvWorkers, "as --workers"},
+		{contract.EnvMaxRecordBytes, "as --max-record-bytes"},
+		{contract.EnvParameterPrefix, "where the parameters are; default " + contract.DefaultParameterPrefix},
+	} {
+		w.printf("  %-20s  %s", v.name, v.about)
+	}
+	for _, p := range contract.Parameters() {
+		w.printf("  %-20s  %s; beats the parameter %s", p.Env, p.About, p.Name)
+	}
+	w.printf("  %-20s  %s", "AWS_...", "as for every AWS tool: AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL, AWS_MAX_ATTEMPTS")
+	w.printf("\nExit status:")
+	for _, s := range contract.ExitStatuses() {
+		again := ""
+		if s.Retry {
+			again = " (worth trying again)"
+		}
+		w.printf("  %-3d %-15s %s%s", s.Code, s.Name, s.Meaning, again)
+	}
+	return w.err
+}
+
+// lines prints until the first error.
+type lines struct {
+	w   io.Writer
+	err error
+}
+
+func (l *lines) printf(format string, args ...any) {
+	if l.err == nil {
+		_, l.err = fmt.Fprintf(l.w, format+"\n", args...)
+	}
+}
+
+func versionText() string {
+	v := version
+	info, ok := debug.ReadBuildInfo()
+	if v == "" && ok {
+		v = info.Main.Version
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				v = s.Value
+			}
+		}
+	}
+	if v == "" {
+		v = "unknown"
+	}
+	return fmt.Sprintf("preprocess %s (%s, %s/%s)", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}

@@ -1,0 +1,217 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
+)
+
+// s3Object is one version of an object: every request names its ETag.
+type s3Object struct {
+	client *s3Client
+	uri    URI
+	size   int64
+	etag   string
+	first  []byte // the first part, for the first reader
+}
+
+// open reads the first part, which tells the size and the ETag too.
+func (c *s3Client) open(ctx context.Context, u URI) (Object, error) {
+	o := &s3Object{client: c, uri: u, size: -1}
+	buf := make([]byte, readPart)
+	n, err := o.fetch(ctx, buf, 0)
+	if err != nil {
+		return nil, err
+	}
+	o.first = buf[:n]
+	return o, nil
+}
+
+func (o *s3Object) URI() URI     { return o.uri }
+func (o *s3Object) Size() int64  { return o.size }
+func (o *s3Object) Close() error { return nil }
+
+// fetch fills buf from offset on and returns how much there was. A body that
+// breaks off is asked for again from where it broke; the SDK retries only what
+// comes before the body.
+func (o *s3Object) fetch(ctx context.Context, buf []byte, offset int64) (int, error) {
+	got := 0
+	for attempt := 1; ; attempt++ {
+		n, err := o.fetchOnce(ctx, buf[got:], offset+int64(got))
+		got += n
+		if err == nil {
+			return got, nil
+		}
+		var broken *bodyError
+		if ctx.Err() != nil || !errors.As(err, &broken) || attempt >= maxAttempts {
+			return got, err
+		}
+		if n > 0 {
+			attempt = 0
+		}
+		select {
+		case <-ctx.Done():
+			return got, serviceError("read", o.uri, ctx.Err())
+		case <-time.After(min(100*time.Millisecond<<attempt, 5*time.Second)):
+		}
+	}
+}
+
+type bodyError struct{ err error }
+
+func (e *bodyError) Error() string { return e.err.Error() }
+func (e *bodyError) Unwrap() error { return e.err }
+
+func (o *s3Object) fetchOnce(parent context.Context, buf []byte, offset int64) (int, error) {
+	ctx, cancel := context.WithCancel(parent)
+	defer cancel()
+	in := &s3.GetObjectInput{
+		Bucket: &o.uri.Bucket,
+		Key:    &o.uri.Key,
+		Range:  aws.String(fmt.Sprintf("bytes=%d-%d", offset, offset+int64(len(buf))-1)),
+	}
+	if o.etag != "" {
+		in.IfMatch = &o.etag
+	}
+	out, err := o.client.api.GetObject(ctx, in)
+	var api smithy.APIError
+	if offset == 0 && errors.As(err, &api) && api.ErrorCode() == "InvalidRange" {
+		o.size = 0 // an empty object has no range
+		return 0, nil
+	}
+	if err != nil {
+		return 0, serviceError("read", o.uri, err)
+	}
+	defer func() { _ = out.Body.Close() }()
+
+	size := aws.ToInt64(out.ContentLength)
+	if out.ContentRange != nil {
+		_, total, ok := strings.Cut(*out.ContentRange, "/")
+		if size, err = strconv.ParseInt(total, 10, 64); !ok || err != nil {
+			return 0, &Error{Op: "read", URI: o.uri, Err: fmt.Errorf("the service answered with the range %q", *out.ContentRange)}
+		}
+	} else if offset != 0 {
+		return 0, &Error{Op: "read", URI: o.uri, Err: errors.New("the service does not answer ranges")}
+	}
+	etag := aws.ToString(out.ETag)
+	switch {
+	case o.size < 0:
+		o.size, o.etag = size, etag
+	case size != o.size || etag != o.etag:
+		// Not every server heeds If-Match.
+		return 0, &Error{Op: "read", URI: o.uri, Kind: ErrChanged}
+	}
+
+	// A body that stops coming is given up.
+	stall := time.AfterFunc(stallTimeout, cancel)
+	defer stall.Stop()
+	want := int(min(int64(len(buf)), o.size-offset))
+	for n := 0; ; {
+		m, err := out.Body.Read(buf[n:want])
+		n += m
+		stall.Reset(stallTimeout)
+		switch {
+		case n == want:
+			return n, nil
+		case err == nil:
+		case parent.Err() != nil:
+			return n, serviceError("read", o.uri, parent.Err())
+		default:
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return n, &Error{Op: "read", URI: o.uri, Kind: ErrUnavailable, Err: &bodyError{fmt.Errorf("body broke off: %w", err)}}
+		}
+	}
+}
+
+// Reader reads parts ahead, readsAtOnce at a time.
+func (o *s3Object) Reader(ctx context.Context) (io.ReadCloser, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	r := &s3Reader{ctx: ctx, cancel: cancel, free: make(chan []byte, readsAtOnce+1), parts: make(chan *part, readsAtOnce+1)}
+	offset := int64(0)
+	if o.first != nil {
+		r.data, o.first = o.first, nil
+		offset = int64(len(r.data))
+	}
+	for range readsAtOnce {
+		r.free <- nil
+	}
+	go func() {
+		defer close(r.parts)
+		for ; offset < o.size; offset += readPart {
+			var buf []byte
+			select {
+			case buf = <-r.free:
+			case <-ctx.Done():
+				return
+			}
+			if buf == nil {
+				buf = make([]byte, readPart)
+			}
+			p := &part{done: make(chan struct{})}
+			go func(offset int64) {
+				defer close(p.done)
+				var n int
+				n, p.err = o.fetch(ctx, buf[:min(readPart, o.size-offset)], offset)
+				p.data = buf[:n]
+			}(offset)
+			r.parts <- p // has room for every buffer
+		}
+	}()
+	return r, nil
+}
+
+type part struct {
+	done chan struct{}
+	data []byte
+	err  error
+}
+
+type s3Reader struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	free   chan []byte
+	parts  chan *part
+	data   []byte // what is left of buf
+	buf    []byte
+	err    error
+}
+
+func (r *s3Reader) Read(p []byte) (int, error) {
+	for len(r.data) == 0 {
+		if r.err != nil {
+			return 0, r.err
+		}
+		if r.buf != nil {
+			r.free <- r.buf[:readPart]
+			r.buf = nil
+		}
+		next, ok := <-r.parts
+		if !ok {
+			if r.err = r.ctx.Err(); r.err == nil {
+				r.err = io.EOF
+			}
+			continue
+		}
+		<-next.done
+		r.err = next.err
+		r.data, r.buf = next.data, next.data[:0]
+	}
+	n := copy(p, r.data)
+	r.data = r.data[n:]
+	return n, nil
+}
+
+func (r *s3Reader) Close() error {
+	r.cancel()
+	return nil
+}

@@ -1,0 +1,228 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+const contentType = "text/csv; charset=utf-8"
+
+// maxParts is how many parts an upload may have.
+const maxParts = 10_000
+
+// writePart is the size of part number n, from 1, in bytes: small, so that an
+// upload of up to 20 GB takes little memory, and then large enough for 500 GB.
+func writePart(n int) int {
+	switch {
+	case n <= 4000:
+		return firstWritePart
+	case n <= 7000:
+		return 4 * firstWritePart
+	}
+	return 30 * firstWritePart
+}
+
+// s3Upload sends parts while it is being written. An upload of a single part
+// is a plain PutObject.
+type s3Upload struct {
+	client *s3Client
+	uri    URI
+	parent context.Context // of the run
+	ctx    context.Context // of the parts: ends with parent, or on the first error
+	cancel context.CancelFunc
+
+	buf  []byte
+	free chan []byte
+	next int // number of the part in buf, from 1
+	id   *string
+	done bool
+
+	wait  sync.WaitGroup
+	mu    sync.Mutex
+	parts []types.CompletedPart
+	err   error
+}
+
+func (c *s3Client) create(ctx context.Context, u URI) *s3Upload {
+	up := &s3Upload{client: c, uri: u, parent: ctx, next: 1, free: make(chan []byte, writesAtOnce)}
+	up.ctx, up.cancel = context.WithCancel(ctx)
+	for range writesAtOnce {
+		up.free <- nil
+	}
+	return up
+}
+
+func (up *s3Upload) fail(err error) {
+	up.mu.Lock()
+	defer up.mu.Unlock()
+	if up.err == nil {
+		up.err = err
+		up.cancel()
+	}
+}
+
+func (up *s3Upload) failure() error {
+	up.mu.Lock()
+	defer up.mu.Unlock()
+	if up.err == nil && up.parent.Err() != nil {
+		return serviceError("write", up.uri, up.parent.Err())
+	}
+	return up.err
+}
+
+func (up *s3Upload) Write(p []byte) (int, error) {
+	written := 0
+	for len(p) > 0 {
+		if err := up.failure(); err != nil {
+			return written, err
+		}
+		size := writePart(up.next)
+		if len(up.buf) == size {
+			if err := up.send(); err != nil {
+				return written, err
+			}
+			continue
+		}
+		n := min(len(p), size-len(up.buf))
+		if need := len(up.buf) + n; need > cap(up.buf) {
+			// Small results never grow to a whole part.
+			up.buf = slices.Grow(up.buf, min(max(need, 2*cap(up.buf)), size)-len(up.buf))
+		}
+		up.buf = append(up.buf, p[:n]...)
+		p = p[n:]
+		written += n
+	}
+	return written, nil
+}
+
+// send uploads buf as the next part in the background and takes a free buffer.
+func (up *s3Upload) send() error {
+	if up.id == nil {
+		out, err := up.client.api.CreateMultipartUpload(up.ctx, &s3.CreateMultipartUploadInput{
+			Bucket:            &up.uri.Bucket,
+			Key:               &up.uri.Key,
+			ContentType:       aws.String(contentType),
+			ChecksumAlgorithm: types.ChecksumAlgorithmCrc32,
+		})
+		if err != nil {
+			return up.failed(serviceError("write", up.uri, err))
+		}
+		up.id = out.UploadId
+	}
+	if up.next > maxParts {
+		return up.failed(&Error{Op: "write", URI: up.uri, Err: errors.New("the result is larger than an upload of 10000 parts can be")})
+	}
+	var spare []byte
+	select {
+	case spare = <-up.free:
+	case <-up.ctx.Done():
+		return up.failed(serviceError("write", up.uri, up.ctx.Err()))
+	}
+	body, number := up.buf, int32(up.next)
+	up.buf = spare[:0]
+	up.next++
+	up.wait.Add(1)
+	go func() {
+		defer up.wait.Done()
+		out, err := up.client.api.UploadPart(up.ctx, &s3.UploadPartInput{
+			Bucket:            &up.uri.Bucket,
+			Key:               &up.uri.Key,
+			UploadId:          up.id,
+			PartNumber:        &number,
+			Body:              bytes.NewReader(body),
+			ChecksumAlgorithm: types.ChecksumAlgorithmCrc32,
+		})
+		up.free <- body
+		if err != nil {
+			up.fail(serviceError("write", up.uri, err))
+			return
+		}
+		up.mu.Lock()
+		defer up.mu.Unlock()
+		up.parts = append(up.parts, types.CompletedPart{ETag: out.ETag, PartNumber: &number, ChecksumCRC32: out.ChecksumCRC32})
+	}()
+	return nil
+}
+
+// failed keeps the first error: a later one may only be its consequence.
+func (up *s3Upload) failed(err error) error {
+	up.fail(err)
+	return up.failure()
+}
+
+func (up *s3Upload) Commit() error {
+	if err := up.failure(); err != nil {
+		return err
+	}
+	if up.id != nil && len(up.buf) > 0 {
+		if err := up.send(); err != nil {
+			return err
+		}
+	}
+	up.wait.Wait()
+	if err := up.failure(); err != nil {
+		return err
+	}
+
+	// An interruption that comes now would leave it open whether the result is
+	// published, so the last request gets some time to end.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(up.parent))
+	defer cancel()
+	defer context.AfterFunc(up.parent, func() { time.AfterFunc(commitGrace, cancel) })()
+
+	var err error
+	if up.id == nil {
+		_, err = up.client.api.PutObject(ctx, &s3.PutObjectInput{
+			Bucket:      &up.uri.Bucket,
+			Key:         &up.uri.Key,
+			Body:        bytes.NewReader(up.buf),
+			ContentType: aws.String(contentType),
+		})
+	} else {
+		slices.SortFunc(up.parts, func(a, b types.CompletedPart) int { return int(*a.PartNumber - *b.PartNumber) })
+		_, err = up.client.api.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+			Bucket:          &up.uri.Bucket,
+			Key:             &up.uri.Key,
+			UploadId:        up.id,
+			MultipartUpload: &types.CompletedMultipartUpload{Parts: up.parts},
+		})
+	}
+	if err != nil {
+		return up.failed(serviceError("write", up.uri, err))
+	}
+	up.done = true
+	up.cancel()
+	return nil
+}
+
+func (up *s3Upload) Abort() error {
+	if up.done {
+		return nil
+	}
+	up.done = true
+	up.cancel()
+	up.wait.Wait()
+	if up.id == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(up.parent), abortTimeout)
+	defer cancel()
+	_, err := up.client.api.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
+		Bucket:   &up.uri.Bucket,
+		Key:      &up.uri.Key,
+		UploadId: up.id,
+	})
+	var gone *types.NoSuchUpload
+	if err != nil && !errors.As(err, &gone) {
+		return serviceError("abort the upload to", up.uri, err)
+	}
+	return nil
+}

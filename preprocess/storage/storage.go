@@ -1,0 +1,137 @@
+// Package storage reads and writes S3 objects and files behind one small
+// interface. What is written appears whole or not at all.
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// Kinds of error, for errors.Is. An error that is none of them is a fault of
+// reading or writing.
+var (
+	ErrNotFound    = errors.New("it does not exist")
+	ErrDenied      = errors.New("permission denied")
+	ErrUnavailable = errors.New("the service did not answer")
+	ErrChanged     = errors.New("it changed while it was read")
+	ErrTarget      = errors.New("it cannot be used")
+	ErrTooLarge    = errors.New("it is too large")
+	ErrOnce        = errors.New("it can be read only once")
+)
+
+// Error says what was being done to which object.
+type Error struct {
+	Op   string // "read", "write"
+	URI  URI
+	Kind error // one of the above, or nil
+	Err  error // the cause; nil if Kind says it all
+}
+
+func (e *Error) Error() string {
+	switch {
+	case e.Kind == nil:
+		return fmt.Sprintf("%s %s: %v", e.Op, e.URI, e.Err)
+	case e.Err == nil:
+		return fmt.Sprintf("%s %s: %v", e.Op, e.URI, e.Kind)
+	}
+	return fmt.Sprintf("%s %s: %v: %v", e.Op, e.URI, e.Kind, e.Err)
+}
+
+// Unwrap gives both the kind and the cause.
+func (e *Error) Unwrap() []error {
+	var errs []error
+	if e.Kind != nil {
+		errs = append(errs, e.Kind)
+	}
+	if e.Err != nil {
+		errs = append(errs, e.Err)
+	}
+	return errs
+}
+
+// Object is something that can be read.
+type Object interface {
+	URI() URI
+	// Size is in bytes, or -1 if unknown, as of a pipe.
+	Size() int64
+	// Reader reads from the beginning. All readers of an Object see the same
+	// content, or fail with ErrChanged. A pipe has a single one: ErrOnce.
+	Reader(ctx context.Context) (io.ReadCloser, error)
+	Close() error
+}
+
+// Upload is something that is being written. Nothing is visible before Commit,
+// and nothing is left after Abort.
+type Upload interface {
+	io.Writer
+	// Commit publishes what was written, in place of what was there.
+	Commit() error
+	// Abort discards what was written. After Commit it does nothing.
+	Abort() error
+}
+
+// Store opens and creates objects and files. It contacts AWS only when it is
+// given an S3 URI. It is safe for concurrent use.
+type Store struct {
+	once   sync.Once
+	client *s3Client
+	err    error
+}
+
+// New makes a Store.
+func New() *Store { return &Store{} }
+
+// Open finds an object.
+func (s *Store) Open(ctx context.Context, u URI) (Object, error) {
+	if !u.IsS3() {
+		return openFile(u)
+	}
+	c, err := s.s3(ctx)
+	if err != nil {
+		return nil, &Error{Op: "read", URI: u, Kind: ErrTarget, Err: err}
+	}
+	return c.open(ctx, u)
+}
+
+// Create starts an upload, which ctx can interrupt.
+func (s *Store) Create(ctx context.Context, u URI) (Upload, error) {
+	if !u.IsS3() {
+		return createFile(ctx, u)
+	}
+	c, err := s.s3(ctx)
+	if err != nil {
+		return nil, &Error{Op: "write", URI: u, Kind: ErrTarget, Err: err}
+	}
+	return c.create(ctx, u), nil
+}
+
+// ReadAll reads an object of at most limit bytes.
+func (s *Store) ReadAll(ctx context.Context, u URI, limit int64) ([]byte, error) {
+	o, err := s.Open(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = o.Close() }()
+	tooLarge := &Error{Op: "read", URI: u, Kind: ErrTooLarge, Err: fmt.Errorf("want at most %d bytes", limit)}
+	if o.Size() > limit {
+		return nil, tooLarge
+	}
+	r, err := o.Reader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = r.Close() }()
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = tooLarge
+	}
+	return data, err
+}
+
+func (s *Store) s3(ctx context.Context) (*s3Client, error) {
+	s.once.Do(func() { s.client, s.err = newS3Client(ctx) })
+	return s.client, s.err
+}

@@ -1,0 +1,77 @@
+package table
+
+import "ds-pipeline/preprocess/frame"
+
+// As says how a column's cells are to be read.
+type As uint8
+
+// Ways to read a column.
+const (
+	AsNumber As = iota + 1 // numbers; a column of only true and false is Bool
+	AsBool                 // true or false
+	AsText                 // verbatim
+	AsFound                // the kind that pandas.read_csv would find
+)
+
+// Facts is what was seen in a column. Facts of several blocks combine with |.
+type Facts uint8
+
+// What can be seen in a column.
+const (
+	SawMissing Facts = 1 << iota
+	SawBool
+	SawInt
+	SawBigInt // an integer of more than 64 bits
+	SawFloat
+	SawText
+)
+
+// Kind is the kind of a column of which f was seen.
+//
+// AsFound follows pandas: integers without gaps are Int, numbers are Float,
+// true and false are Bool even with gaps, and everything else is Text. A column
+// of integers that do not all fit in 64 bits is Text: as numbers they would lose
+// digits.
+func (as As) Kind(f Facts) frame.Kind {
+	numbers := f & (SawInt | SawBigInt | SawFloat)
+	switch as {
+	case AsBool:
+		return frame.Bool
+	case AsText:
+		return frame.Text
+	case AsNumber:
+		if f&SawBool != 0 && numbers == 0 {
+			return frame.Bool
+		}
+		return frame.Float
+	}
+	switch {
+	case f&SawText != 0, f&SawBool != 0 && numbers != 0:
+		return frame.Text
+	case f&SawBool != 0:
+		return frame.Bool
+	case f&SawFloat != 0, f&SawMissing != 0, numbers == 0:
+		return frame.Float
+	case f&SawBigInt != 0:
+		return frame.Text
+	}
+	return frame.Int
+}
+
+// look classifies one cell that is not missing.
+func look(b []byte) Facts {
+	_, ok, big := parseInt(b)
+	if ok {
+		return SawInt
+	}
+	if big {
+		return SawBigInt
+	}
+	if _, ok := ParseFloat(b); ok {
+		return SawFloat
+	}
+	if _, ok := parseBool(b); ok {
+		return SawBool
+	}
+	return SawText
+}

@@ -1,0 +1,137 @@
+package table
+
+import (
+	"strconv"
+
+	"ds-pipeline/preprocess/frame"
+)
+
+// Formatter writes batches as CSV the way pandas.DataFrame.to_csv(index=False)
+// does: fields are quoted only if they must be, lines end in LF, missing values
+// are empty, numbers are as Python's repr writes them. A carriage return is
+// quoted too, or it would read back as a line end. It is not safe for
+// concurrent use.
+type Formatter struct {
+	dialect Dialect
+	zeros   [3][]byte // runs of zero cells: "0.0,0.0,", "0,0,", "False,False,"
+}
+
+// NewFormatter makes a Formatter.
+func NewFormatter(d Dialect) *Formatter { return &Formatter{dialect: d} }
+
+// AppendHeader appends the line of column names.
+func (f *Formatter) AppendHeader(dst []byte, names []string) []byte {
+	start := len(dst)
+	for _, name := range names {
+		dst = append(f.appendText(dst, []byte(name)), f.dialect.Delimiter)
+	}
+	return endRecord(dst, start)
+}
+
+// AppendRows appends the rows of columns that are not marked in skip.
+func (f *Formatter) AppendRows(dst []byte, columns []frame.Column, rows int, skip []bool) []byte {
+	delimiter := f.dialect.Delimiter
+	for row := range rows {
+		if skip[row] {
+			continue
+		}
+		start := len(dst)
+		for i := range columns {
+			c := &columns[i]
+			if c.Width > 0 || c.Hot != nil {
+				dst = f.appendHot(dst, c, row)
+				continue
+			}
+			switch c.Kind {
+			case frame.Float:
+				if v := c.Floats[row]; v == v {
+					dst = AppendFloat(dst, v)
+				}
+			case frame.Float32:
+				if v := c.Floats[row]; v == v {
+					dst = AppendFloat32(dst, v)
+				}
+			case frame.Int:
+				dst = strconv.AppendInt(dst, c.Ints[row], 10)
+			case frame.Bool:
+				switch c.Ints[row] {
+				case 0:
+					dst = append(dst, "False"...)
+				case 1:
+					dst = append(dst, "True"...)
+				}
+			case frame.Text:
+				dst = f.appendText(dst, c.Texts[row])
+			}
+			dst = append(dst, delimiter)
+		}
+		dst = endRecord(dst, start)
+	}
+	return dst
+}
+
+// endRecord turns the delimiter after the last field into a line end. A record
+// that is one empty field would be a blank line, so it is written as "".
+func endRecord(dst []byte, start int) []byte {
+	switch len(dst) - start {
+	case 0:
+		return append(dst, '\n')
+	case 1:
+		return append(dst[:start], "\"\"\n"...)
+	}
+	dst[len(dst)-1] = '\n'
+	return dst
+}
+
+// appendHot appends the cells of a run of indicator columns: a copy of zeros
+// with one cell overwritten.
+func (f *Formatter) appendHot(dst []byte, c *frame.Column, row int) []byte {
+	zero, one, cache := "0.0", "1.0", 0
+	switch c.Kind {
+	case frame.Int:
+		zero, one, cache = "0", "1", 1
+	case frame.Bool:
+		zero, one, cache = "False", "True", 2
+	}
+	cell := len(zero) + 1
+	zeros := f.zeros[cache]
+	for len(zeros) < c.Width*cell {
+		zeros = append(append(zeros, zero...), f.dialect.Delimiter)
+	}
+	f.zeros[cache] = zeros
+
+	hot := int(c.Hot[row])
+	if hot < 0 {
+		return append(dst, zeros[:c.Width*cell]...)
+	}
+	if len(zero) == len(one) {
+		start := len(dst)
+		dst = append(dst, zeros[:c.Width*cell]...)
+		dst[start+hot*cell] = '1'
+		return dst
+	}
+	dst = append(dst, zeros[:hot*cell]...)
+	dst = append(append(dst, one...), f.dialect.Delimiter)
+	return append(dst, zeros[:(c.Width-hot-1)*cell]...)
+}
+
+func (f *Formatter) appendText(dst, text []byte) []byte {
+	quote := false
+	for _, c := range text {
+		if c <= '"' && (c == '"' || c == '\n' || c == '\r') || c == f.dialect.Delimiter {
+			quote = true
+			break
+		}
+	}
+	if !quote {
+		return append(dst, text...)
+	}
+	dst = append(dst, '"')
+	for _, c := range text {
+		if c == '"' {
+			dst = append(dst, '"')
+		}
+		dst = append(dst, c)
+	}
+	return append(dst, '"')
+}
