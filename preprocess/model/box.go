@@ -1,0 +1,62 @@
+package model
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// Box holds a step of any class, so that JSON can.
+type Box struct{ step }
+
+var errNoStep = errors.New("no step")
+
+func quote(s string) string { return strconv.Quote(s) }
+
+func errNamed(name string, err error) error { return fmt.Errorf("%q: %w", name, err) }
+
+// MarshalJSON writes the step with its class.
+func (b Box) MarshalJSON() ([]byte, error) { return json.Marshal(b.step) }
+
+// UnmarshalJSON reads a step of the class that it names.
+func (b *Box) UnmarshalJSON(data []byte) error {
+	var h struct {
+		Class string `json:"class"`
+	}
+	if err := json.Unmarshal(data, &h); err != nil {
+		return err
+	}
+	var s step
+	if info, ok := classes[h.Class]; ok {
+		s = info.make()
+	} else if h.Class == "passthrough" {
+		s = newPassthrough()
+	} else if h.Class == "" {
+		return errors.New("class: missing; want one of passthrough, " + supported())
+	} else {
+		return fmt.Errorf("class %q is not supported; want one of passthrough, %s", h.Class, supported())
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(s); err != nil {
+		return fmt.Errorf("%s: %w", h.Class, err)
+	}
+	b.step = s
+	return nil
+}
+
+// document is the JSON form of a model.
+type document struct {
+	// Format is 1.
+	Format int `json:"format"`
+	// Version is the scikit-learn version whose behaviour the steps have.
+	Version string `json:"sklearn_version,omitempty"`
+	Model   Box    `json:"model"`
+}
+
+// MarshalJSON writes the model in the form that Load reads back.
+func (m *Model) MarshalJSON() ([]byte, error) {
+	return json.Marshal(document{Format: 1, Version: m.version, Model: Box{m.root}})
+}

@@ -1,0 +1,293 @@
+package model
+
+import (
+	"math"
+
+	"ds-pipeline/preprocess/frame"
+	"ds-pipeline/preprocess/pickle"
+)
+
+// FunctionTransformer applies a numpy ufunc to every cell, or, without a
+// function, hands its columns on as they are. Functions of one's own are
+// refused: nothing in a model is run.
+// See sklearn.preprocessing.FunctionTransformer.
+type FunctionTransformer struct {
+	head
+	// Func is the name of the numpy ufunc, "" for none.
+	Func string `json:"func,omitempty"`
+	// Validate converts the columns to numbers first and refuses missing cells
+	// and infinities.
+	Validate bool `json:"validate,omitempty"`
+}
+
+// ufunc is a numpy function of one number.
+type ufunc struct {
+	f func(float64) float64
+	// ints says what becomes of whole numbers: 'f' floats, 'i' they stay
+	// whole, 0 refused.
+	ints byte
+	// truth says that the result is True or False.
+	truth bool
+}
+
+var ufuncs = map[string]ufunc{
+	"absolute": {f: math.Abs, ints: 'i'},
+	"arccos":   {f: math.Acos, ints: 'f'},
+	"arccosh":  {f: math.Acosh, ints: 'f'},
+	"arcsin":   {f: math.Asin, ints: 'f'},
+	"arcsinh":  {f: math.Asinh, ints: 'f'},
+	"arctan":   {f: math.Atan, ints: 'f'},
+	"arctanh":  {f: math.Atanh, ints: 'f'},
+	"cbrt":     {f: math.Cbrt, ints: 'f'},
+	"cos":      {f: math.Cos, ints: 'f'},
+	"cosh":     {f: math.Cosh, ints: 'f'},
+	"deg2rad":  {f: func(x float64) float64 { return x * (math.Pi / 180) }, ints: 'f'},
+	"degrees":  {f: func(x float64) float64 { return x * (180 / math.Pi) }, ints: 'f'},
+	"exp":      {f: math.Exp, ints: 'f'},
+	"exp2":     {f: math.Exp2, ints: 'f'},
+	"expm1":    {f: math.Expm1, ints: 'f'},
+	"fabs":     {f: math.Abs, ints: 'f'},
+	"isfinite": {f: func(x float64) float64 { return truth(x-x == 0) }, ints: 'f', truth: true},
+	"isinf":    {f: func(x float64) float64 { return truth(math.IsInf(x, 0)) }, ints: 'f', truth: true},
+	"isnan":    {f: func(x float64) float64 { return truth(x != x) }, ints: 'f', truth: true},
+	"log":      {f: math.Log, ints: 'f'},
+	"log10":    {f: log10, ints: 'f'},
+	"log1p":    {f: math.Log1p, ints: 'f'},
+	"log2":     {f: math.Log2, ints: 'f'},
+	"negative": {f: func(x float64) float64 { return -x }, ints: 'i'},
+	"positive": {f: func(x float64) float64 { return x }, ints: 'i'},
+	"rad2deg":  {f: func(x float64) float64 { return x * (180 / math.Pi) }, ints: 'f'},
+	"radians":  {f: func(x float64) float64 { return x * (math.Pi / 180) }, ints: 'f'},
+	// Of whole numbers numpy makes whole numbers, or floats, after its version.
+	"ceil":       {f: math.Ceil},
+	"floor":      {f: math.Floor},
+	"trunc":      {f: math.Trunc},
+	"reciprocal": {f: func(x float64) float64 { return 1 / x }},
+	"rint":       {f: math.RoundToEven, ints: 'f'},
+	"sign":       {f: sign, ints: 'i'},
+	"sin":        {f: math.Sin, ints: 'f'},
+	"sinh":       {f: math.Sinh, ints: 'f'},
+	"sqrt":       {f: math.Sqrt, ints: 'f'},
+	"square":     {f: func(x float64) float64 { return x * x }, ints: 'i'},
+	"tan":        {f: math.Tan, ints: 'f'},
+	"tanh":       {f: math.Tanh, ints: 'f'},
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// log10 is exact for powers of ten, as C's is.
+func log10(x float64) float64 {
+	l := math.Log10(x)
+	if r := math.RoundToEven(l); math.Abs(r) < 308 && math.Pow(10, r) == x {
+		return r
+	}
+	return l
+}
+
+func sign(x float64) float64 {
+	switch {
+	case x > 0:
+		return 1
+	case x < 0:
+		return -1
+	}
+	return x * 0 // 0, or NaN
+}
+
+// ufuncModules are where numpy 1 and 2 keep their ufuncs.
+var ufuncModules = []string{"numpy", "numpy.core._multiarray_umath", "numpy._core._multiarray_umath", "numpy.core.umath", "numpy._core.umath"}
+
+func (s *FunctionTransformer) read(a *attrs) {
+	a.ignore("inverse_func", "inv_kw_args", "accept_sparse", "check_inverse", "feature_names_out", "pass_y")
+	s.Validate = a.flag("validate", false)
+	if v, ok := a.get("func"); ok && v != nil {
+		g, isGlobal := v.(pickle.Global)
+		if isGlobal {
+			_, isGlobal = ufuncs[g.Name]
+		}
+		if !isGlobal || !inert[g] {
+			a.fail("func: got %s, want a numpy function of one argument such as numpy.log1p", pickle.Describe(v))
+			return
+		}
+		s.Func = g.Name
+	}
+	if v, ok := a.get("kw_args"); ok && v != nil {
+		if d, isDict := v.(*pickle.Dict); !isDict || d.Len() > 0 {
+			a.fail("kw_args: got %s, want none", pickle.Describe(v))
+		}
+	}
+	if !s.Validate {
+		// What it was fitted on does not bind it.
+		if s.FeatureNames == nil {
+			s.Inputs = 0
+		}
+	}
+}
+
+func (s *FunctionTransformer) outputs(in int) (int, error) {
+	if err := s.checkHead(in); err != nil {
+		return 0, err
+	}
+	if _, ok := ufuncs[s.Func]; !ok && s.Func != "" {
+		return 0, s.errorf("func: got %q, want a numpy function of one argument such as log1p", s.Func)
+	}
+	return in, nil
+}
+
+func (s *FunctionTransformer) needs(in int, down []Want) []Want {
+	if s.Func == "" && !s.Validate {
+		return down
+	}
+	if s.Func != "" && ufuncs[s.Func].ints == 'f' {
+		return same(in, Number)
+	}
+	return same(in, Infer)
+}
+
+func (s *FunctionTransformer) names(in []string) []string { return in }
+
+func (s *FunctionTransformer) compile(b *builder, in matrix) matrix {
+	if s.Validate {
+		in = b.validNumbers(s, in, false)
+	}
+	if s.Func == "" || len(b.errs) > 0 {
+		return in
+	}
+	u := ufuncs[s.Func]
+	in = b.plain(in)
+	out := matrix{frame: in.frame, sparse: in.sparse}
+	for _, c := range in.cols {
+		to := c.dt
+		switch {
+		case c.kind == frame.Text:
+			b.fail(s, "column %q holds text, want numbers for %s", c.from, s.Func)
+			return in
+		case c.kind == frame.Bool:
+			b.fail(s, "column %q holds True and False, want numbers for %s", c.from, s.Func)
+			return in
+		case c.dt.kind == 'O':
+			b.fail(s, "column %q is one of Python objects, want numbers for %s", c.from, s.Func)
+			return in
+		case c.kind == frame.Int && u.ints == 0:
+			b.fail(s, "column %q holds whole numbers, of which %s makes floats or whole numbers, depending on the version of numpy", c.from, s.Func)
+			return in
+		case c.kind == frame.Int && u.ints == 'f':
+			c = b.cast(c, dtFloat64)
+			to = dtFloat64
+		case c.kind == frame.Int && c.dt.size < 8:
+			b.fail(s, "column %q is of %s, want int64 or floats for %s", c.from, c.dt, s.Func)
+			return in
+		}
+		if u.truth {
+			to = dtBool
+		}
+		oc := b.derived(c, to)
+		b.add(eachCell{in: c.reg, out: oc.reg, name: s.Func, f: u.f, narrow: to == dtFloat32})
+		out.cols = append(out.cols, oc)
+	}
+	return out
+}
+
+// validNumbers is check_array(X) with its defaults: an array of numbers, ints
+// staying ints, without infinities, and without missing cells unless allowed.
+func (b *builder) validNumbers(s step, m matrix, allowNaN bool) matrix {
+	dt := m.dtype()
+	if dt.kind == 'O' || m.frame && mixesBools(m) {
+		m = b.numbers(s, m)
+	} else {
+		m = b.plain(m).array(b)
+		for i, c := range m.cols {
+			if c.kind == frame.Text {
+				b.fail(s, "column %q holds text, want numbers", c.from)
+				return m
+			}
+			m.cols[i] = c
+		}
+	}
+	if len(b.errs) == 0 {
+		b.allChecked(m, allowNaN)
+	}
+	return m
+}
+
+func mixesBools(m matrix) bool {
+	for _, c := range m.cols {
+		if c.dt.kind == 'b' {
+			return true
+		}
+	}
+	return false
+}
+
+// eachCell is y = f(x).
+type eachCell struct {
+	in, out int
+	name    string
+	f       func(float64) float64
+	narrow  bool
+}
+
+func (o eachCell) run(w *Worker, rows int) {
+	in, out := &w.regs[o.in], &w.regs[o.out]
+	if out.Kind == frame.Bool {
+		to := intsOf(out, rows)
+		for i, v := range in.Floats[:rows] {
+			to[i] = int64(o.f(v))
+		}
+		return
+	}
+	if in.Kind == frame.Int {
+		to := intsOf(out, rows)
+		for i, v := range in.Ints[:rows] {
+			to[i] = intFunc(o.name, v)
+		}
+		return
+	}
+	to := floatsOf(out, rows)
+	for i, v := range in.Floats[:rows] {
+		to[i] = o.f(v)
+	}
+	if o.narrow {
+		for i, v := range to {
+			to[i] = float64(float32(v))
+		}
+	}
+}
+
+// intFunc is a ufunc of whole numbers; like numpy's it wraps around.
+func intFunc(name string, v int64) int64 {
+	switch name {
+	case "absolute":
+		if v < 0 {
+			return -v
+		}
+	case "negative":
+		return -v
+	case "square":
+		return v * v
+	case "sign":
+		switch {
+		case v > 0:
+			return 1
+		case v < 0:
+			return -1
+		}
+	}
+	return v
+}
+
+func (s *FunctionTransformer) describe(o *outline) {
+	f := "pass through unchanged"
+	if s.Func != "" {
+		f = "numpy." + s.Func + " of every cell"
+	}
+	if s.Validate {
+		f += "; numbers only, none missing"
+	}
+	o.line("FunctionTransformer: %s", f)
+}

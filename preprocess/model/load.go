@@ -1,0 +1,139 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ds-pipeline/preprocess/pickle"
+)
+
+// classInfo is one supported class.
+type classInfo struct {
+	make    func() step
+	modules []string // where scikit-learn 0.23 to 1.9 keep it
+}
+
+// entry makes the classInfo of step type T.
+func entry[T any, P interface {
+	*T
+	step
+}](modules ...string) classInfo {
+	return classInfo{func() step { return P(new(T)) }, modules}
+}
+
+// Load reads a model from the bytes of a pickle or joblib file. It never runs
+// anything that the file holds. Classes and functions that it does not know
+// are refused by name.
+func Load(data []byte) (*Model, error) {
+	var refused []pickle.Global
+	root, err := pickle.Read(data, func(g pickle.Global) bool {
+		if allowed(g) {
+			return true
+		}
+		if len(refused) < 20 && !slices.Contains(refused, g) {
+			refused = append(refused, g)
+		}
+		return false
+	}, pickle.Limits{})
+	if len(refused) > 0 {
+		return nil, refuseAll(refused)
+	}
+	if err != nil {
+		return nil, err
+	}
+	o, ok := root.(*pickle.Object)
+	if !ok {
+		return nil, fmt.Errorf("the file holds %s, want a fitted scikit-learn transformer", pickle.Describe(root))
+	}
+	im := &importer{}
+	if v, ok := o.Attr("_sklearn_version"); ok {
+		im.version, _ = pickle.Text(v)
+	}
+	im.checkVersion()
+	m := &Model{root: im.step(root, ""), version: im.version}
+	m.warnings = im.warnings
+	if err := errors.Join(im.errs...); err != nil {
+		return nil, err
+	}
+	return m, m.check()
+}
+
+// check checks the whole model as far as it can be without a header.
+func (m *Model) check() error {
+	n := m.root.width()
+	if n < 0 {
+		return nil // Bind checks
+	}
+	_, err := m.root.outputs(n)
+	return err
+}
+
+func (im *importer) checkVersion() {
+	major, minor, ok := parseVersion(im.version)
+	switch {
+	case im.version == "":
+		im.warn("the model does not say which scikit-learn wrote it; supported are 0.23 to 1.9")
+	case !ok || major > 1 || major == 0 && minor < 23 || major == 1 && minor > 9:
+		im.warn(fmt.Sprintf("the model was written by scikit-learn %s; supported are 0.23 to 1.9", im.version))
+	}
+}
+
+// allowed is the complete list of names that a model may hold. What is not a
+// step is only ever looked at as a name or skipped.
+func allowed(g pickle.Global) bool {
+	if info, ok := classes[g.Name]; ok && slices.Contains(info.modules, g.Module) {
+		return true
+	}
+	return inert[g]
+}
+
+// refusal says why an object of class g cannot be a step; nil if it can.
+func refusal(g pickle.Global) error {
+	if info, ok := classes[g.Name]; ok && slices.Contains(info.modules, g.Module) {
+		return nil
+	}
+	return refuseAll([]pickle.Global{g})
+}
+
+func refuseAll(gs []pickle.Global) error {
+	errs := make([]error, len(gs))
+	for i, g := range gs {
+		errs[i] = fmt.Errorf("%s is not supported: %s", g, advice(g))
+	}
+	return errors.Join(errs...)
+}
+
+// advice says what to do instead of a class or function.
+func advice(g pickle.Global) string {
+	top, _, _ := strings.Cut(g.Module, ".")
+	rest := strings.TrimPrefix(g.Module, "sklearn.")
+	part, _, _ := strings.Cut(rest, ".")
+	switch {
+	case top == "__main__" || top == "builtins" && g.Name == "eval":
+		return "it is defined in the program that saved the model, and this job runs no Python; replace it by a scikit-learn transformer, or prepare its columns before this job"
+	case strings.Contains(g.Name, "<lambda>"):
+		return "a lambda cannot be read; use a numpy function such as numpy.log1p, or a scikit-learn transformer"
+	case g.Name == "KNNImputer" || g.Name == "IterativeImputer":
+		return "it needs the training data or a model per column; use SimpleImputer"
+	case part == "feature_extraction":
+		return "text and dictionary features are not supported; leave these columns out with 'drop' and compute them before this job"
+	case top == "sklearn" && slices.Contains([]string{"linear_model", "ensemble", "tree", "svm", "neighbors", "naive_bayes", "neural_network", "cluster", "discriminant_analysis", "gaussian_process", "dummy", "calibration", "multiclass", "multioutput", "isotonic"}, part):
+		return "this job prepares data and does not predict; save the preprocessing part alone, such as pipeline[:-1]"
+	case top == "sklearn":
+		return "save a model of supported steps: " + supported()
+	case top == "numpy" || top == "scipy" || top == "pandas":
+		return "this job cannot reproduce it; use a supported scikit-learn transformer"
+	}
+	return "custom code is never run; replace it by a scikit-learn transformer, or prepare its columns before this job"
+}
+
+func supported() string {
+	names := make([]string, 0, len(classes))
+	for n := range classes {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}

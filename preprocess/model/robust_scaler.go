@@ -1,0 +1,62 @@
+package model
+
+// RobustScaler moves each column by its median and divides it by the range of
+// its quantiles:
+//
+//	y[i] = (x[i] - Center[i]) / Scale[i]
+//
+// Missing cells stay missing; infinities are refused.
+// See sklearn.preprocessing.RobustScaler.
+type RobustScaler struct {
+	head
+	Center []Float `json:"center,omitempty"` // absent: with_centering=False
+	Scale  []Float `json:"scale,omitempty"`  // absent: with_scaling=False
+	DType  string  `json:"dtype,omitempty"`  // float32 if fitted on such data
+}
+
+func (s *RobustScaler) read(a *attrs) {
+	a.ignore("quantile_range", "unit_variance", "center_", "scale_")
+	if a.flag("with_centering", true) {
+		if s.Center = a.vector("center_"); s.Center == nil {
+			a.fail("center_: %v", errNotFitted)
+		}
+		s.DType = a.narrow("center_")
+	}
+	if a.flag("with_scaling", true) {
+		if s.Scale = a.vector("scale_"); s.Scale == nil {
+			a.fail("scale_: %v", errNotFitted)
+		}
+	}
+	s.fixWidth(len(s.Center), len(s.Scale))
+}
+
+func (s *RobustScaler) outputs(in int) (int, error) {
+	if err := s.checkHead(in); err != nil {
+		return 0, err
+	}
+	if err := s.checkNarrow(s.DType); err != nil {
+		return 0, err
+	}
+	return in, s.checkShift("center", s.Center, "scale", s.Scale, in)
+}
+
+func (s *RobustScaler) needs(in int, _ []Want) []Want { return same(in, Number) }
+
+func (s *RobustScaler) names(in []string) []string { return in }
+
+func (s *RobustScaler) compile(b *builder, in matrix) matrix {
+	return compileShift(b, s, b.narrowed(in, s.DType), s.Center, s.Scale)
+}
+
+func (s *RobustScaler) describe(o *outline) {
+	switch {
+	case s.Center == nil && s.Scale == nil:
+		o.line("RobustScaler: leave numbers as they are")
+	case s.Center == nil:
+		o.line("RobustScaler: divide by %s", some(s.Scale))
+	case s.Scale == nil:
+		o.line("RobustScaler: subtract %s", some(s.Center))
+	default:
+		o.line("RobustScaler: subtract %s, divide by %s", some(s.Center), some(s.Scale))
+	}
+}
