@@ -26,7 +26,7 @@ type Splitter struct {
 
 // NewSplitter reads r. A record longer than limit bytes is an error.
 func NewSplitter(r io.Reader, d Dialect, limit int) *Splitter {
-	return &Splitter{r: r, dialect: d, limit: max(limit, MinRecordLimit)}
+	return &Splitter{r: r, dialect: d, limit: max(limit, 1)}
 }
 
 // Offset is where the next block starts in the stream, in bytes.
@@ -39,7 +39,7 @@ func (s *Splitter) Next(buf []byte, target int) ([]byte, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
-	target = max(min(target, s.limit), MinRecordLimit)
+	target = max(min(target, s.limit), 1)
 	if cap(buf) < target {
 		buf = make([]byte, 0, target)
 	}

@@ -1,0 +1,268 @@
+package table
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"ds-pipeline/preprocess/frame"
+)
+
+func TestKind_isWhatPandasFinds(t *testing.T) {
+	names := map[string]frame.Kind{"float64": frame.Float, "int64": frame.Int, "bool": frame.Bool, "object": frame.Text}
+	for _, c := range readPandas(t).Kinds {
+		want, ok := names[c.Dtype]
+		if !ok {
+			t.Fatalf("dtype %q", c.Dtype)
+		}
+		cells := make([]string, len(c.Cells))
+		for i, cell := range c.Cells {
+			cells[i] = `"` + cell + `"`
+		}
+		b := parseColumn(t, AsFound, DefaultNulls(), cells...)
+		if got := b.Inputs[0].Kind; got != want {
+			t.Errorf("%q: kind %d, pandas finds %s", c.Cells, got, c.Dtype)
+		}
+		if len(b.Rejects) > 0 {
+			t.Errorf("%q: rejects %v", c.Cells, b.Rejects)
+		}
+	}
+}
+
+func TestParser_readsNumbers(t *testing.T) {
+	nan := math.NaN()
+	tests := []struct {
+		name  string
+		nulls []string
+		cells []string
+		want  []float64
+	}{
+		{"plain", DefaultNulls(), []string{"1", " 2.5 ", `"3"`, "1e3"}, []float64{1, 2.5, 3, 1000}},
+		{"gaps", DefaultNulls(), []string{"", `""`, "NA", `"n/a"`, "None", "7"}, []float64{nan, nan, nan, nan, nan, 7}},
+		{"none", nil, []string{"", "nan", "NAN", `"NaN"`, "7"}, []float64{nan, nan, nan, nan, 7}},
+		{"a number that means missing", []string{"-999", "x"}, []string{"-999", "999", "x", "-999.0"}, []float64{nan, 999, nan, -999}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b := parseColumn(t, AsNumber, test.nulls, test.cells...)
+			if len(b.Rejects) > 0 {
+				t.Fatalf("rejects %v", b.Rejects)
+			}
+			for i, got := range b.Inputs[0].Floats {
+				if want := test.want[i]; got != want && (got == got || want == want) {
+					t.Errorf("%s: %v, want %v", test.cells[i], got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestParser_readsTruthValues(t *testing.T) {
+	for _, as := range []As{AsBool, AsNumber, AsFound} {
+		b := parseColumn(t, as, DefaultNulls(), "True", "false", "", `"TRUE"`, "NA", "tRuE")
+		if got, want := b.Inputs[0].Ints, []int64{1, 0, -1, 1, -1, 1}; b.Inputs[0].Kind != frame.Bool || !slices.Equal(got, want) {
+			t.Errorf("as %d: kind %d, %v, want %v", as, b.Inputs[0].Kind, got, want)
+		}
+	}
+}
+
+func TestParser_readsTexts(t *testing.T) {
+	b := parseColumn(t, AsText, []string{"NA"}, "x", " y ", `""`, "", "NA", `"NA"`, `"a ""b"", c"`, `"q"z`, "007", "ö")
+	want := []any{"x", " y ", "", nil, nil, nil, `a "b", c`, "qz", "007", "ö"}
+	for i, got := range b.Inputs[0].Texts {
+		if want[i] == nil && got != nil || want[i] != nil && (got == nil || string(got) != want[i]) {
+			t.Errorf("cell %d: %q (nil: %t), want %v", i, got, got == nil, want[i])
+		}
+	}
+}
+
+func TestParser_readsOneFieldForSeveralUses(t *testing.T) {
+	p := NewParser(Layout{Dialect: CSV, Fields: 3, Nulls: NewNulls(DefaultNulls()), Keep: []int{2, 1}, Inputs: []Input{
+		{Name: "b", Index: 1, As: AsNumber, Kind: frame.Float},
+		{Name: "b", Index: 1, As: AsText, Kind: frame.Text},
+	}})
+	p.Reset([]byte("1,\"02\",x\n4,NA,\"y\"\"\"\n"), 0)
+	b := p.Next(10)
+	if b.Rows != 2 || b.Inputs[0].Floats[0] != 2 || !math.IsNaN(b.Inputs[0].Floats[1]) {
+		t.Errorf("numbers %v", b.Inputs[0].Floats)
+	}
+	if got := b.Inputs[1].Texts; string(got[0]) != "02" || got[1] != nil {
+		t.Errorf("texts %q", got)
+	}
+	if got := fmt.Sprintf("%s %s", b.Keep[0].Texts, b.Keep[1].Texts); got != `[x y"] [02 NA]` {
+		t.Errorf("kept %s", got)
+	}
+}
+
+func TestParser_rejectsRecordsThatCannotBeUsed(t *testing.T) {
+	tests := []struct {
+		name, input string
+		want        []string
+	}{
+		{"too few fields", "1,2\n1\n", []string{`"1" : 1 field, want 2`}},
+		{"too many fields", "1,2,3\n1,2\n", []string{`"1,2,3" : 3 fields, want 2`}},
+		{"a delimiter too many", "1,2,\n", []string{`"1,2," : 3 fields, want 2`}},
+		{"not a number", "1,2\nx y,2\n", []string{`"x y,2" x: not a number`}},
+		{"quoted text without null values", "\"\",2\n", []string{`"\"\",2" x: not a number`}},
+		{"true among numbers", "1,2\ntrue,2\n", []string{`"true,2" x: true or false, where other records have a number`}},
+		{"not UTF-8", "1,2\n1,\xff\n1,2\n", []string{`"1,\xff" : not valid UTF-8 at byte 106 of the input`}},
+		{"half a character", "1,\xc3\n", []string{`"1,\xc3" : not valid UTF-8 at byte 102 of the input`}},
+		{"an open quote", "1,2\n1,\"2\n3,4\n", []string{`"1,\"2\n3,4\n" : a quote is opened and never closed`}},
+		{"several", "a,2\n1\nb,2\n", []string{`"1" : 1 field, want 2`, `"a,2" x: not a number`, `"b,2" x: not a number`}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p := NewParser(Layout{Dialect: CSV, Fields: 2, Nulls: NewNulls(nil), Inputs: []Input{{Name: "x", As: AsNumber, Kind: frame.Float}}})
+			p.Reset([]byte(test.input), 100)
+			var got []string
+			for b := p.Next(100); b != nil; b = p.Next(100) {
+				for _, r := range b.Rejects {
+					got = append(got, fmt.Sprintf("%q %s: %s", test.input[r.Start:r.End], r.Column, r.Reason))
+				}
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestParser_marksRowsWithBadCells(t *testing.T) {
+	b := parseColumn(t, AsNumber, nil, "1", "x", "3", "y")
+	if want := []bool{false, true, false, true}; !slices.Equal(b.Bad, want) {
+		t.Errorf("bad %v, want %v", b.Bad, want)
+	}
+	if got := b.Rejects[0].Value; got != "x" {
+		t.Errorf("value %q, want x", got)
+	}
+}
+
+func TestParser_cutsABlockIntoBatches(t *testing.T) {
+	var text strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&text, "%d,x\n", i)
+	}
+	p := NewParser(Layout{Dialect: CSV, Fields: 2, Nulls: NewNulls(nil), Inputs: []Input{{Name: "x", As: AsNumber, Kind: frame.Float}}})
+	p.Reset([]byte(text.String()), 0)
+	next := 0.0
+	for b := p.Next(700); b != nil; b = p.Next(700) {
+		if b.Rows > 700 {
+			t.Fatalf("%d rows", b.Rows)
+		}
+		for _, v := range b.Inputs[0].Floats[:b.Rows] {
+			if v != next {
+				t.Fatalf("%v, want %v", v, next)
+			}
+			next++
+		}
+	}
+	if next != 5000 {
+		t.Errorf("%v rows", next)
+	}
+}
+
+func TestParser_showsWhatContradictsAKind(t *testing.T) {
+	tests := []struct {
+		as   As
+		kind frame.Kind
+		cell string
+		want frame.Kind
+	}{
+		{AsFound, frame.Int, "1.5", frame.Float},
+		{AsFound, frame.Int, "", frame.Float},
+		{AsFound, frame.Int, "x", frame.Text},
+		{AsFound, frame.Int, "99999999999999999999", frame.Text},
+		{AsFound, frame.Float, "x", frame.Text},
+		{AsFound, frame.Float, "True", frame.Text},
+		{AsFound, frame.Bool, "1", frame.Text},
+		{AsFound, frame.Bool, "x", frame.Text},
+		{AsNumber, frame.Bool, "1.5", frame.Float},
+	}
+	before := map[frame.Kind]Facts{frame.Int: SawInt, frame.Float: SawFloat, frame.Bool: SawBool}
+	for _, test := range tests {
+		p := NewParser(Layout{Dialect: CSV, Fields: 2, Nulls: NewNulls(nil), Inputs: []Input{{Name: "x", As: test.as, Kind: test.kind}}})
+		p.Reset([]byte(test.cell+",0\n"), 0)
+		if got := test.as.Kind(before[test.kind] | p.Next(1).Facts[0]); got != test.want {
+			t.Errorf("%q in a column of kind %d: kind %d, want %d", test.cell, test.kind, got, test.want)
+		}
+	}
+	// A column without any value so far is Float, and may still become Bool.
+	p := NewParser(Layout{Dialect: CSV, Fields: 2, Nulls: NewNulls(nil), Inputs: []Input{{Name: "x", As: AsNumber, Kind: frame.Float}}})
+	p.Reset([]byte("True,0\n"), 0)
+	if got := AsNumber.Kind(SawMissing | p.Next(1).Facts[0]); got != frame.Bool {
+		t.Errorf("kind %d, want Bool", got)
+	}
+}
+
+func TestNulls_hasItsTexts(t *testing.T) {
+	long := strings.Repeat("x", 100)
+	n := NewNulls([]string{"NA", "", long})
+	for text, want := range map[string]bool{"NA": true, "": true, long: true, "NB": false, "N": false, long + "x": false, " NA": false} {
+		if got := n.Has([]byte(text)); got != want {
+			t.Errorf("%q: %t", text, got)
+		}
+	}
+	if got := n.Texts(); !slices.Equal(got, []string{"", "NA", long}) {
+		t.Errorf("texts %q", got)
+	}
+	if NewNulls(nil).Has(nil) {
+		t.Error("an empty set has the empty text")
+	}
+}
+
+func TestReadHeader_saysWhatIsWrong(t *testing.T) {
+	for input, want := range map[string]string{
+		"\"a,b\n1,2\n": "header: a quote is opened and never closed",
+		"\n\na,\xff\n": "header: not valid UTF-8 at byte 2 of it",
+	} {
+		if _, _, err := ReadHeader(CSV, []byte(input)); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", input, err, want)
+		}
+	}
+	if names, rest, err := ReadHeader(CSV, []byte("\n \n")); names != nil || rest != 3 || err != nil {
+		t.Errorf("blank lines: %q %d %v", names, rest, err)
+	}
+}
+
+func benchmarkParser(b *testing.B, data []byte, l Layout) {
+	_, rest, err := ReadHeader(CSV, data)
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := NewParser(l)
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		p.Reset(data[rest:], 0)
+		for batch := p.Next(1 << 20); batch != nil; batch = p.Next(1 << 20) {
+			if len(batch.Rejects) > 0 {
+				b.Fatal(batch.Rejects)
+			}
+		}
+	}
+}
+
+func BenchmarkParser(b *testing.B) {
+	quoted := mixed(20000)
+	number := func(i int) Input { return Input{Name: "x", Index: i, As: AsNumber, Kind: frame.Float} }
+	text := func(i int) Input { return Input{Name: "x", Index: i, As: AsText, Kind: frame.Text} }
+	nulls := NewNulls(DefaultNulls())
+	b.Run("nothing", func(b *testing.B) {
+		benchmarkParser(b, quoted, Layout{Dialect: CSV, Fields: 7, Nulls: nulls})
+	})
+	b.Run("all", func(b *testing.B) {
+		benchmarkParser(b, quoted, Layout{Dialect: CSV, Fields: 7, Nulls: nulls, Keep: []int{0, 1},
+			Inputs: []Input{number(2), number(3), number(4), text(5), text(6)}})
+	})
+	b.Run("numbers", func(b *testing.B) {
+		var data bytes.Buffer
+		data.WriteString("a,b,c,d\n")
+		for i := range 20000 {
+			fmt.Fprintf(&data, "%v,%v,%.2f,%d\n", float64(i)/7, float64(i)*0.001, float64(i)*1.37, i)
+		}
+		benchmarkParser(b, data.Bytes(), Layout{Dialect: CSV, Fields: 4, Nulls: nulls, Inputs: []Input{number(0), number(1), number(2), number(3)}})
+	})
+}
