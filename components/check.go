@@ -1,25 +1,16 @@
 package components
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 )
 
-// named puts the name of what was checked before err, and keeps nil as nil. A
-// joined error keeps one line per problem, each with the name.
+// named puts the name of what was checked before err, and keeps nil as nil.
 func named(name string, err error) error {
 	if err == nil {
 		return nil
-	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var errs []error
-		for _, e := range joined.Unwrap() {
-			errs = append(errs, named(name, e))
-		}
-		return errors.Join(errs...)
 	}
 	return fmt.Errorf("%s: %w", name, err)
 }

@@ -1,7 +1,6 @@
 package components
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -36,16 +35,19 @@ func CheckScheduleExpression(text string) error {
 	if len(values) != len(cronFields) || strings.Join(values, " ") != cron[1] {
 		return fmt.Errorf("got %q with %d fields, %s", text, len(values), cronWant)
 	}
-	var errs []error
+	var wrong []string
 	for i, field := range cronFields {
-		if err := field.check(values[i]); err != nil {
-			errs = append(errs, fmt.Errorf("got %q: %s: %w", text, field.name, err))
+		if problem := field.problem(values[i]); problem != "" {
+			wrong = append(wrong, field.name+" "+problem)
 		}
 	}
 	if (values[2] == "?") == (values[4] == "?") {
-		errs = append(errs, fmt.Errorf("got %q: want exactly one of day-of-month and day-of-week to be ?", text))
+		wrong = append(wrong, "want exactly one of day-of-month and day-of-week to be ?")
 	}
-	return errors.Join(errs...)
+	if wrong != nil {
+		return fmt.Errorf("got %q: %s", text, strings.Join(wrong, "; "))
+	}
+	return nil
 }
 
 // cronField is what one field of a cron expression accepts.
@@ -71,20 +73,21 @@ var (
 	}
 )
 
-// check accepts *, a value, a range, a step after any of these, and lists of them.
-func (f cronField) check(text string) error {
+// problem is "" for *, a value, a range, a step after any of these, lists of
+// them, and what special accepts.
+func (f cronField) problem(text string) string {
 	if text == "*" || f.special != nil && f.special.MatchString(text) {
-		return nil
+		return ""
 	}
 	for _, item := range strings.Split(text, ",") {
-		if !f.checkItem(item) {
+		if !f.accepts(item) {
 			return f.wrong(item)
 		}
 	}
-	return nil
+	return ""
 }
 
-func (f cronField) checkItem(item string) bool {
+func (f cronField) accepts(item string) bool {
 	base, step, stepped := strings.Cut(item, "/")
 	if stepped {
 		n, err := strconv.Atoi(step)
@@ -118,10 +121,10 @@ func (f cronField) value(text string) (int, bool) {
 	return n, f.low <= n && n <= f.high
 }
 
-func (f cronField) wrong(item string) error {
+func (f cronField) wrong(item string) string {
 	names := ""
 	if f.names != nil {
 		names = fmt.Sprintf(" or %s to %s", f.names[0], f.names[len(f.names)-1])
 	}
-	return fmt.Errorf("%q: want %d to %d%s%s, *, or ranges, lists and steps of them", item, f.low, f.high, names, f.want)
+	return fmt.Sprintf("%q: want %d to %d%s%s, *, or ranges, lists and steps of them", item, f.low, f.high, names, f.want)
 }

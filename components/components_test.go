@@ -1,0 +1,386 @@
+package components
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// kind is one of our components, with valid arguments: how to make one called
+// name whose physical names end in suffix, and what to compare it with.
+type kind struct {
+	title string // how its errors name it
+	token string
+	make  func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error)
+}
+
+var testPlace = Place{AccountID: "111111111111", Region: "us-east-1"}
+
+func validDataBuckets(suffix string) *DataBucketsArgs {
+	return &DataBucketsArgs{Place: testPlace, Environment: "dev", Suffix: suffix, KeepVersionsDays: 30}
+}
+
+func validProcessingCluster(suffix string) *ProcessingClusterArgs {
+	return &ProcessingClusterArgs{
+		Place:              testPlace,
+		RepositoryName:     "ds-preprocessing" + suffix,
+		ClusterName:        "ds-processing-cluster" + suffix,
+		TaskFamily:         "ds-preprocessing" + suffix,
+		LogGroupName:       "/ecs/ds-preprocessing-dev" + suffix,
+		TaskCPU:            2048,
+		TaskMemoryMiB:      4096,
+		Architecture:       AMD64,
+		LogRetentionDays:   30,
+		BuildContext:       "testdata/context",
+		KeepImages:         10,
+		NetworkCIDR:        "10.0.0.0/24",
+		ParameterPrefix:    "/ds/preprocessing" + suffix + "/",
+		InputKey:           "raw/monthly_data.csv",
+		ModelKey:           "models/preprocessing_model.pkl",
+		InputBucketName:    pulumi.String("in" + suffix),
+		OutputBucketName:   pulumi.String("out" + suffix),
+		ArtifactBucketName: pulumi.String("artifacts" + suffix),
+	}
+}
+
+func validPipeline(suffix string) *PipelineArgs {
+	return &PipelineArgs{
+		Place:              testPlace,
+		StateMachineName:   "ds-preprocessing-pipeline" + suffix,
+		LogRetentionDays:   30,
+		TaskTimeoutMinutes: 240,
+		Attempts:           4,
+		ClusterArn:         pulumi.String("arn:aws:ecs:us-east-1:111111111111:cluster/ds-processing-cluster"),
+		ClusterName:        pulumi.String("ds-processing-cluster"),
+		TaskDefinitionArn:  pulumi.String("arn:aws:ecs:us-east-1:111111111111:task-definition/ds-preprocessing:7"),
+		TaskFamily:         pulumi.String("ds-preprocessing"),
+		TaskRoleArn:        pulumi.String("arn:aws:iam::111111111111:role/task"),
+		ExecutionRoleArn:   pulumi.String("arn:aws:iam::111111111111:role/execution"),
+		TaskLogGroupName:   pulumi.String("/ecs/ds-preprocessing-dev"),
+		SubnetIDs:          pulumi.StringArray{pulumi.String("subnet-1"), pulumi.String("subnet-2")},
+		SecurityGroupID:    pulumi.String("sg-1"),
+	}
+}
+
+func validSchedule(suffix string) *ScheduleArgs {
+	return &ScheduleArgs{
+		Place:           testPlace,
+		Expression:      "cron(0 9 15 * ? *)",
+		Enabled:         true,
+		StateMachineArn: pulumi.String("arn:aws:states:us-east-1:111111111111:stateMachine:ds-preprocessing-pipeline" + suffix),
+	}
+}
+
+func kinds() []kind {
+	return []kind{
+		{"data buckets", dataBucketsType, func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error) {
+			return NewDataBuckets(ctx, name, validDataBuckets(suffix))
+		}},
+		{"processing cluster", processingClusterType, func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error) {
+			return NewProcessingCluster(ctx, name, validProcessingCluster(suffix))
+		}},
+		{"pipeline", pipelineType, func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error) {
+			return NewPipeline(ctx, name, validPipeline(suffix))
+		}},
+		{"schedule", scheduleType, func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error) {
+			return NewSchedule(ctx, name, validSchedule(suffix))
+		}},
+	}
+}
+
+func TestEveryComponent_parentsAndPrefixesItsChildren(t *testing.T) {
+	for _, k := range kinds() {
+		t.Run(k.title, func(t *testing.T) {
+			r := record(t, func(ctx *pulumi.Context) error {
+				_, err := k.make(ctx, "mine", "")
+				return err
+			})
+			own := fmt.Sprintf("::%s::mine", k.token)
+			children := 0
+			for _, res := range r.resources {
+				if res.kind == k.token || res.kind == "pulumi:pulumi:Stack" {
+					continue
+				}
+				children++
+				if !strings.HasSuffix(res.parent, own) {
+					t.Errorf("%s %q has parent %q, want the component", res.kind, res.name, res.parent)
+				}
+				if !strings.HasPrefix(res.name, "mine-") {
+					t.Errorf("%s is called %q, want mine-<purpose>", res.kind, res.name)
+				}
+			}
+			if children == 0 {
+				t.Error("no children")
+			}
+		})
+	}
+}
+
+func TestEveryComponent_twoInstancesFitInOneProgram(t *testing.T) {
+	for _, k := range kinds() {
+		t.Run(k.title, func(t *testing.T) {
+			r := record(t, func(ctx *pulumi.Context) error {
+				if _, err := k.make(ctx, "one", "-one"); err != nil {
+					return err
+				}
+				_, err := k.make(ctx, "two", "-two")
+				return err
+			})
+			logical, physical := map[string]bool{}, map[string]bool{}
+			for _, res := range r.resources {
+				if id := res.kind + " " + res.name; logical[id] {
+					t.Errorf("two resources are %s", id)
+				} else {
+					logical[id] = true
+				}
+				for _, key := range physicalNames[res.kind] {
+					id := res.kind + " " + res.text(key)
+					if physical[id] {
+						t.Errorf("two resources have the physical name %s", id)
+					}
+					physical[id] = true
+				}
+			}
+			if len(physical) == 0 && k.token != scheduleType {
+				t.Error("no physical name was seen")
+			}
+		})
+	}
+}
+
+// physicalNames are the inputs by which AWS tells resources of a kind apart.
+var physicalNames = map[string][]string{
+	"aws:s3/bucketV2:BucketV2":              {"bucket"},
+	"aws:ecr/repository:Repository":         {"name"},
+	"aws:ecs/cluster:Cluster":               {"name"},
+	"aws:ecs/taskDefinition:TaskDefinition": {"family"},
+	"aws:cloudwatch/logGroup:LogGroup":      {"name"},
+	"aws:sfn/stateMachine:StateMachine":     {"name"},
+	"aws:ssm/parameter:Parameter":           {"name"},
+	"awsx:ecr:Image":                        {"imageTag"},
+}
+
+// TestEveryComponent_setsEveryOutput compares the fields of a component with
+// what it filled in: a field that stays zero would hang whoever reads it.
+func TestEveryComponent_setsEveryOutput(t *testing.T) {
+	for _, k := range kinds() {
+		t.Run(k.title, func(t *testing.T) {
+			record(t, func(ctx *pulumi.Context) error {
+				made, err := k.make(ctx, "mine", "")
+				if err != nil {
+					return err
+				}
+				v := reflect.ValueOf(made).Elem()
+				for i := range v.NumField() {
+					field := v.Type().Field(i)
+					if field.Anonymous {
+						continue
+					}
+					if field.Tag.Get("pulumi") == "" {
+						t.Errorf("%s has no pulumi tag", field.Name)
+					}
+					if v.Field(i).IsZero() {
+						t.Errorf("%s is not set", field.Name)
+					}
+				}
+				return nil
+			})
+		})
+	}
+}
+
+// TestEveryComponent_registersWhatItDeclares reads the source, because the
+// recorder does not see registered outputs: the tags of the struct and the keys
+// of RegisterResourceOutputs are the same list.
+func TestEveryComponent_registersWhatItDeclares(t *testing.T) {
+	for file, component := range map[string]any{
+		"data_buckets.go": DataBuckets{}, "processing_cluster.go": ProcessingCluster{}, "pipeline.go": Pipeline{}, "schedule.go": Schedule{},
+	} {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, registered, _ := strings.Cut(string(source), "RegisterResourceOutputs(")
+		registered, _, _ = strings.Cut(registered, "}); err")
+		typ := reflect.TypeOf(component)
+		declared := 0
+		for i := range typ.NumField() {
+			if tag := typ.Field(i).Tag.Get("pulumi"); tag != "" {
+				declared++
+				if !strings.Contains(registered, `"`+tag+`":`) {
+					t.Errorf("%s: %s is declared and not registered", file, tag)
+				}
+			}
+		}
+		if got := strings.Count(registered, "\":"); got != declared {
+			t.Errorf("%s: %d outputs are registered, %d declared", file, got, declared)
+		}
+	}
+}
+
+func TestEveryComponent_nothingIsCreatedFromBadArgs(t *testing.T) {
+	for _, tt := range badArgs() {
+		t.Run(tt.name, func(t *testing.T) {
+			r := &recorder{}
+			var got error
+			err := pulumi.RunErr(func(ctx *pulumi.Context) error {
+				got = tt.make(ctx)
+				return got
+			}, pulumi.WithMocks("ds-pipeline", "test", r))
+			if err == nil || got == nil {
+				t.Fatal("no error")
+			}
+			if got.Error() != tt.want {
+				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
+			}
+			if len(r.resources) != 0 {
+				t.Errorf("%d resources were created", len(r.resources))
+			}
+		})
+	}
+}
+
+type badArgsTest struct {
+	name string
+	make func(ctx *pulumi.Context) error
+	want string
+}
+
+func badArgs() []badArgsTest {
+	var tests []badArgsTest
+	add := func(name, want string, make func(ctx *pulumi.Context) error) {
+		tests = append(tests, badArgsTest{name, make, want})
+	}
+	buckets := func(name string, spoil func(*DataBucketsArgs), want string) {
+		add("buckets "+name, `data buckets "data": `+want, func(ctx *pulumi.Context) error {
+			args := validDataBuckets("")
+			spoil(args)
+			_, err := NewDataBuckets(ctx, "data", args)
+			return err
+		})
+	}
+	cluster := func(name string, spoil func(*ProcessingClusterArgs), want string) {
+		add("cluster "+name, `processing cluster "processing": `+want, func(ctx *pulumi.Context) error {
+			args := validProcessingCluster("")
+			spoil(args)
+			_, err := NewProcessingCluster(ctx, "processing", args)
+			return err
+		})
+	}
+	pipeline := func(name string, spoil func(*PipelineArgs), want string) {
+		add("pipeline "+name, `pipeline "pipeline": `+want, func(ctx *pulumi.Context) error {
+			args := validPipeline("")
+			spoil(args)
+			_, err := NewPipeline(ctx, "pipeline", args)
+			return err
+		})
+	}
+	schedule := func(name string, spoil func(*ScheduleArgs), want string) {
+		add("schedule "+name, `schedule "schedule": `+want, func(ctx *pulumi.Context) error {
+			args := validSchedule("")
+			spoil(args)
+			_, err := NewSchedule(ctx, "schedule", args)
+			return err
+		})
+	}
+
+	buckets("account", func(a *DataBucketsArgs) { a.Place.AccountID = "12345678901" },
+		`Place.AccountID: got "12345678901", want twelve digits`)
+	buckets("region", func(a *DataBucketsArgs) { a.Place.Region = "useast1" },
+		`Place.Region: got "useast1", want the name of an AWS region such as us-east-1`)
+	buckets("versions", func(a *DataBucketsArgs) { a.KeepVersionsDays = 0 }, `KeepVersionsDays: got 0, want 1 to 3650`)
+	buckets("protected and destroyable", func(a *DataBucketsArgs) { a.ProtectData, a.ForceDestroy = true, true },
+		`ForceDestroy: cannot be combined with ProtectData`)
+	buckets("long names", func(a *DataBucketsArgs) { a.Suffix = "-a-very-long-suffix-indeed-so" },
+		`bucket name "ds-input-dev-111111111111-us-east-1-a-very-long-suffix-indeed-so": 64 characters, want 3 to 63: shorten the environment or the suffix
+bucket name "ds-output-dev-111111111111-us-east-1-a-very-long-suffix-indeed-so": 65 characters, want 3 to 63: shorten the environment or the suffix
+bucket name "ds-artifacts-dev-111111111111-us-east-1-a-very-long-suffix-indeed-so": 68 characters, want 3 to 63: shorten the environment or the suffix`)
+
+	cluster("pair", func(a *ProcessingClusterArgs) { a.TaskMemoryMiB = 3072 },
+		`TaskMemoryMiB: got 3072 MiB with 2048 CPU units, want 4096, 5120, 6144, 7168, 8192, 9216, 10240, 11264, 12288, 13312, 14336, 15360 or 16384 MiB`)
+	cluster("cpu", func(a *ProcessingClusterArgs) { a.TaskCPU = 2000 },
+		`TaskCPU: got 2000 CPU units, want 256, 512, 1024, 2048, 4096, 8192 or 16384`)
+	cluster("retention", func(a *ProcessingClusterArgs) { a.LogRetentionDays = 31 },
+		`LogRetentionDays: got 31, want 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653`)
+	cluster("architecture", func(a *ProcessingClusterArgs) { a.Architecture = "x86" }, `Architecture: got "x86", want amd64 or arm64`)
+	cluster("tagged image", func(a *ProcessingClusterArgs) { a.ImageURI = "nginx:latest" },
+		`ImageURI: got "nginx:latest", want <account>.dkr.ecr.<region>.amazonaws.com/<repository>@sha256:<64 hex digits>`)
+	cluster("everything at once", func(a *ProcessingClusterArgs) {
+		a.RepositoryName, a.ParameterPrefix, a.NetworkCIDR, a.KeepImages = "Upper", "/ds", "8.8.8.0/24", 0
+		a.BuildContext, a.InputKey, a.ScriptKey, a.OutputBucketName = "", "/raw", "a{{b", nil
+	}, `RepositoryName: got "Upper", want 1 to 256 characters: lower-case letters and digits, with single . _ - or / between them
+KeepImages: got 0, want 1 to 1000
+NetworkCIDR: got "8.8.8.0/24", want a private IPv4 range of /16 to /26 such as 10.0.0.0/24
+ParameterPrefix: got "/ds", want 1 to 14 levels of letters, digits, _ . - between slashes, such as /ds/preprocessing/, at most 900 characters, not starting with aws or ssm
+InputKey: got "/raw", want 1 to 1024 bytes, no slash at the start, no white space at either end, no {{
+OutputBucketName: missing
+ScriptKey: got "a{{b", want 1 to 1024 bytes, no slash at the start, no white space at either end, no {{
+BuildContext: missing`)
+
+	pipeline("attempts and timeout", func(a *PipelineArgs) { a.Attempts, a.TaskTimeoutMinutes = 0, 10081 },
+		"TaskTimeoutMinutes: got 10081, want 1 to 10080\nAttempts: got 0, want 1 to 10")
+	pipeline("email", func(a *PipelineArgs) { a.NotificationEmail = "someone" }, `NotificationEmail: got "someone", want one e-mail address`)
+	pipeline("nothing to run", func(a *PipelineArgs) { a.TaskDefinitionArn, a.SubnetIDs = nil, nil },
+		"TaskDefinitionArn: missing\nSubnetIDs: missing")
+	pipeline("name", func(a *PipelineArgs) { a.StateMachineName = "a b" },
+		`StateMachineName: got "a b", want 1 to 80 characters: letters, digits, _ and -`)
+
+	schedule("day twice", func(a *ScheduleArgs) { a.Expression = "cron(0 9 15 * * *)" },
+		`Expression: got "cron(0 9 15 * * *)": want exactly one of day-of-month and day-of-week to be ?`)
+	schedule("no machine", func(a *ScheduleArgs) { a.StateMachineArn = nil }, `StateMachineArn: missing`)
+
+	add("no buckets args", `data buckets "data": args are required`, func(ctx *pulumi.Context) error {
+		_, err := NewDataBuckets(ctx, "data", nil)
+		return err
+	})
+	add("no cluster args", `processing cluster "processing": args are required`, func(ctx *pulumi.Context) error {
+		_, err := NewProcessingCluster(ctx, "processing", nil)
+		return err
+	})
+	add("no pipeline args", `pipeline "pipeline": args are required`, func(ctx *pulumi.Context) error {
+		_, err := NewPipeline(ctx, "pipeline", nil)
+		return err
+	})
+	add("no schedule args", `schedule "schedule": args are required`, func(ctx *pulumi.Context) error {
+		_, err := NewSchedule(ctx, "schedule", nil)
+		return err
+	})
+	return tests
+}
+
+// golden compares got, which is JSON, with the file testdata/<name>.json;
+// UPDATE_GOLDEN=1 writes it.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".json")
+	text := indentJSON(t, got)
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text != string(want) {
+		t.Errorf("%s differs; after a change that is meant, write it with UPDATE_GOLDEN=1 and review the diff. Got\n%s", file, text)
+	}
+}
+
+func indentJSON(t *testing.T, text string) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := json.Indent(&b, []byte(text), "", "  "); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	b.WriteByte('\n')
+	return b.String()
+}

@@ -1,0 +1,282 @@
+package components
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"ds-pipeline/preprocess/contract"
+)
+
+func testMachineInputs() machineInputs {
+	return machineInputs{
+		place:             testPlace,
+		pipelineName:      "ds-preprocessing-pipeline",
+		clusterArn:        "arn:aws:ecs:us-east-1:111111111111:cluster/ds-processing-cluster",
+		taskDefinitionArn: "arn:aws:ecs:us-east-1:111111111111:task-definition/ds-preprocessing:7",
+		securityGroupID:   "sg-1",
+		subnetIDs:         []string{"subnet-1", "subnet-2"},
+		topicArn:          "arn:aws:sns:us-east-1:111111111111:topic",
+		taskLogGroupName:  "/ecs/ds-preprocessing-dev",
+		taskTimeout:       240,
+		attempts:          4,
+	}
+}
+
+func machineJSON(t *testing.T, in machineInputs) string {
+	t.Helper()
+	text, err := renderJSON(machineDefinition(in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func TestMachineDefinition_isTheReviewedOne(t *testing.T) {
+	golden(t, "machine", machineJSON(t, testMachineInputs()))
+}
+
+// stoppedTask is what Cause holds when a container ended, as ECS writes it.
+func stoppedTask(exitCode int) *taskError {
+	return &taskError{name: "States.TaskFailed", cause: fmt.Sprintf(
+		`{"Containers":[{"ContainerArn":"arn","ExitCode":%d,"LastStatus":"STOPPED","Name":"preprocess"}],`+
+			`"LastStatus":"STOPPED","StopCode":"EssentialContainerExited","StoppedReason":"Essential container in task exited","TaskArn":"arn"}`, exitCode)}
+}
+
+// run drives the machine: answers are what the task says at each start, the
+// last one again and again.
+func run(t *testing.T, in machineInputs, input string, answers ...error) (outcome, *interpreter, []map[string]any) {
+	t.Helper()
+	machine, err := newInterpreter(machineJSON(t, in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var messages []map[string]any
+	starts := 0
+	machine.tasks = map[string]func(map[string]any) (any, error){
+		"arn:aws:states:::ecs:runTask.sync": func(map[string]any) (any, error) {
+			answer := answers[min(starts, len(answers)-1)]
+			starts++
+			return map[string]any{"LastStatus": "STOPPED"}, answer
+		},
+		"arn:aws:states:::sns:publish": func(parameters map[string]any) (any, error) {
+			messages = append(messages, parameters)
+			return map[string]any{"MessageId": "1"}, nil
+		},
+	}
+	out, err := machine.run(input)
+	if err != nil {
+		t.Fatalf("after %v: %v", machine.visited, err)
+	}
+	return out, machine, messages
+}
+
+func (in *interpreter) starts() int {
+	n := in.retried
+	for _, name := range in.visited {
+		if name == "Preprocess" {
+			n++
+		}
+	}
+	return n
+}
+
+func TestMachine_succeedsWithAnyInput(t *testing.T) {
+	for _, input := range []string{`{}`, `{"scheduledTime":"2026-11-15T09:00:00Z"}`, `[]`, `null`} {
+		out, machine, messages := run(t, testMachineInputs(), input, nil)
+		if !out.succeeded || machine.starts() != 1 || len(messages) != 0 {
+			t.Errorf("%s: succeeded %v after %d starts with %d messages", input, out.succeeded, machine.starts(), len(messages))
+		}
+	}
+}
+
+func TestMachine_retriesWhatTheContractSays(t *testing.T) {
+	for _, status := range contract.ExitStatuses() {
+		if status.Code == contract.ExitOK {
+			continue
+		}
+		out, machine, messages := run(t, testMachineInputs(), `{}`, stoppedTask(status.Code))
+		want := 1
+		if status.Retry {
+			want = 4
+		}
+		if out.succeeded || machine.starts() != want {
+			t.Errorf("exit status %d: succeeded %v after %d starts, want a failure after %d", status.Code, out.succeeded, machine.starts(), want)
+		}
+		words := fmt.Sprintf("exit status %d (%s): %s", status.Code, status.Name, status.Meaning)
+		if len(messages) != 1 || !strings.Contains(messages[0]["Message"].(string), words) {
+			t.Errorf("exit status %d: messages %v, want one with %q", status.Code, messages, words)
+		}
+		if out.err != "PreprocessingFailed" || !strings.Contains(out.cause, words) {
+			t.Errorf("exit status %d: ended with %q, %q", status.Code, out.err, out.cause)
+		}
+	}
+}
+
+func TestMachine_succeedsAtALaterAttempt(t *testing.T) {
+	out, machine, messages := run(t, testMachineInputs(), `{"a":1}`, stoppedTask(contract.ExitTempFail), stoppedTask(contract.ExitUnavailable), nil)
+	if !out.succeeded || machine.starts() != 3 || len(messages) != 0 {
+		t.Fatalf("succeeded %v after %d starts with %d messages", out.succeeded, machine.starts(), len(messages))
+	}
+	document := out.lastDocument.(map[string]any)
+	if input, _ := json.Marshal(document["input"]); string(input) != `{"a":1}` {
+		t.Errorf("the input became %s", input)
+	}
+	if _, left := document["error"]; left {
+		t.Error("the failure of an earlier attempt is still there")
+	}
+}
+
+func TestMachine_waitsLongerEachTime(t *testing.T) {
+	_, machine, _ := run(t, testMachineInputs(), `{}`, stoppedTask(contract.ExitIO))
+	if len(machine.waits) != 3 {
+		t.Fatalf("%d waits, want 3", len(machine.waits))
+	}
+	for i, low := range []int{30, 60, 120} {
+		if w := machine.waits[i]; w < low || w >= 2*low {
+			t.Errorf("wait %d took %d s, want %d to %d", i+1, w, low, 2*low)
+		}
+	}
+}
+
+func TestMachine_oneAttemptIsNotRetried(t *testing.T) {
+	in := testMachineInputs()
+	in.attempts = 1
+	if _, machine, _ := run(t, in, `{}`, stoppedTask(contract.ExitTempFail)); machine.starts() != 1 {
+		t.Errorf("%d starts", machine.starts())
+	}
+}
+
+func TestMachine_everyFailureEndsInWords(t *testing.T) {
+	tests := []struct {
+		name   string
+		err    *taskError
+		starts int
+		want   string
+	}{
+		{"killed", stoppedTask(137), 1, "exit status 137"},
+		{"spot", &taskError{name: "States.TaskFailed", cause: `{"Containers":[{"ExitCode":143}],"StopCode":"SpotInterruption","StoppedReason":"Your Spot Task was interrupted."}`}, 4, "exit status 143"},
+		{"no image", &taskError{name: "States.TaskFailed", cause: `{"Containers":[{"Name":"preprocess"}],"StopCode":"TaskFailedToStart","StoppedReason":"CannotPullContainerError: not found"}`}, 4, "before the job ran: CannotPullContainerError: not found"},
+		{"no containers", &taskError{name: "States.TaskFailed", cause: `{"Containers":[],"StopCode":"UserInitiated","StoppedReason":"Someone stopped it"}`}, 1, "Someone stopped it"},
+		{"no reason", &taskError{name: "States.TaskFailed", cause: `{"Containers":[]}`}, 1, "States.TaskFailed"},
+		{"cause is not a task", &taskError{name: "States.TaskFailed", cause: "Something else"}, 1, "States.TaskFailed: Something else"},
+		{"capacity", &taskError{name: "ECS.ClientException", cause: "Capacity is unavailable at this time. Please try again later."}, 4, "Capacity is unavailable"},
+		{"not allowed", &taskError{name: "ECS.AccessDeniedException", cause: "not authorized to perform: ecs:RunTask"}, 1, "ECS.AccessDeniedException: not authorized"},
+		{"timeout", &taskError{name: "States.Timeout", noCause: true}, 1, "longer than 240 minutes"},
+		{"nothing but a name", &taskError{name: "States.Unheard", noCause: true}, 1, "could not be run: States.Unheard"},
+		{"throttled", &taskError{name: "ECS.AmazonECSException", cause: "Rate exceeded"}, 6, "Rate exceeded"},
+		{"failures in the answer", &taskError{name: "AmazonECS.Unknown", cause: "RESOURCE:CPU"}, 6, "RESOURCE:CPU"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			out, machine, messages := run(t, testMachineInputs(), `{}`, tt.err)
+			if out.succeeded || machine.starts() != tt.starts {
+				t.Errorf("succeeded %v after %d starts, want a failure after %d", out.succeeded, machine.starts(), tt.starts)
+			}
+			if len(messages) != 1 {
+				t.Fatalf("%d messages, want 1", len(messages))
+			}
+			if message := messages[0]["Message"].(string); !strings.Contains(message, tt.want) || !strings.Contains(out.cause, tt.want) {
+				t.Errorf("message\n%s\ncause\n%s\nwant %q in both", message, out.cause, tt.want)
+			}
+		})
+	}
+}
+
+func TestMachine_messageSaysWhereToLook(t *testing.T) {
+	_, _, messages := run(t, testMachineInputs(), `{}`, stoppedTask(contract.ExitNoInput))
+	want := `machine failed: the job ended with exit status 66 (EX_NOINPUT): an input object does not exist
+
+Attempts: 1
+Execution: https://us-east-1.console.aws.amazon.com/states/home?region=us-east-1#/v2/executions/details/arn:aws:states:us-east-1:111111111111:execution:machine:run
+Logs of the job: /ecs/ds-preprocessing-dev`
+	if got := messages[0]["Message"]; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if messages[0]["Subject"] != "ds-preprocessing-pipeline failed" || messages[0]["TopicArn"] != testMachineInputs().topicArn {
+		t.Errorf("subject %v, topic %v", messages[0]["Subject"], messages[0]["TopicArn"])
+	}
+}
+
+func TestMachine_failsEvenWhenNobodyCanBeTold(t *testing.T) {
+	machine, err := newInterpreter(machineJSON(t, testMachineInputs()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	machine.tasks = map[string]func(map[string]any) (any, error){
+		"arn:aws:states:::ecs:runTask.sync": func(map[string]any) (any, error) { return nil, stoppedTask(contract.ExitData) },
+		"arn:aws:states:::sns:publish":      func(map[string]any) (any, error) { return nil, &taskError{name: "SNS.NotFoundException"} },
+	}
+	out, err := machine.run(`{}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.succeeded || !strings.Contains(out.cause, "exit status 65") || machine.retried != 4 {
+		t.Errorf("got %+v after %d retries", out, machine.retried)
+	}
+}
+
+func TestMachine_everyStateIsReachable(t *testing.T) {
+	var machine struct{ States map[string]state }
+	if err := json.Unmarshal([]byte(machineJSON(t, testMachineInputs())), &machine); err != nil {
+		t.Fatal(err)
+	}
+	targets := map[string]bool{"Prepare": true}
+	var collect func(v any)
+	collect = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for key, inner := range v {
+				if name, ok := inner.(string); ok && (key == "Next" || key == "Default") {
+					targets[name] = true
+				}
+				collect(inner)
+			}
+		case []any:
+			for _, inner := range v {
+				collect(inner)
+			}
+		}
+	}
+	var names []string
+	for name, s := range machine.States {
+		names = append(names, name)
+		collect(map[string]any(s))
+	}
+	for name := range targets {
+		if !slices.Contains(names, name) {
+			t.Errorf("%s is named and not there", name)
+		}
+	}
+	for _, name := range names {
+		if !targets[name] {
+			t.Errorf("nothing leads to %s", name)
+		}
+	}
+}
+
+func TestMachineTimeout_isLongerThanAllAttempts(t *testing.T) {
+	in := testMachineInputs()
+	in.attempts, in.taskTimeout = 10, 10080
+	if got, least := machineTimeoutSeconds(in), 10*10080*60+30*(1<<10-1); got <= least || got > 99999999 {
+		t.Errorf("got %d s, want more than %d and at most 99999999", got, least)
+	}
+}
+
+func TestMachine_hasNoCallThatAWSCannotRead(t *testing.T) {
+	text := machineJSON(t, testMachineInputs())
+	if strings.Contains(text, "null") {
+		t.Error("a null in the definition")
+	}
+	if len(text) > 1<<20 {
+		t.Errorf("%d bytes, Step Functions takes 1 MiB", len(text))
+	}
+}
+
+func TestSubject_fitsIntoAnEmail(t *testing.T) {
+	if got := subject(strings.Repeat("x", 200)); len(got) != 99 {
+		t.Errorf("%d characters", len(got))
+	}
+}
