@@ -18,7 +18,7 @@ type interpreter struct {
 	states map[string]state
 	start  string
 	tasks  map[string]func(parameters map[string]any) (any, error) // by Resource
-	object map[string]any                                         // the context object, $$
+	object map[string]any                                          // the context object, $$
 
 	visited []string
 	waits   []int // seconds

@@ -24,6 +24,9 @@ type recorded struct {
 // text is an input that is a string; "" when it is not there.
 func (r recorded) text(key string) string {
 	v := r.inputs[resource.PropertyKey(key)]
+	if v.IsSecret() { // the SDK treats every value of Parameter Store as one
+		v = v.SecretValue().Element
+	}
 	if !v.IsString() {
 		return ""
 	}
@@ -49,7 +52,9 @@ func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 	}
 	set("name", physical)
 	const account, region = "111111111111", "us-east-1"
-	arn := func(service, rest string) { set("arn", fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, region, account, rest)) }
+	arn := func(service, rest string) {
+		set("arn", fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, region, account, rest))
+	}
 	switch args.TypeToken {
 	case "aws:ecr/repository:Repository":
 		arn("ecr", "repository/"+physical)
@@ -116,3 +121,5 @@ func record(t *testing.T, program pulumi.RunFunc) *recorder {
 	}
 	return r
 }
+
+func key(name string) resource.PropertyKey { return resource.PropertyKey(name) }

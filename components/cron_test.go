@@ -1,0 +1,73 @@
+package components
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestCheckScheduleExpression_acceptsWhatEventBridgeAccepts(t *testing.T) {
+	for _, text := range []string{
+		"cron(0 9 15 * ? *)", "cron(0/15 * * * ? *)", "cron(0 10 * * ? *)", "cron(15 12 * * ? *)", "cron(0 18 ? * MON-FRI *)",
+		"cron(0 8 1 * ? *)", "cron(0/10 * ? * MON-FRI *)", "cron(0/5 8-17 ? * MON-FRI *)", "cron(30 20 ? * 7 2026-2030)",
+		"cron(0 9 L * ? *)", "cron(0 9 LW * ? *)", "cron(0 9 3W * ? *)", "cron(0 9 ? * 6#3 *)", "cron(0 9 ? * FRI#3 *)", "cron(0 9 ? * 6L *)",
+		"cron(0 9 1,15 JAN,jul ? *)", "cron(0 9 15 */3 ? *)", "cron(0 9 ? * sun *)", "cron(59 23 31 12 ? 2199)", "cron(0 9 1-7/2 * ? *)",
+		"rate(1 minute)", "rate(5 minutes)", "rate(1 hour)", "rate(12 hours)", "rate(1 day)", "rate(30 days)",
+	} {
+		if err := CheckScheduleExpression(text); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestCheckScheduleExpression_refusesTheRestAndSaysWhy(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                            "want cron(",
+		"0 9 15 * ? *":                "want cron(",
+		"cron(0 9 15 * ?)":            "with 5 fields",
+		"cron(0 9 15 * ? * *)":        "with 7 fields",
+		"cron(0  9 15 * ? *)":         "with 6 fields",
+		"cron( 0 9 15 * ? *)":         "with 6 fields",
+		"cron(0 9 15 * * *)":          "exactly one of day-of-month and day-of-week",
+		"cron(0 9 ? * ? *)":           "exactly one of day-of-month and day-of-week",
+		"cron(60 9 15 * ? *)":         `minutes "60": want 0 to 59`,
+		"cron(0 24 15 * ? *)":         `hours "24": want 0 to 23`,
+		"cron(0 9 32 * ? *)":          `day-of-month "32": want 1 to 31`,
+		"cron(0 9 0 * ? *)":           `day-of-month "0": want 1 to 31`,
+		"cron(0 9 15 13 ? *)":         `month "13": want 1 to 12 or JAN to DEC`,
+		"cron(0 9 15 MAI ? *)":        `month "MAI"`,
+		"cron(0 9 ? * 0 *)":           `day-of-week "0": want 1 to 7 or SUN to SAT`,
+		"cron(0 9 ? * 6#6 *)":         `day-of-week "6#6"`,
+		"cron(0 9 15 * ? 1969)":       `year "1969": want 1970 to 2199`,
+		"cron(0 9 15 * ? 2200)":       `year "2200"`,
+		"cron(5-1 9 15 * ? *)":        `minutes "5-1"`,
+		"cron(0/0 9 15 * ? *)":        `minutes "0/0"`,
+		"cron(0/ 9 15 * ? *)":         `minutes "0/"`,
+		"cron(1,,2 9 15 * ? *)":       `minutes ""`,
+		"cron(+5 9 15 * ? *)":         `minutes "+5"`,
+		"cron(61 25 15 * ? *)":        `hours "25"`,
+		"cron(L 9 15 * ? *)":          `minutes "L"`,
+		"cron(0 9 32W * ? *)":         `day-of-month "32W"`,
+		"rate(1 days)":                "singular",
+		"rate(2 day)":                 "plural",
+		"rate(0 days)":                "want cron(",
+		"rate(1 month)":               "want cron(",
+		"at(2026-11-15T09:00:00)":     "want cron(",
+		"cron(0 9 15 * ? *)\n":        "want cron(",
+		"rate(5 minutes) or whatever": "want cron(",
+	} {
+		if err := CheckScheduleExpression(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+	}
+}
+
+func FuzzCheckScheduleExpression(f *testing.F) {
+	for _, text := range []string{"cron(0 9 15 * ? *)", "cron(0/5 8-17 ? * MON-FRI *)", "rate(5 minutes)", "cron(0 9 ? * 6#3 *)", "cron()", "cron(1-/ , ? # L W)"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if CheckScheduleExpression(text) == nil && len(strings.Fields(text)) != 6 && len(strings.Fields(text)) != 2 {
+			t.Errorf("%q is accepted", text)
+		}
+	})
+}
