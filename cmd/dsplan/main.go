@@ -1,0 +1,186 @@
+// Command dsplan plans a stack on the real Pulumi engine with simulated
+// providers. See dsplan --help.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"github.com/pulumi/pulumi/pkg/v3/secrets/passphrase"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"ds-pipeline/internal/simcloud/simstack"
+	"ds-pipeline/stack"
+)
+
+const about = `Plans a stack: deploys it with the real Pulumi engine into a simulated AWS account,
+and shows every component, resource and output. Needs no account, no credentials and no
+network, and leaves nothing behind. A mistake in the program is reported as the engine's
+error on its resource.
+
+Exit status: 0 planned, 1 the plan has errors, 64 the command line is wrong,
+130 interrupted.`
+
+const (
+	exitOK          = 0
+	exitErrors      = 1
+	exitUsage       = 64
+	exitInterrupted = 130
+)
+
+type cli struct {
+	Stack   string `short:"s" required:"" placeholder:"NAME" help:"Stack to plan; its file is Pulumi.NAME.yaml."`
+	JSON    bool   `name:"json" help:"Print resources with their inputs, and the outputs, as JSON. Secrets are masked."`
+	Export  string `placeholder:"FILE" type:"path" help:"Also write the deployment as 'pulumi stack export' does. Secrets in it are encrypted with PULUMI_CONFIG_PASSPHRASE; without it, with a key that nobody keeps."`
+	Account string `placeholder:"ID" help:"Account that the simulated credentials belong to. Default: the one that the stack is for."`
+	Dir     string `default:"." type:"existingdir" help:"Directory of Pulumi.yaml."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	p := program{run: stack.Deploy, getenv: os.Getenv, stdout: os.Stdout, stderr: os.Stderr}
+	status := p.main(ctx, os.Args[1:])
+	stop()
+	os.Exit(status)
+}
+
+// program is what the command line runs in.
+type program struct {
+	run            pulumi.RunFunc
+	getenv         func(string) string
+	stdout, stderr io.Writer
+}
+
+func (p program) main(ctx context.Context, args []string) int {
+	var flags cli
+	asked := false
+	parser, err := kong.New(&flags, kong.Name("dsplan"), kong.Description(about), kong.Writers(p.stdout, p.stderr),
+		kong.Exit(func(int) { asked = true }))
+	if err != nil {
+		panic(err) // the flags above are wrong, whatever the arguments
+	}
+	if _, err = parser.Parse(args); asked {
+		return exitOK // --help was answered
+	}
+	if err == nil && flags.Account != "" && !isAccount(flags.Account) {
+		err = fmt.Errorf("--account: got %q, want 12 digits", flags.Account)
+	}
+	if err != nil {
+		fmt.Fprintf(p.stderr, "dsplan: %v\ndsplan --help lists the flags\n", err)
+		return exitUsage
+	}
+	switch err := p.plan(ctx, flags); {
+	case err == nil:
+		return exitOK
+	case ctx.Err() != nil:
+		fmt.Fprintln(p.stderr, "dsplan: interrupted")
+		return exitInterrupted
+	case errors.Is(err, simstack.ErrNoStack):
+		fmt.Fprintln(p.stderr, "dsplan:", err)
+		return exitUsage
+	default:
+		fmt.Fprint(p.stderr, failureText(flags.Stack, err))
+		return exitErrors
+	}
+}
+
+func isAccount(s string) bool {
+	return len(s) == 12 && strings.Trim(s, "0123456789") == ""
+}
+
+func (p program) plan(ctx context.Context, flags cli) error {
+	s, err := simstack.Open(ctx, p.run, simstack.OpenOptions{Dir: flags.Dir, Stack: flags.Stack, Account: flags.Account, Env: p.getenv})
+	if err != nil {
+		return err
+	}
+	if flags.Export != "" {
+		// Deriving the key takes a moment, so only when it is needed.
+		_, s.Secrets, err = passphrase.NewPassphraseSecretsManager(p.passphrase())
+		if err != nil {
+			return fmt.Errorf("prepare the encryption of the export: %w", err)
+		}
+	}
+	restore, err := enter(s.Root)
+	if err != nil {
+		return err
+	}
+	planned, err := s.Up(ctx)
+	restore()
+	if err != nil {
+		return err
+	}
+	for _, d := range planned.Diagnostics {
+		fmt.Fprintln(p.stderr, diagnosticText(d))
+	}
+	if flags.Export != "" {
+		deployment, err := s.Export(ctx)
+		if err != nil {
+			return err
+		}
+		if err := writeJSON(flags.Export, deployment); err != nil {
+			return err
+		}
+	}
+	if flags.JSON {
+		return printJSON(p.stdout, s, planned)
+	}
+	return printTree(p.stdout, s, planned)
+}
+
+// passphrase is the user's, or one that is forgotten at once.
+func (p program) passphrase() string {
+	if phrase := p.getenv("PULUMI_CONFIG_PASSPHRASE"); phrase != "" {
+		return phrase
+	}
+	if file := p.getenv("PULUMI_CONFIG_PASSPHRASE_FILE"); file != "" {
+		if text, err := os.ReadFile(file); err == nil {
+			return strings.TrimSpace(string(text))
+		}
+	}
+	return rand.Text()
+}
+
+// enter makes dir the working directory, where the CLI runs a program.
+func enter(dir string) (restore func(), err error) {
+	before, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chdir(dir); err != nil {
+		return nil, err
+	}
+	return func() {
+		// It was there a moment ago; the plan is made either way.
+		_ = os.Chdir(before)
+	}, nil
+}
+
+// writeJSON writes a file whole or not at all.
+func writeJSON(path string, v any) error {
+	text, err := json.MarshalIndent(v, "", "    ")
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(text, '\n'))
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package simcloud
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
+)
+
+const (
+	roleToken   = "aws:iam/role:Role"
+	policyToken = "aws:iam/policy:Policy"
+)
+
+var iamTypes = []*Type{
+	{
+		Token: roleToken, Args: iam.RoleArgs{}, Outputs: iam.Role{},
+		Name:    &Naming{Property: "name", Scope: "account", Max: 64, Taken: "EntityAlreadyExists"},
+		Replace: []string{"name", "namePrefix", "path"}, Required: []string{"assumeRolePolicy"},
+		Documents: []string{"assumeRolePolicy"},
+		Rules: []rule{
+			like("name", `^[\w+=,.@-]{1,64}$`, "1 to 64 letters, digits and + = , . @ _ -"),
+			atMostOne("", "name", "namePrefix"),
+			like("path", `^(/|/[\x21-\x7e]+/)$`, "a path that begins and ends with /"),
+			sized("description", 0, 1000),
+			between("maxSessionDuration", 3600, 43200),
+			policy("assumeRolePolicy", trustPolicy),
+			policy("inlinePolicies[].policy", identityPolicy),
+			arn("managedPolicyArns[]", "iam"),
+			arn("permissionsBoundary", "iam"),
+		},
+		Defaults: map[string]any{"path": "/", "maxSessionDuration": 3600, "forceDetachPolicies": false, "description": ""},
+		State: func(i *instance) {
+			i.arn("iam", "role"+pathOf(i)+i.id)
+			i.set("createDate", epoch)
+			i.set("uniqueId", "AROA"+strings.ToUpper(i.fake(17)))
+		},
+	},
+	{
+		Token: "aws:iam/rolePolicy:RolePolicy", Args: iam.RolePolicyArgs{}, Outputs: iam.RolePolicy{},
+		Name:    &Naming{Property: "name", Scope: "none", Max: 128},
+		Replace: []string{"name", "namePrefix", "role"}, Required: []string{"policy", "role"}, Documents: []string{"policy"},
+		Parents: []Parent{{Property: "role", Type: roleToken, Holds: true}}, OnePer: []string{"role", "name"},
+		Rules: []rule{
+			like("name", `^[\w+=,.@-]{1,128}$`, "1 to 128 letters, digits and + = , . @ _ -"),
+			atMostOne("", "name", "namePrefix"),
+			policy("policy", identityPolicy),
+		},
+		ID: func(i *instance) string { return text(i.in, "role") + ":" + text(i.in, "name") },
+	},
+	{
+		Token: "aws:iam/rolePolicyAttachment:RolePolicyAttachment", Args: iam.RolePolicyAttachmentArgs{}, Outputs: iam.RolePolicyAttachment{},
+		Replace: []string{"*"}, Required: []string{"role"},
+		Parents: []Parent{{Property: "role", Type: roleToken, Holds: true}, {Property: "policyArn", Type: policyToken, Holds: true, Outside: true}},
+		OnePer:  []string{"role", "policyArn"},
+		Rules:   []rule{arn("policyArn", "iam")},
+		ID: func(i *instance) string {
+			return text(i.in, "role") + "-" + fakeHex(12, text(i.in, "policyArn"))
+		},
+		Create: func(i *instance) error {
+			arn := text(i.in, "policyArn")
+			if strings.Contains(arn, "::aws:policy/") || i.cloud.resolve(policyToken, arn) != nil {
+				return nil
+			}
+			return fmt.Errorf("NoSuchEntity: policyArn: there is no policy %q", arn)
+		},
+	},
+	{
+		Token: policyToken, Args: iam.PolicyArgs{}, Outputs: iam.Policy{},
+		Name:    &Naming{Property: "name", Scope: "account", Max: 128, Taken: "EntityAlreadyExists"},
+		Replace: []string{"name", "namePrefix", "path", "description"}, Required: []string{"policy"}, Documents: []string{"policy"},
+		Rules: []rule{
+			like("name", `^[\w+=,.@-]{1,128}$`, "1 to 128 letters, digits and + = , . @ _ -"),
+			atMostOne("", "name", "namePrefix"),
+			policy("policy", identityPolicy),
+			func(c *checking) {
+				if s, ok := c.props["policy"].(string); ok && len(strings.Join(strings.Fields(s), "")) > 6144 {
+					c.problem("policy", "got more than 6144 characters, the most that a managed policy may have")
+				}
+			},
+		},
+		Defaults: map[string]any{"path": "/"},
+		ID:       func(i *instance) string { return i.session.arn("iam", "policy"+pathOf(i)+text(i.in, "name")) },
+		State: func(i *instance) {
+			i.set("arn", i.id)
+			i.set("policyId", "ANPA"+strings.ToUpper(i.fake(17)))
+		},
+	},
+}
+
+func pathOf(i *instance) string {
+	if p := text(i.in, "path"); p != "" {
+		return p
+	}
+	return "/"
+}
