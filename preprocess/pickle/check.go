@@ -16,7 +16,7 @@ func check(v Value, lim Limits) error {
 	var path []visit
 	// enter notes a value below the last of path, and visits it if it is a new container.
 	enter := func(v Value) error {
-		weight, depth := leafBytes(v), int32(0)
+		weight, depth := leafBytes(v), int32(-1)
 		if n := nodeOf(v); n != nil {
 			switch n.state {
 			case visiting:

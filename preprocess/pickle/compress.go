@@ -65,26 +65,37 @@ func decompress(data []byte, limit int) ([]byte, error) {
 	return data, nil
 }
 
-// readUpTo reads all of r, which may not be more than limit bytes. It asks for memory as
-// data comes, beginning with a guess from the compressed size.
+// readUpTo reads all of r, which may not be more than limit bytes. It asks for memory by a
+// guess from the compressed size and, where that is not enough, for all that the limit
+// permits: the system gives pages only as they are filled, and growing step by step would
+// leave the earlier steps behind.
 func readUpTo(r io.Reader, compressed, limit int) ([]byte, error) {
-	buf := make([]byte, 0, min(max(4*compressed, 64<<10), limit+1))
+	buf := make([]byte, min(max(16*compressed, 64<<10), limit+1))
+	n := 0
 	for {
-		if len(buf) == cap(buf) {
-			if len(buf) > limit {
-				return nil, fmt.Errorf("more than %d bytes after decompression, the limit", limit)
-			}
-			grown := make([]byte, len(buf), min(2*cap(buf), limit+1))
+		if n > limit {
+			return nil, fmt.Errorf("more than %d bytes after decompression, the limit; save the model without compression", limit)
+		}
+		if n == len(buf) {
+			grown := make([]byte, limit+1)
 			copy(grown, buf)
 			buf = grown
 		}
-		n, err := r.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
+		k, err := r.Read(buf[n:])
+		n += k
 		if errors.Is(err, io.EOF) {
-			return buf, nil
+			return shrink(buf[:n]), nil
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
+}
+
+// shrink copies b when most of the room that it holds is not used.
+func shrink(b []byte) []byte {
+	if len(b) < cap(b)/2 {
+		return append(make([]byte, 0, len(b)), b...)
+	}
+	return b
 }

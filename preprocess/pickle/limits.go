@@ -12,12 +12,14 @@ type Limits struct {
 	// Cells is the number of elements of all arrays together, 32 million by default. No
 	// axis of any array is longer.
 	Cells int
-	// Bytes is the memory that the tree may take, beside the file, 128 MiB by default.
+	// Bytes is the memory that may be taken beside the file, for decompression and for the
+	// tree, 160 MiB by default.
 	Bytes int
 	// Walk is the size in bytes of the tree with every shared value repeated wherever it is
 	// used, 256 MiB by default. It bounds what a walk over the tree can cost.
 	Walk int
-	// Decompressed is the size of a compressed file after decompression, 128 MiB by default.
+	// Decompressed is the size of a compressed file after decompression, 64 MiB by default:
+	// what the slowest method does in a few seconds.
 	Decompressed int
 }
 
@@ -31,9 +33,9 @@ func (l Limits) withDefaults() Limits {
 	def(&l.Memo, 5e6)
 	def(&l.Depth, 200)
 	def(&l.Cells, 32<<20)
-	def(&l.Bytes, 128<<20)
+	def(&l.Bytes, 160<<20)
 	def(&l.Walk, 256<<20)
-	def(&l.Decompressed, 128<<20)
+	def(&l.Decompressed, 64<<20)
 	return l
 }
 

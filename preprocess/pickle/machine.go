@@ -133,9 +133,6 @@ func (r *reader) do(op byte) error {
 	case opNextBuffer, opReadOnlyBuffer:
 		return fail("out-of-band data, which is not in the file; pickle without buffer_callback")
 	}
-	if r.at == 0 {
-		return fail("not a pickle or joblib file: it starts with %q", r.data[:min(len(r.data), 8)])
-	}
 	return fail("unknown instruction 0x%02x; the file is damaged", op)
 }
 

@@ -15,11 +15,14 @@ import (
 // The error is an *Error. The result may alias data.
 func Read(data []byte, allow func(Global) bool, lim Limits) (Value, error) {
 	b := &budget{lim: lim.withDefaults(), allow: allow}
-	data, err := decompress(data, b.lim.Decompressed)
+	plain, err := decompress(data, b.lim.Decompressed)
+	if err == nil && len(plain) != len(data) {
+		err = b.charge(len(plain))
+	}
 	if err != nil {
 		return nil, &Error{What: err.Error()}
 	}
-	r := &reader{stream: stream{data: data}, budget: b}
+	r := &reader{stream: stream{data: plain}, budget: b}
 	v, err := r.run()
 	if err == nil && len(b.refused) == 0 {
 		err = check(v, b.lim)
@@ -27,6 +30,10 @@ func Read(data []byte, allow func(Global) bool, lim Limits) (Value, error) {
 	switch {
 	case len(b.refused) > 0:
 		return nil, &Error{Offset: b.refusedAt, Refused: b.refused, What: refusal(b.refused)}
+	case len(plain) == 0:
+		return nil, &Error{What: "the file is empty"}
+	case err != nil && r.at == 0 && plain[0] != opProto:
+		return nil, &Error{What: fmt.Sprintf("not a pickle or joblib file: it starts with %q (%v)", plain[:min(len(plain), 8)], err)}
 	case err != nil:
 		return nil, &Error{Offset: r.at, What: err.Error()}
 	}
