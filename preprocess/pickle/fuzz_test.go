@@ -1,0 +1,176 @@
+package pickle
+
+import (
+	"bytes"
+	"compress/zlib"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// fuzzLimits are small, so that a fuzzer spends its time on many files, not on long ones.
+var fuzzLimits = Limits{Operations: 200_000, Cells: 1 << 16, Bytes: 8 << 20, Walk: 4 << 20, Decompressed: 1 << 20}
+
+// FuzzRead reads pickles that Python wrote, and what the fuzzer makes of them.
+func FuzzRead(f *testing.F) {
+	for _, name := range corpora {
+		for _, c := range readCorpus(f, name) {
+			for writer, b := range c.pickled(f) {
+				if len(b) < 4096 && (name == "debian12" || writer == "c5") {
+					f.Add(b)
+				}
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) { readAndWalk(t, data) })
+}
+
+// FuzzReadJoblib reads joblib files: data as it is, and data compressed, so that changes
+// reach what is inside. method picks the compression: 0 none, 1 zlib.
+func FuzzReadJoblib(f *testing.F) {
+	for _, name := range corpora {
+		files, err := filepath.Glob("testdata/" + name + "-file*.joblib")
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(b, byte(0))
+		}
+		for _, c := range readCorpus(f, name) {
+			for writer, b := range c.pickled(f) {
+				if len(b) < 4096 && len(writer) >= 6 && writer[:6] == "joblib" {
+					f.Add(b, byte(0))
+					f.Add(b, byte(1))
+				}
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte, method byte) {
+		if method == 1 {
+			var b bytes.Buffer
+			z := zlib.NewWriter(&b)
+			if _, err := z.Write(data); err != nil {
+				t.Fatal(err)
+			}
+			if err := z.Close(); err != nil {
+				t.Fatal(err)
+			}
+			plain, err1 := Read(data, anything, fuzzLimits)
+			packed, err2 := Read(b.Bytes(), anything, fuzzLimits)
+			if (err1 == nil) && (err2 == nil) && jsonText(t, describe(plain)) != jsonText(t, describe(packed)) {
+				t.Fatal("compression changes what is read")
+			}
+			data = b.Bytes()
+		}
+		readAndWalk(t, data)
+	})
+}
+
+func anything(Global) bool { return true }
+
+// readAndWalk reads data, and if it is accepted uses everything that a consumer may.
+func readAndWalk(t *testing.T, data []byte) {
+	v, err := Read(data, anything, fuzzLimits)
+	if err != nil {
+		var e *Error
+		if !errors.As(err, &e) {
+			t.Fatalf("%T is not an *Error", err)
+		}
+		if len(err.Error()) > 4000 {
+			t.Fatalf("a message of %d bytes", len(err.Error()))
+		}
+		return
+	}
+	walk(t, v, 0)
+	first := jsonText(t, describe(v))
+	again, err := Read(data, anything, fuzzLimits)
+	if err != nil {
+		t.Fatalf("read once, and then not: %v", err)
+	}
+	if second := jsonText(t, describe(again)); first != second {
+		t.Fatalf("read as\n%.500s\nand then as\n%.500s", first, second)
+	}
+}
+
+// walk visits all of v by recursion, as consumers do.
+func walk(t *testing.T, v Value, depth int) {
+	if depth > 2*fuzzLimits.withDefaults().Depth {
+		t.Fatal("too deep")
+	}
+	if s := Describe(v); len(s) > 2000 {
+		t.Fatalf("a description of %d bytes", len(s))
+	}
+	_, _ = Int(v)
+	_, _ = Float(v)
+	_, _ = Bool(v)
+	_, _ = Text(v)
+	all := func(items []Value) {
+		for _, item := range items {
+			walk(t, item, depth+1)
+		}
+	}
+	items, _ := Items(v)
+	all(items)
+	switch v := v.(type) {
+	case *Dict:
+		for _, it := range v.Items() {
+			walk(t, it.Key, depth+1)
+			walk(t, it.Value, depth+1)
+			if s, ok := it.Key.(string); ok {
+				if _, ok := v.Get(s); !ok {
+					t.Fatalf("key %q is not found", s)
+				}
+			}
+		}
+	case *Array:
+		walkArray(t, v, depth)
+	case *Scalar:
+		walk(t, v.Value, depth+1)
+	case *Slice:
+		all([]Value{v.Start, v.Stop, v.Step})
+	case *Object:
+		all(v.Args)
+		all(v.List)
+		walk(t, v.State, depth+1)
+		if v.Kwargs != nil {
+			walk(t, v.Kwargs, depth+1)
+		}
+		if v.Dict != nil {
+			walk(t, v.Dict, depth+1)
+		}
+		for _, name := range v.Attrs() {
+			if _, ok := v.Attr(name); !ok {
+				t.Fatalf("attribute %q is not found", name)
+			}
+		}
+	}
+}
+
+func walkArray(t *testing.T, a *Array, depth int) {
+	n := a.Len()
+	check := func(name string, got int, err error) {
+		if err == nil && got != n {
+			t.Fatalf("%s of %s: got %d, want %d", name, Describe(a), got, n)
+		}
+	}
+	values, err := a.Values()
+	check("Values", len(values), err)
+	floats, err := a.Floats()
+	check("Floats", len(floats), err)
+	ints, err := a.Ints()
+	check("Ints", len(ints), err)
+	bools, err := a.Bools()
+	check("Bools", len(bools), err)
+	texts, err := a.Strings()
+	check("Strings", len(texts), err)
+	if a.DType.Kind == 'O' && len(a.Shape) != 1 {
+		for _, v := range values {
+			walk(t, v, depth+1)
+		}
+	}
+}
