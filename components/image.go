@@ -73,7 +73,10 @@ func imageLifecycle(keep int) any {
 			"rulePriority": 2,
 			"description":  fmt.Sprintf("Keep the newest %d images", keep),
 			"selection": map[string]any{
-				"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": keep,
+				// Not "any": what a build pushes besides the image has no tag, and
+				// would be counted too.
+				"tagStatus": "tagged", "tagPatternList": []string{"*"},
+				"countType": "imageCountMoreThan", "countNumber": keep,
 			},
 			"action": expire,
 		},

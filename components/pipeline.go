@@ -180,7 +180,7 @@ func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic 
 	place := args.Place
 	return newServiceRole(ctx, name, serviceRoleArgs{
 		place:       place,
-		service:     "states.amazonaws.com",
+		service:     stepFunctions,
 		sourceArn:   pulumi.String(place.arn("states", "stateMachine:"+args.StateMachineName)),
 		description: "What the preprocessing pipeline may do",
 		policy: document(func(in []string) any {
@@ -217,7 +217,7 @@ func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic 
 					Effect:    "Allow",
 					Action:    []string{"iam:PassRole"},
 					Resource:  []string{in[4], in[5]},
-					Condition: map[string]any{"StringEquals": map[string]any{"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+					Condition: map[string]any{"StringEquals": map[string]any{"iam:PassedToService": ecsTasks}},
 				},
 				statement{
 					// Step Functions learns through this rule, which it manages, that

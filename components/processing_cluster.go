@@ -299,7 +299,7 @@ func newTaskRole(ctx *pulumi.Context, name string, args *ProcessingClusterArgs, 
 	place := args.Place
 	return newServiceRole(ctx, name, serviceRoleArgs{
 		place:       place,
-		service:     "ecs-tasks.amazonaws.com",
+		service:     ecsTasks,
 		sourceArn:   pulumi.String(place.arn("ecs", "*")),
 		description: "What the preprocessing job may do",
 		policy: document(func(in []string) any {
@@ -344,7 +344,7 @@ func newExecutionRole(ctx *pulumi.Context, name string, args *ProcessingClusterA
 	place := args.Place
 	return newServiceRole(ctx, name, serviceRoleArgs{
 		place:       place,
-		service:     "ecs-tasks.amazonaws.com",
+		service:     ecsTasks,
 		description: "What Fargate may do to start the preprocessing job",
 		policy: document(func(in []string) any {
 			repositoryArn, logGroupArn := in[0], in[1]
@@ -353,7 +353,7 @@ func newExecutionRole(ctx *pulumi.Context, name string, args *ProcessingClusterA
 					Sid:      "PullImage",
 					Effect:   "Allow",
 					Action:   []string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"},
-					Resource: []string{imageRepositoryArn(place, args.ImageURI, repositoryArn)},
+					Resource: []string{imageRepositoryArn(args.ImageURI, repositoryArn)},
 				},
 				statement{
 					// The token belongs to the registry of the account; the action
@@ -376,7 +376,7 @@ func newExecutionRole(ctx *pulumi.Context, name string, args *ProcessingClusterA
 
 // imageRepositoryArn is the repository that imageURI is in, which may belong to
 // another account, or own when the image is built here.
-func imageRepositoryArn(place Place, imageURI, own string) string {
+func imageRepositoryArn(imageURI, own string) string {
 	m := ecrImagePattern.FindStringSubmatch(imageURI)
 	if m == nil {
 		return own

@@ -13,12 +13,10 @@ import (
 // recorded is one resource that a program asked for.
 type recorded struct {
 	kind, name, parent string // parent is a URN
-	urn                string
 	custom             bool
 	protect, retain    bool
 	dependsOn          []string // URNs
 	inputs             resource.PropertyMap
-	outputs            resource.PropertyMap // of components, as registered
 }
 
 // text is an input that is a string; "" when it is not there.

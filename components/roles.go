@@ -7,6 +7,13 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
+// The services that act for us, as principals of IAM.
+const (
+	ecsTasks      = "ecs-tasks.amazonaws.com"
+	eventBridge   = "events.amazonaws.com"
+	stepFunctions = "states.amazonaws.com"
+)
+
 // serviceRole is a role for one AWS service, with exactly one inline policy.
 // The policy is a resource of its own, so that whatever uses the role can wait
 // for it: a role without its policy exists for a moment and can do nothing.
@@ -17,7 +24,7 @@ type serviceRole struct {
 
 type serviceRoleArgs struct {
 	place       Place
-	service     string             // "ecs-tasks.amazonaws.com"
+	service     string             // its principal
 	sourceArn   pulumi.StringInput // what the service acts for, may end in "*"; nil for anything of this account
 	description string
 	policy      pulumi.StringOutput

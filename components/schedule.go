@@ -120,7 +120,7 @@ func newRule(ctx *pulumi.Context, name string, args *ScheduleArgs, parent pulumi
 func newStartRole(ctx *pulumi.Context, name string, args *ScheduleArgs, rule *cloudwatch.EventRule, parent pulumi.Resource) (*serviceRole, error) {
 	return newServiceRole(ctx, name, serviceRoleArgs{
 		place:       args.Place,
-		service:     "events.amazonaws.com",
+		service:     eventBridge,
 		sourceArn:   rule.Arn,
 		description: "Starts the preprocessing pipeline on schedule",
 		policy: document(func(in []string) any {
@@ -152,7 +152,7 @@ func newDeadLetterQueue(ctx *pulumi.Context, name string, rule *cloudwatch.Event
 				statement{
 					Sid:       "ReceiveFromRule",
 					Effect:    "Allow",
-					Principal: map[string]any{"Service": "events.amazonaws.com"},
+					Principal: map[string]any{"Service": eventBridge},
 					Action:    []string{"sqs:SendMessage"},
 					Resource:  []string{queueArn},
 					Condition: map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": ruleArn}},

@@ -243,7 +243,7 @@ func TestMachine_everyStateIsReachable(t *testing.T) {
 	var names []string
 	for name, s := range machine.States {
 		names = append(names, name)
-		collect(map[string]any(s))
+		collect(s)
 	}
 	for name := range targets {
 		if !slices.Contains(names, name) {

@@ -81,9 +81,9 @@ func keys() []key {
 		number("taskMemoryMiB", 4096, func(c *Config) *int { return &c.TaskMemoryMiB }, nil),
 		text("architecture", string(components.AMD64), func(c *Config) *string { return (*string)(&c.Architecture) }, checkArchitecture),
 		text("imageUri", "", func(c *Config) *string { return &c.ImageURI }, optional(components.CheckImageURI)),
-		number("keepImages", 10, func(c *Config) *int { return &c.KeepImages }, between(1, 1000)),
-		number("taskTimeoutMinutes", 240, func(c *Config) *int { return &c.TaskTimeoutMinutes }, between(1, 10080)),
-		number("taskAttempts", 4, func(c *Config) *int { return &c.TaskAttempts }, between(1, 10)),
+		number("keepImages", 10, func(c *Config) *int { return &c.KeepImages }, upTo(1000)),
+		number("taskTimeoutMinutes", 240, func(c *Config) *int { return &c.TaskTimeoutMinutes }, upTo(10080)),
+		number("taskAttempts", 4, func(c *Config) *int { return &c.TaskAttempts }, upTo(10)),
 
 		text("scheduleExpression", "cron(0 9 15 * ? *)", func(c *Config) *string { return &c.ScheduleExpression }, components.CheckScheduleExpression),
 		flag("scheduleEnabled", true, func(c *Config) *bool { return &c.ScheduleEnabled }),
@@ -92,7 +92,7 @@ func keys() []key {
 		number("logRetentionDays", 30, func(c *Config) *int { return &c.LogRetentionDays }, components.CheckLogRetentionDays),
 		flag("containerInsights", false, func(c *Config) *bool { return &c.ContainerInsights }),
 		text("networkCidr", "10.0.0.0/24", func(c *Config) *string { return &c.NetworkCIDR }, components.CheckNetworkCIDR),
-		number("keepVersionsDays", 30, func(c *Config) *int { return &c.KeepVersionsDays }, between(1, 3650)),
+		number("keepVersionsDays", 30, func(c *Config) *int { return &c.KeepVersionsDays }, upTo(3650)),
 		flag("protectData", false, func(c *Config) *bool { return &c.ProtectData }),
 		flag("forceDestroyData", false, func(c *Config) *bool { return &c.ForceDestroyData }),
 	}
@@ -106,16 +106,18 @@ func LoadConfig(ctx *pulumi.Context) (Config, error) {
 	errs := unknownKeys(ctx, all)
 
 	var cfg Config
+	wrong := map[string]bool{}
 	for _, k := range all {
 		value, set := ctx.GetConfig(ctx.Project() + ":" + k.name)
 		if !set {
 			value = k.fallback
 		}
 		if err := k.read(&cfg, value); err != nil {
+			wrong[k.name] = true
 			errs = append(errs, prefixed(k.name, err))
 		}
 	}
-	errs = append(errs, readPlace(ctx, &cfg), fillDefaults(ctx, &cfg), checkTogether(cfg))
+	errs = append(errs, readPlace(ctx, &cfg), fillDefaults(ctx, &cfg), checkTogether(cfg, wrong))
 	if err := errors.Join(errs...); err != nil {
 		return Config{}, fmt.Errorf("configuration of stack %q:\n%w", ctx.Stack(), err)
 	}
@@ -148,16 +150,18 @@ func fillDefaults(ctx *pulumi.Context, cfg *Config) error {
 	return nil
 }
 
-// checkTogether checks values that are right by themselves only.
-func checkTogether(cfg Config) error {
+// checkTogether checks values that may be right by themselves only. wrong holds
+// the keys that were not even that.
+func checkTogether(cfg Config, wrong map[string]bool) error {
 	var errs []error
-	if err := components.CheckTaskMemory(cfg.TaskCPU, cfg.TaskMemoryMiB); err != nil && cfg.TaskMemoryMiB != 0 {
-		errs = append(errs, prefixed("taskMemoryMiB", err))
+	if !wrong["taskMemoryMiB"] {
+		errs = append(errs, prefixed("taskMemoryMiB", components.CheckTaskMemory(cfg.TaskCPU, cfg.TaskMemoryMiB)))
 	}
 	if cfg.ProtectData && cfg.ForceDestroyData {
 		errs = append(errs, errors.New("forceDestroyData: got true together with protectData, want one of them at most"))
 	}
-	if cfg.AccountID != "" && checkEnvironment(cfg.Environment) == nil && components.CheckRegion(cfg.Region) == nil {
+	if cfg.AccountID != "" && !wrong["accountId"] && !wrong["resourceSuffix"] &&
+		checkEnvironment(cfg.Environment) == nil && components.CheckRegion(cfg.Region) == nil {
 		place := components.Place{AccountID: cfg.AccountID, Region: cfg.Region}
 		errs = append(errs, components.CheckBucketNames(cfg.Environment, place, cfg.ResourceSuffix))
 	}
@@ -187,8 +191,8 @@ func checkArchitecture(text string) error {
 	return components.CheckArchitecture(components.Architecture(text))
 }
 
-func between(low, high int) func(int) error {
-	return func(n int) error { return components.CheckRange(n, low, high) }
+func upTo(high int) func(int) error {
+	return func(n int) error { return components.CheckRange(n, 1, high) }
 }
 
 // optional accepts "" for "not set".
@@ -233,17 +237,10 @@ func flag(name string, fallback bool, field func(*Config) *bool) key {
 	}}
 }
 
-// prefixed puts a key before each problem that err holds.
+// prefixed puts a key before err, and keeps nil as nil.
 func prefixed(name string, err error) error {
 	if err == nil {
 		return nil
-	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var errs []error
-		for _, e := range joined.Unwrap() {
-			errs = append(errs, prefixed(name, e))
-		}
-		return errors.Join(errs...)
 	}
 	return fmt.Errorf("%s: %w", name, err)
 }

@@ -1,30 +1,228 @@
 package stack
 
 import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-type mocks struct{ account string }
+// cloud answers as an AWS account, and keeps what was asked for.
+type cloud struct {
+	account string
+	down    bool // identity cannot be asked
 
-func (m mocks) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
-	return args.Name + "-id", args.Inputs, nil
+	mu        sync.Mutex
+	resources []pulumi.MockResourceArgs
+	calls     []pulumi.MockCallArgs
 }
 
-func (m mocks) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
-	if args.Token == "aws:index/getCallerIdentity:getCallerIdentity" {
-		return resource.NewPropertyMapFromMap(map[string]any{"accountId": m.account}), nil
+func (c *cloud) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.resources = append(c.resources, args)
+	out := args.Inputs.Copy()
+	for _, computed := range []string{"arn", "name", "url", "repositoryUrl", "imageUri"} {
+		if _, ok := out[resource.PropertyKey(computed)]; !ok {
+			out[resource.PropertyKey(computed)] = resource.NewProperty(computed + " of " + args.Name)
+		}
 	}
-	return args.Args, nil
+	return args.Name + "-id", out, nil
 }
 
-func TestDeploy_smoke(t *testing.T) {
-	err := pulumi.RunErr(Deploy, pulumi.WithMocks("ds-pipeline", "dev", mocks{"111111111111"}), func(i *pulumi.RunInfo) {
-		i.Config = map[string]string{"aws:region": "us-east-1", "ds-pipeline:accountId": "111111111111"}
-	})
-	if err != nil {
+func (c *cloud) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls = append(c.calls, args)
+	switch {
+	case args.Token != "aws:index/getCallerIdentity:getCallerIdentity":
+		return args.Args, nil
+	case c.down:
+		return nil, fmt.Errorf("AWS account ID not allowed: %s", c.account)
+	}
+	return resource.NewPropertyMapFromMap(map[string]any{"accountId": c.account}), nil
+}
+
+// deploy runs Deploy with a configuration and returns the stack's outputs.
+func deploy(c *cloud, values map[string]string) (map[string]pulumi.Input, error) {
+	var outputs map[string]pulumi.Input
+	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
+		err := Deploy(ctx)
+		outputs = ctx.GetCurrentExportMap()
+		return err
+	}, pulumi.WithMocks("ds-pipeline", "dev", c), func(info *pulumi.RunInfo) { info.Config = values })
+	return outputs, err
+}
+
+func TestStackFiles_deploy(t *testing.T) {
+	for name, account := range map[string]string{"dev": "111111111111", "prod": "222222222222"} {
+		t.Run(name, func(t *testing.T) {
+			c := &cloud{account: account}
+			outputs, err := deploy(c, stackFile(t, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			source, err := os.ReadFile("stack.go")
+			if err != nil {
+				t.Fatal(err)
+			}
+			documented, _, _ := strings.Cut(string(source), "func Deploy(")
+			for output := range outputs {
+				if !strings.Contains(documented, "//\t"+output+" ") && !strings.Contains(documented, "//\t"+output+"\n") {
+					t.Errorf("output %s is not documented above Deploy", output)
+				}
+			}
+			for _, output := range []string{
+				"inputBucketName", "outputBucketName", "artifactBucketName", "imageUri", "repositoryUrl", "clusterName", "taskDefinitionArn",
+				"stateMachineArn", "logGroupName", "scheduleRuleName", "topicArn", "parameterPrefix",
+			} {
+				if outputs[output] == nil {
+					t.Errorf("no output %s", output)
+				}
+			}
+		})
+	}
+}
+
+func TestDeploy_refusesAnotherAccountBeforeAnythingIsCreated(t *testing.T) {
+	c := &cloud{account: "333333333333"}
+	_, err := deploy(c, stackFile(t, "prod"))
+	if err == nil || !strings.Contains(err.Error(), "333333333333") || !strings.Contains(err.Error(), "222222222222") {
+		t.Errorf("got %v, want an error with both accounts", err)
+	}
+	for _, res := range c.resources {
+		if !strings.HasPrefix(res.TypeToken, "pulumi:providers:") {
+			t.Errorf("%s %s was created", res.TypeToken, res.Name)
+		}
+	}
+}
+
+func TestDeploy_saysWhichAccountIsAllowedWhenTheProviderRefuses(t *testing.T) {
+	_, err := deploy(&cloud{account: "333333333333", down: true}, stackFile(t, "prod"))
+	if err == nil || !strings.Contains(err.Error(), "333333333333") || !strings.Contains(err.Error(), "222222222222") {
+		t.Errorf("got %v, want an error with both accounts", err)
+	}
+}
+
+func TestDeploy_usesAnyAccountWhenNoneIsConfigured(t *testing.T) {
+	c := &cloud{account: "444444444444"}
+	if _, err := deploy(c, map[string]string{"aws:region": "us-east-1"}); err != nil {
 		t.Fatal(err)
+	}
+	for _, res := range c.resources {
+		if res.TypeToken == "pulumi:providers:aws" && res.Inputs.HasValue("allowedAccountIds") {
+			t.Error("the provider allows only some accounts")
+		}
+		if res.TypeToken == "aws:s3/bucketV2:BucketV2" && !strings.Contains(res.Inputs["bucket"].StringValue(), "-444444444444-") {
+			t.Errorf("bucket %v", res.Inputs["bucket"])
+		}
+	}
+}
+
+func TestDeploy_createsNothingFromABadConfiguration(t *testing.T) {
+	c := &cloud{account: "111111111111"}
+	if _, err := deploy(c, map[string]string{"aws:region": "us-east-1", "ds-pipeline:taskCpu": "1"}); err == nil {
+		t.Error("no error")
+	}
+	if len(c.resources)+len(c.calls) != 0 {
+		t.Errorf("%d resources and %d calls", len(c.resources), len(c.calls))
+	}
+}
+
+// TestDeploy_usesNoDefaultProvider holds for resources and for calls: with the
+// default providers disabled, one that named none would fail. What awsx creates
+// below its image inherits the providers of our component.
+func TestDeploy_usesNoDefaultProvider(t *testing.T) {
+	c := &cloud{account: "111111111111"}
+	if _, err := deploy(c, stackFile(t, "dev")); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"aws": "::aws::aws-id", "awsx": "::awsx::awsx-id"}
+	check := func(what, pkg, provider string) {
+		if suffix, ok := want[pkg]; ok && !strings.HasSuffix(provider, suffix) {
+			t.Errorf("%s uses provider %q", what, provider)
+		}
+	}
+	for _, res := range c.resources {
+		pkg, _, _ := strings.Cut(res.TypeToken, ":")
+		check(res.TypeToken+" "+res.Name, pkg, res.Provider)
+		if pkg == "ds-pipeline" {
+			for inherited := range want {
+				check(res.TypeToken+" "+res.Name, inherited, res.RegisterRPC.GetProviders()[inherited])
+			}
+		}
+	}
+	for _, call := range c.calls {
+		pkg, _, _ := strings.Cut(call.Token, ":")
+		check(call.Token, pkg, call.Provider)
+	}
+}
+
+func TestDeploy_tagsEverything(t *testing.T) {
+	c := &cloud{account: "111111111111"}
+	if _, err := deploy(c, stackFile(t, "dev")); err != nil {
+		t.Fatal(err)
+	}
+	for _, res := range c.resources {
+		if res.TypeToken != "pulumi:providers:aws" {
+			continue
+		}
+		got := res.Inputs["defaultTags"].ObjectValue()["tags"].ObjectValue().Mappable()
+		want := map[string]any{"environment": "dev", "managed-by": "pulumi", "project": "ds-pipeline"}
+		if !maps.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		return
+	}
+	t.Error("no provider")
+}
+
+func TestDeploy_suffixReachesEveryPublishedName(t *testing.T) {
+	physical := func(suffix string) []string {
+		c := &cloud{account: "111111111111"}
+		if _, err := deploy(c, map[string]string{"aws:region": "us-east-1", "ds-pipeline:resourceSuffix": suffix}); err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, res := range c.resources {
+			for kind, field := range map[string]resource.PropertyKey{
+				"aws:s3/bucketV2:BucketV2": "bucket", "aws:ecr/repository:Repository": "name", "aws:ecs/cluster:Cluster": "name",
+				"aws:ecs/taskDefinition:TaskDefinition": "family", "aws:cloudwatch/logGroup:LogGroup": "name",
+				"aws:sfn/stateMachine:StateMachine": "name", "aws:ssm/parameter:Parameter": "name",
+			} {
+				if res.TypeToken == kind {
+					names = append(names, res.Inputs[field].StringValue())
+				}
+			}
+		}
+		slices.Sort(names)
+		return names
+	}
+	plain := []string{
+		"/aws/vendedlogs/states/ds-preprocessing-pipeline",
+		"/ds/preprocessing/artifact-bucket", "/ds/preprocessing/input-bucket", "/ds/preprocessing/input-key",
+		"/ds/preprocessing/model-key", "/ds/preprocessing/output-bucket",
+		"/ecs/ds-preprocessing-dev",
+		"ds-artifacts-dev-111111111111-us-east-1", "ds-input-dev-111111111111-us-east-1", "ds-output-dev-111111111111-us-east-1",
+		"ds-preprocessing", "ds-preprocessing", "ds-preprocessing-pipeline", "ds-processing-cluster",
+	}
+	slices.Sort(plain)
+	if got := physical(""); !slices.Equal(got, plain) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(plain, "\n"))
+	}
+	other := physical("-two")
+	if len(other) != len(plain) {
+		t.Errorf("%d names with a suffix, %d without", len(other), len(plain))
+	}
+	for _, name := range other {
+		if slices.Contains(plain, name) {
+			t.Errorf("both environments have %s", name)
+		}
 	}
 }

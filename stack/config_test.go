@@ -1,0 +1,256 @@
+package stack
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"ds-pipeline/components"
+)
+
+// load reads a configuration through the SDK, as a program would. Keys without
+// a namespace are ours.
+func load(t *testing.T, values map[string]string) (Config, error) {
+	t.Helper()
+	full := map[string]string{"aws:region": "us-east-1"}
+	for name, value := range values {
+		if !strings.Contains(name, ":") {
+			name = "ds-pipeline:" + name
+		}
+		full[name] = value
+		if value == "<unset>" {
+			delete(full, name)
+		}
+	}
+	var cfg Config
+	var loadErr error
+	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
+		cfg, loadErr = LoadConfig(ctx)
+		return nil
+	}, pulumi.WithMocks("ds-pipeline", "dev", &cloud{}), func(info *pulumi.RunInfo) { info.Config = full })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg, loadErr
+}
+
+func TestLoadConfig_hasDefaults(t *testing.T) {
+	got, err := load(t, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Config{
+		Region: "us-east-1", Environment: "dev", ParameterPrefix: "/ds/preprocessing/",
+		InputKey: "raw/monthly_data.csv", ModelKey: "models/preprocessing_model.pkl",
+		TaskCPU: 2048, TaskMemoryMiB: 4096, Architecture: components.AMD64, KeepImages: 10, TaskTimeoutMinutes: 240, TaskAttempts: 4,
+		ScheduleExpression: "cron(0 9 15 * ? *)", ScheduleEnabled: true,
+		LogRetentionDays: 30, NetworkCIDR: "10.0.0.0/24", KeepVersionsDays: 30,
+	}
+	if got != want {
+		t.Errorf("got\n%+v\nwant\n%+v", got, want)
+	}
+}
+
+func TestLoadConfig_readsEveryKey(t *testing.T) {
+	image := "111111111111.dkr.ecr.us-east-1.amazonaws.com/x@sha256:" + strings.Repeat("0", 64)
+	got, err := load(t, map[string]string{
+		"aws:region": "eu-west-1", "aws:profile": "p", "environment": "test", "accountId": "111111111111", "resourceSuffix": "-blue",
+		"inputKey": "i", "modelKey": "m", "scriptKey": "s", "packageKey": "p", "taskCpu": "4096", "taskMemoryMiB": "8192",
+		"architecture": "arm64", "imageUri": image, "keepImages": "3", "taskTimeoutMinutes": "60", "taskAttempts": "2",
+		"scheduleExpression": "rate(1 day)", "scheduleEnabled": "false", "notificationEmail": "a@example.com", "logRetentionDays": "7",
+		"containerInsights": "true", "networkCidr": "10.1.0.0/20", "keepVersionsDays": "5", "protectData": "true", "forceDestroyData": "false",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Config{
+		Region: "eu-west-1", Profile: "p", Environment: "test", AccountID: "111111111111", ResourceSuffix: "-blue",
+		ParameterPrefix: "/ds/preprocessing-blue/", InputKey: "i", ModelKey: "m", ScriptKey: "s", PackageKey: "p",
+		TaskCPU: 4096, TaskMemoryMiB: 8192, Architecture: components.ARM64, ImageURI: image, KeepImages: 3, TaskTimeoutMinutes: 60, TaskAttempts: 2,
+		ScheduleExpression: "rate(1 day)", NotificationEmail: "a@example.com", LogRetentionDays: 7, ContainerInsights: true,
+		NetworkCIDR: "10.1.0.0/20", KeepVersionsDays: 5, ProtectData: true,
+	}
+	if got != want {
+		t.Errorf("got\n%+v\nwant\n%+v", got, want)
+	}
+}
+
+func TestLoadConfig_saysWhatIsWrongAndWhatIsAllowed(t *testing.T) {
+	tests := []struct {
+		name   string
+		values map[string]string
+		want   string
+	}{
+		{"unknown key", map[string]string{"taskCPUs": "1024"}, "taskCPUs: unknown key, did you mean taskCpu? Pulumi.yaml lists all of them"},
+		{"case counts", map[string]string{"taskcpu": "1024"}, "taskcpu: unknown key, did you mean taskCpu? Pulumi.yaml lists all of them"},
+		{"part of a structure", map[string]string{"task.cpu": "1024"}, "task.cpu: unknown key, did you mean taskCpu? Pulumi.yaml lists all of them"},
+		{"not a number", map[string]string{"taskCpu": "a month"}, `taskCpu: got "a month", want a whole number`},
+		{"empty number", map[string]string{"keepImages": ""}, `keepImages: got "", want a whole number`},
+		{"not a flag", map[string]string{"protectData": "yes"}, `protectData: got "yes", want true or false`},
+		{"cpu", map[string]string{"taskCpu": "1000"}, "taskCpu: got 1000 CPU units, want 256, 512, 1024, 2048, 4096, 8192 or 16384"},
+		{"pair", map[string]string{"taskCpu": "256", "taskMemoryMiB": "4096"}, "taskMemoryMiB: got 4096 MiB with 256 CPU units, want 512, 1024 or 2048 MiB"},
+		{"no memory", map[string]string{"taskMemoryMiB": "0"}, "taskMemoryMiB: got 0 MiB with 2048 CPU units, want 4096, 5120"},
+		{"retention", map[string]string{"logRetentionDays": "31"}, "logRetentionDays: got 31, want 1, 3, 5, 7, 14, 30, 60"},
+		{"schedule", map[string]string{"scheduleExpression": "0 9 15 * *"}, `scheduleExpression: got "0 9 15 * *", want cron(`},
+		{"account", map[string]string{"accountId": "1111"}, `accountId: got "1111", want twelve digits`},
+		{"environment", map[string]string{"environment": "Dev_1"}, `environment: got "Dev_1", want 1 to 20 lower-case letters`},
+		{"suffix", map[string]string{"resourceSuffix": "_b"}, `resourceSuffix: got "_b", want at most 20 lower-case letters`},
+		{"prefix", map[string]string{"parameterPrefix": "ds"}, `parameterPrefix: got "ds", want 1 to 14 levels`},
+		{"architecture", map[string]string{"architecture": "x86_64"}, `architecture: got "x86_64", want amd64 or arm64`},
+		{"image", map[string]string{"imageUri": "nginx"}, `imageUri: got "nginx", want <account>`},
+		{"email", map[string]string{"notificationEmail": "me"}, `notificationEmail: got "me", want one e-mail address`},
+		{"network", map[string]string{"networkCidr": "1.2.3.0/24"}, `networkCidr: got "1.2.3.0/24", want a private IPv4 range`},
+		{"key", map[string]string{"inputKey": "/raw"}, `inputKey: got "/raw", want 1 to 1024 bytes`},
+		{"empty key", map[string]string{"modelKey": ""}, `modelKey: got "", want 1 to 1024 bytes`},
+		{"attempts", map[string]string{"taskAttempts": "11"}, "taskAttempts: got 11, want 1 to 10"},
+		{"region", map[string]string{"aws:region": "here"}, `aws:region: got "here", want the name of an AWS region`},
+		{"no region", map[string]string{"aws:region": "<unset>"}, "aws:region: missing; run `pulumi config set aws:region us-east-1`"},
+		{"protected and destroyable", map[string]string{"protectData": "true", "forceDestroyData": "true"}, "forceDestroyData: got true together with protectData"},
+		{"bucket names", map[string]string{"accountId": "111111111111", "environment": "a-long-environment", "resourceSuffix": "-a-long-suffix"}, `characters, want 3 to 63`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := load(t, tt.values)
+			if err == nil || !strings.HasPrefix(err.Error(), "configuration of stack \"dev\":\n") || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestLoadConfig_reportsEverythingAtOnce(t *testing.T) {
+	_, err := load(t, map[string]string{
+		"taskCpu": "x", "taskMemoryMiB": "y", "protectData": "1", "scheduleExpresion": "", "logRetentionDays": "2", "aws:region": "<unset>",
+	})
+	want := `configuration of stack "dev":
+scheduleExpresion: unknown key, did you mean scheduleExpression? Pulumi.yaml lists all of them
+taskCpu: got "x", want a whole number
+taskMemoryMiB: got "y", want a whole number
+logRetentionDays: got 2, want 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653
+protectData: got "1", want true or false
+aws:region: missing; run ` + "`pulumi config set aws:region us-east-1`"
+	if err == nil || err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}
+
+func TestLoadConfig_leavesOtherNamespacesAlone(t *testing.T) {
+	if _, err := load(t, map[string]string{"pulumi:disable-default-providers": `["*"]`, "other:taskCpuu": "1"}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestConfigKeys_areFoundInThisSDK fails when an update of the SDK moves what
+// configKeys reads.
+func TestConfigKeys_areFoundInThisSDK(t *testing.T) {
+	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
+		if !contextConfig(ctx).IsValid() {
+			t.Error("the context holds its configuration somewhere else")
+		}
+		got, err := configKeys(ctx)
+		if want := []string{"a:b", "ds-pipeline:c"}; !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		return err
+	}, pulumi.WithMocks("ds-pipeline", "dev", &cloud{}), func(info *pulumi.RunInfo) {
+		info.Config = map[string]string{"ds-pipeline:c": "1", "a:b": "2"}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestPulumiYaml_documentsExactlyTheKeysThatAreRead goes through the CLI's own
+// loader, which also checks the file against the schema of Pulumi.
+func TestPulumiYaml_documentsExactlyTheKeysThatAreRead(t *testing.T) {
+	project, err := workspace.LoadProject("../Pulumi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range keys() {
+		documented, ok := project.Config[k.name]
+		if !ok {
+			t.Errorf("%s is not in Pulumi.yaml", k.name)
+			continue
+		}
+		if documented.TypeName() != k.kind {
+			t.Errorf("%s: type %q in Pulumi.yaml, %q in the program", k.name, documented.TypeName(), k.kind)
+		}
+		if got := fmt.Sprint(documented.Default); got != k.fallback {
+			t.Errorf("%s: default %q in Pulumi.yaml, %q in the program", k.name, got, k.fallback)
+		}
+		if len(documented.Description) < 20 {
+			t.Errorf("%s: description %q says too little", k.name, documented.Description)
+		}
+		delete(project.Config, k.name)
+	}
+	for name := range project.Config {
+		t.Errorf("%s is in Pulumi.yaml and nobody reads it", name)
+	}
+}
+
+// stackFile reads a stack's configuration as the CLI does.
+func stackFile(t *testing.T, name string) map[string]string {
+	t.Helper()
+	project, err := workspace.LoadProject("../Pulumi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stack, err := workspace.LoadProjectStack(nil, project, "../Pulumi."+name+".yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, err := stack.Config.Decrypt(config.NopDecrypter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for k, v := range values {
+		out[k.String()] = v
+	}
+	return out
+}
+
+func TestStackFiles_differWhereTheyShould(t *testing.T) {
+	dev, err := load(t, stackFile(t, "dev"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	prod, err := load(t, stackFile(t, "prod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dev.ProtectData || !prod.ProtectData || !dev.ForceDestroyData || prod.ForceDestroyData {
+		t.Error("dev can be destroyed and prod cannot: not so")
+	}
+	if dev.LogRetentionDays >= prod.LogRetentionDays || dev.KeepVersionsDays >= prod.KeepVersionsDays || dev.KeepImages >= prod.KeepImages {
+		t.Error("prod keeps more for longer: not so")
+	}
+	if dev.AccountID == "" || prod.AccountID == "" || dev.AccountID == prod.AccountID {
+		t.Errorf("accounts %q and %q", dev.AccountID, prod.AccountID)
+	}
+	if dev.ScheduleEnabled || !prod.ScheduleEnabled {
+		t.Error("only prod runs by itself: not so")
+	}
+	if dev.Environment != "dev" || prod.Environment != "prod" {
+		t.Errorf("environments %q and %q", dev.Environment, prod.Environment)
+	}
+}
+
+func TestStackFiles_holdNoSecrets(t *testing.T) {
+	for _, name := range []string{"dev", "prod"} {
+		text, err := os.ReadFile("../Pulumi." + name + ".yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "secure:") || strings.Contains(string(text), "encryptionsalt") {
+			t.Errorf("Pulumi.%s.yaml is bound to somebody's passphrase", name)
+		}
+	}
+}
