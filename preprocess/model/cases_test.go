@@ -363,9 +363,6 @@ func runCases(t *testing.T, dir string) {
 					}
 					continue
 				}
-				if err != nil && strings.Contains(err.Error(), "is not supported: save a model of supported steps") {
-					t.Skip(err)
-				}
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -13,7 +13,7 @@ import (
 //	y[i] = Statistics[i] if x[i] is missing, else x[i]
 //
 // A column without any value when fitted has a missing statistic and is
-// dropped, unless the strategy is constant or KeepEmpty is set. With an
+// dropped, unless KeepEmpty is set. With an
 // Indicator, columns follow that say whether those inputs were missing.
 // See sklearn.impute.SimpleImputer.
 type SimpleImputer struct {
@@ -23,8 +23,10 @@ type SimpleImputer struct {
 	Statistics []Cell `json:"statistics"`
 	// DType is the dtype of the data it was fitted on: float64, float32, int64
 	// or object. Object data keeps the type of every cell.
-	DType     string `json:"dtype"`
-	KeepEmpty bool   `json:"keep_empty_features,omitempty"`
+	DType string `json:"dtype"`
+	// KeepEmpty is keep_empty_features; before scikit-learn 1.8 the constant
+	// strategy always kept them.
+	KeepEmpty bool `json:"keep_empty_features,omitempty"`
 	// Indicator lists the inputs that get an indicator column.
 	Indicator []int `json:"indicator,omitempty"`
 }
@@ -34,6 +36,9 @@ func (s *SimpleImputer) read(a *attrs) {
 	s.Strategy = a.option("strategy", "", "mean", "median", "most_frequent", "constant")
 	s.Missing = a.missingValues()
 	s.KeepEmpty = a.flag("keep_empty_features", false)
+	if s.Strategy == "constant" && a.before(1, 8) {
+		s.KeepEmpty = true
+	}
 
 	if v, ok := a.must("statistics_"); ok {
 		arr, isArr := v.(*pickle.Array)
@@ -153,7 +158,7 @@ func (s *SimpleImputer) numeric() bool { return s.Strategy == "mean" || s.Strate
 func (s *SimpleImputer) kept() []int {
 	kept := make([]int, 0, len(s.Statistics))
 	for i, c := range s.Statistics {
-		if f, ok := c.V.(float64); ok && math.IsNaN(f) && s.Strategy != "constant" && !s.KeepEmpty {
+		if f, ok := c.V.(float64); ok && math.IsNaN(f) && !s.KeepEmpty {
 			continue
 		}
 		kept = append(kept, i)

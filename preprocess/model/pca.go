@@ -1,0 +1,203 @@
+package model
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// PCA projects each record on the principal components:
+//
+//	y[k] = sum over i of (x[i] - Mean[i]) * Components[k][i], divided by Scale[k] if whitened
+//
+// Missing cells and infinities are refused. See sklearn.decomposition.PCA.
+type PCA struct {
+	head
+	Components [][]Float `json:"components"`
+	Mean       []Float   `json:"mean"`
+	// Scale is present with whiten=True.
+	Scale []Float `json:"scale,omitempty"`
+	// CenterLast subtracts the projected mean from the projection, as
+	// scikit-learn does since 1.5.
+	CenterLast bool   `json:"center_last,omitempty"`
+	DType      string `json:"dtype,omitempty"` // float32 if fitted on such data
+}
+
+func (s *PCA) read(a *attrs) {
+	a.ignore("n_components", "svd_solver", "tol", "iterated_power", "n_oversamples", "power_iteration_normalizer",
+		"explained_variance_", "explained_variance_ratio_", "singular_values_", "n_components_", "n_samples_",
+		"noise_variance_", "n_features_", "_fit_svd_solver", "batch_size", "batch_size_", "n_samples_seen_", "var_")
+	s.Components = a.grid("components_")
+	s.Mean = a.vector("mean_")
+	if s.Components == nil || s.Mean == nil {
+		a.fail("components_ or mean_: %v", errNotFitted)
+		return
+	}
+	s.DType = a.narrow("components_")
+	s.CenterLast = !a.before(1, 5)
+	s.fixWidth(len(s.Mean))
+	if !a.flag("whiten", false) {
+		return
+	}
+	for _, v := range a.vector("explained_variance_") {
+		sd := Float(math.Sqrt(float64(v)))
+		if s.DType == "float32" {
+			sd = Float(float32(sd))
+		}
+		if s.CenterLast {
+			tiny := Float(0x1p-52)
+			if s.DType == "float32" {
+				tiny = 0x1p-23
+			}
+			sd = max(sd, tiny)
+		}
+		s.Scale = append(s.Scale, sd)
+	}
+	if s.Scale == nil {
+		a.fail("explained_variance_: %v", errNotFitted)
+	}
+}
+
+// checkComponents checks the rows of a projection.
+func (h *head) checkComponents(rows [][]Float, in int) error {
+	for k, row := range rows {
+		if len(row) != in {
+			return h.errorf("components: row %d has %d values for %d columns", k, len(row), in)
+		}
+	}
+	return nil
+}
+
+func (s *PCA) outputs(in int) (int, error) {
+	if err := s.checkHead(in); err != nil {
+		return 0, err
+	}
+	if err := s.checkNarrow(s.DType); err != nil {
+		return 0, err
+	}
+	if err := s.checkComponents(s.Components, in); err != nil {
+		return 0, err
+	}
+	if err := s.checkLen("mean", len(s.Mean), in); err != nil {
+		return 0, err
+	}
+	if s.Scale != nil && len(s.Scale) != len(s.Components) {
+		return 0, s.errorf("scale: %d values for %d components", len(s.Scale), len(s.Components))
+	}
+	return len(s.Components), nil
+}
+
+func (s *PCA) needs(in int, _ []Want) []Want { return same(in, Number) }
+
+func (s *PCA) names([]string) []string { return s.classNames(len(s.Components)) }
+
+// classNames are names made of the class and a number.
+func (h *head) classNames(n int) []string {
+	names := make([]string, n)
+	for k := range names {
+		names[k] = strings.ToLower(h.Class) + strconv.Itoa(k)
+	}
+	return names
+}
+
+func (s *PCA) compile(b *builder, in matrix) matrix {
+	return b.project(s, b.narrowed(in, s.DType), s.Components, s.Mean, s.Scale, s.CenterLast)
+}
+
+func (s *PCA) describe(o *outline) {
+	white := ""
+	if s.Scale != nil {
+		white = ", whitened"
+	}
+	o.line("%s: %d components of %d columns%s", s.Class, len(s.Components), len(s.Mean), white)
+}
+
+// IncrementalPCA applies as PCA does.
+// See sklearn.decomposition.IncrementalPCA.
+type IncrementalPCA struct{ PCA }
+
+// project compiles a projection. mean and scale may be nil.
+func (b *builder) project(s step, in matrix, rows [][]Float, mean, scale []Float, centerLast bool) matrix {
+	m := b.numbers(s, in)
+	if len(b.errs) > 0 {
+		return m
+	}
+	b.allChecked(m, false)
+	o := projection{rows: make([][]float64, len(rows)), center: make([]float64, len(m.cols))}
+	dt := dtFloat64
+	if len(m.cols) > 0 {
+		dt = m.cols[0].dt
+	}
+	o.narrow = dt == dtFloat32
+	from := ""
+	for i, c := range m.cols {
+		o.in = append(o.in, c.reg)
+		if mean != nil && !centerLast {
+			o.center[i] = float64(mean[i])
+		}
+		from = c.from
+	}
+	if len(m.cols) != 1 {
+		from = ""
+	}
+	out := matrix{}
+	for k, row := range rows {
+		o.rows[k] = plainFloats(row)
+		shift := 0.0
+		if mean != nil && centerLast {
+			for i, v := range row {
+				shift += float64(float64(mean[i]) * float64(v))
+			}
+		}
+		o.shift = append(o.shift, shift)
+		div := 1.0
+		if scale != nil {
+			div = float64(scale[k])
+		}
+		o.div = append(o.div, div)
+		oc := b.derived(col{from: from}, dt)
+		o.out = append(o.out, oc.reg)
+		out.cols = append(out.cols, oc)
+	}
+	b.add(o)
+	return out
+}
+
+// projection is y[k] = (sum of (x[i]-center[i])*rows[k][i] - shift[k]) / div[k].
+type projection struct {
+	in, out            []int
+	rows               [][]float64
+	center, shift, div []float64
+	narrow             bool
+}
+
+func (o projection) run(w *Worker, rows int) {
+	for _, r := range o.out {
+		clear(floatsOf(&w.regs[r], rows))
+	}
+	x := w.scratch(rows)
+	for i, r := range o.in {
+		c := o.center[i]
+		for j, v := range w.regs[r].Floats[:rows] {
+			x[j] = v - c
+		}
+		for k, out := range o.out {
+			f := o.rows[k][i]
+			to := w.regs[out].Floats[:len(x)]
+			for j, v := range x {
+				to[j] += float64(v * f)
+			}
+		}
+	}
+	for k, r := range o.out {
+		to := w.regs[r].Floats[:rows]
+		if o.shift[k] != 0 || o.div[k] != 1 {
+			for j, v := range to {
+				to[j] = (v - o.shift[k]) / o.div[k]
+			}
+		}
+		if o.narrow {
+			roundAll(to)
+		}
+	}
+}

@@ -1,0 +1,289 @@
+package model
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ds-pipeline/preprocess/pickle"
+)
+
+// RFE keeps the columns that recursive elimination left.
+// See sklearn.feature_selection.RFE.
+type RFE struct{ selection }
+
+func (s *RFE) read(a *attrs) { s.readSupport(a) }
+
+func (s *RFE) compile(b *builder, in matrix) matrix { return s.pick(b, in) }
+
+// RFECV is RFE with the number of columns found by cross-validation.
+// See sklearn.feature_selection.RFECV.
+type RFECV struct{ selection }
+
+func (s *RFECV) read(a *attrs) { s.readSupport(a) }
+
+func (s *RFECV) compile(b *builder, in matrix) matrix { return s.pick(b, in) }
+
+// SequentialFeatureSelector keeps the columns that a greedy search chose.
+// See sklearn.feature_selection.SequentialFeatureSelector.
+type SequentialFeatureSelector struct{ selection }
+
+func (s *SequentialFeatureSelector) read(a *attrs) { s.readSupport(a) }
+
+func (s *SequentialFeatureSelector) compile(b *builder, in matrix) matrix { return s.pick(b, in) }
+
+// readSupport reads a selector that keeps its mask.
+func (s *selection) readSupport(a *attrs) {
+	a.ignore("estimator", "estimator_", "n_features_to_select", "step", "importance_getter", "n_features_", "ranking_",
+		"cv", "scoring", "min_features_to_select", "cv_results_", "grid_scores_", "tol", "direction",
+		"n_features_to_pick")
+	s.keep(a.mask("support_"))
+	v, _ := a.get("estimator")
+	s.AllowNaN = a.allowsNaN(v)
+}
+
+// allowsNaN says whether an estimator takes missing cells, so that a selector
+// over it does.
+func (a *attrs) allowsNaN(v pickle.Value) bool {
+	o, ok := v.(*pickle.Object)
+	if !ok {
+		return false
+	}
+	switch n := o.Class.Name; {
+	case strings.HasPrefix(n, "HistGradientBoosting"):
+		return true
+	case strings.HasPrefix(n, "DecisionTree"):
+		return !a.before(1, 3)
+	case strings.HasPrefix(n, "RandomForest"):
+		return !a.before(1, 4)
+	case strings.HasPrefix(n, "ExtraTree"):
+		return !a.before(1, 6)
+	}
+	return false
+}
+
+// SelectFromModel keeps the columns to which a linear model gave weights of at
+// least a threshold. See sklearn.feature_selection.SelectFromModel.
+type SelectFromModel struct{ selection }
+
+func (s *SelectFromModel) read(a *attrs) {
+	a.ignore("estimator", "prefit", "threshold", "norm_order", "max_features", "max_features_", "importance_getter")
+	v, ok := a.get("estimator_")
+	if !ok {
+		if v, ok = a.must("estimator"); !ok {
+			return
+		}
+	}
+	o, ok := v.(*pickle.Object)
+	if !ok {
+		a.fail("estimator: got %s, want a fitted linear model", pickle.Describe(v))
+		return
+	}
+	s.AllowNaN = a.allowsNaN(v)
+	getter := "coef_"
+	if g, ok := a.get("importance_getter"); ok && g != "auto" {
+		name, isText := g.(string)
+		if _, has := o.Attr(name); !isText || !has {
+			a.fail("importance_getter: got %s, want auto or an attribute that the estimator has", pickle.Describe(g))
+			return
+		}
+		getter = name
+	}
+	coef, ok := o.Attr(getter)
+	arr, isArr := coef.(*pickle.Array)
+	if !ok || !isArr || len(arr.Shape) < 1 || len(arr.Shape) > 2 {
+		a.fail("its estimator %s has no %s to select by: keep the chosen columns with a ColumnTransformer instead", o.Class, getter)
+		return
+	}
+	scores, ok := a.importances(arr)
+	if !ok {
+		return
+	}
+	threshold, ok := a.threshold(o, scores)
+	if !ok {
+		return
+	}
+	mask := all(len(scores), true)
+	if v, ok := a.get("max_features"); ok && v != nil {
+		if w, ok := a.get("max_features_"); ok {
+			v = w
+		}
+		n, ok := pickle.Int(v)
+		if !ok || n < 0 {
+			a.fail("max_features: got %s, want a whole number", pickle.Describe(v))
+			return
+		}
+		order := make([]int, len(scores))
+		for i := range order {
+			order[i] = i
+		}
+		slices.SortStableFunc(order, func(i, j int) int {
+			switch {
+			case scores[i] > scores[j]:
+				return -1
+			case scores[i] < scores[j]:
+				return 1
+			}
+			return 0
+		})
+		mask = all(len(scores), false)
+		for _, i := range order[:min(int64(len(order)), n)] {
+			mask[i] = true
+		}
+	}
+	for i, v := range scores {
+		if v < threshold {
+			mask[i] = false
+		}
+	}
+	s.keep(mask)
+}
+
+func (s *SelectFromModel) compile(b *builder, in matrix) matrix { return s.pick(b, in) }
+
+// importances are the absolute weights, or their norm over the classes.
+func (a *attrs) importances(arr *pickle.Array) ([]float64, bool) {
+	fs, err := arr.Floats()
+	if err != nil {
+		a.fail("coef_: %v", err)
+		return nil, false
+	}
+	for _, f := range fs {
+		if f-f != 0 {
+			a.fail("coef_: got %v, want finite weights", f)
+			return nil, false
+		}
+	}
+	if len(arr.Shape) == 1 {
+		for i, f := range fs {
+			fs[i] = math.Abs(f)
+		}
+		return fs, true
+	}
+	order := 1.0
+	if v, ok := a.get("norm_order"); ok {
+		if order, ok = pickle.Float(v); !ok || order != 1 && order != 2 && !math.IsInf(order, 1) {
+			a.fail("norm_order: got %s, want 1, 2 or infinity", pickle.Describe(v))
+			return nil, false
+		}
+	}
+	n := arr.Shape[1]
+	if n > MaxColumns {
+		a.fail("coef_: %d columns, want at most %d", n, MaxColumns)
+		return nil, false
+	}
+	out := make([]float64, n)
+	for i, f := range fs {
+		switch j := i % n; order {
+		case 1:
+			out[j] += math.Abs(f)
+		case 2:
+			out[j] += float64(f * f)
+		default:
+			out[j] = max(out[j], math.Abs(f))
+		}
+	}
+	if order == 2 {
+		for j := range out {
+			out[j] = math.Sqrt(out[j])
+		}
+	}
+	return out, true
+}
+
+// threshold is what a weight must reach.
+func (a *attrs) threshold(o *pickle.Object, scores []float64) (float64, bool) {
+	v, _ := a.get("threshold")
+	if v == nil {
+		if a.sparsePenalty(o) {
+			return 1e-5, true
+		}
+		v = "mean"
+	}
+	if f, ok := pickle.Float(v); ok {
+		return f, true
+	}
+	text, _ := v.(string)
+	scale := 1.0
+	what := text
+	if before, after, ok := strings.Cut(text, "*"); ok {
+		f, err := strconv.ParseFloat(strings.TrimSpace(before), 64)
+		if err != nil {
+			a.fail("threshold: got %s, want a number, mean, median or 1.25*mean", pickle.Describe(v))
+			return 0, false
+		}
+		scale, what = f, strings.TrimSpace(after)
+	}
+	switch what {
+	case "mean":
+		return scale * (pairwiseSum(scores) / float64(len(scores))), true
+	case "median":
+		sorted := slices.Clone(scores)
+		slices.Sort(sorted)
+		n := len(sorted)
+		if n == 0 {
+			return math.NaN(), true
+		}
+		if n%2 == 1 {
+			return scale * sorted[n/2], true
+		}
+		return scale * ((sorted[n/2-1] + sorted[n/2]) / 2), true
+	}
+	a.fail("threshold: got %s, want a number, mean, median or 1.25*mean", pickle.Describe(v))
+	return 0, false
+}
+
+// sparsePenalty says whether the model's own penalty makes weights 0.
+func (a *attrs) sparsePenalty(o *pickle.Object) bool {
+	if p, ok := o.Attr("penalty"); ok && p == "l1" {
+		return true
+	}
+	name := o.Class.Name
+	if strings.Contains(name, "Lasso") {
+		return true
+	}
+	logistic := strings.HasPrefix(name, "LogisticRegression") && !a.before(1, 8)
+	if !strings.Contains(name, "ElasticNet") && !logistic {
+		return false
+	}
+	for _, attr := range []string{"l1_ratio_", "l1_ratio"} {
+		if v, ok := o.Attr(attr); ok {
+			if f, ok := pickle.Float(v); ok && math.Abs(f-1) <= 1e-8+1e-5 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// pairwiseSum adds as numpy does, so that a mean compares equal where numpy's
+// does.
+func pairwiseSum(v []float64) float64 {
+	n := len(v)
+	switch {
+	case n < 8:
+		s := 0.0
+		for _, x := range v {
+			s += x
+		}
+		return s
+	case n <= 128:
+		var r [8]float64
+		copy(r[:], v[:8])
+		i := 8
+		for ; i < n-n%8; i += 8 {
+			for k := range r {
+				r[k] += v[i+k]
+			}
+		}
+		s := ((r[0] + r[1]) + (r[2] + r[3])) + ((r[4] + r[5]) + (r[6] + r[7]))
+		for ; i < n; i++ {
+			s += v[i]
+		}
+		return s
+	}
+	half := n / 2
+	half -= half % 8
+	return pairwiseSum(v[:half]) + pairwiseSum(v[half:])
+}

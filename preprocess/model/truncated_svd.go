@@ -1,0 +1,43 @@
+package model
+
+// TruncatedSVD projects each record on the singular vectors:
+//
+//	y[k] = sum over i of x[i] * Components[k][i]
+//
+// Missing cells and infinities are refused.
+// See sklearn.decomposition.TruncatedSVD.
+type TruncatedSVD struct {
+	head
+	Components [][]Float `json:"components"`
+}
+
+func (s *TruncatedSVD) read(a *attrs) {
+	a.ignore("n_components", "algorithm", "n_iter", "n_oversamples", "power_iteration_normalizer", "tol",
+		"explained_variance_", "explained_variance_ratio_", "singular_values_")
+	if s.Components = a.grid("components_"); s.Components == nil {
+		a.fail("components_: %v", errNotFitted)
+		return
+	}
+	if len(s.Components) > 0 {
+		s.fixWidth(len(s.Components[0]))
+	}
+}
+
+func (s *TruncatedSVD) outputs(in int) (int, error) {
+	if err := s.checkHead(in); err != nil {
+		return 0, err
+	}
+	return len(s.Components), s.checkComponents(s.Components, in)
+}
+
+func (s *TruncatedSVD) needs(in int, _ []Want) []Want { return same(in, Number) }
+
+func (s *TruncatedSVD) names([]string) []string { return s.classNames(len(s.Components)) }
+
+func (s *TruncatedSVD) compile(b *builder, in matrix) matrix {
+	return b.project(s, in, s.Components, nil, nil, false)
+}
+
+func (s *TruncatedSVD) describe(o *outline) {
+	o.line("TruncatedSVD: %d components", len(s.Components))
+}
