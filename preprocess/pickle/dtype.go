@@ -84,7 +84,7 @@ func parseDType(text string) (DType, error) {
 		return d, nil
 	}
 	if name == "" {
-		return DType{}, fmt.Errorf("numpy.dtype(%q) is not a type", text)
+		return DType{}, fmt.Errorf("numpy.dtype(%q) is not a type", clip(text))
 	}
 	kind, digits := name[0], name[1:]
 	size := 0
@@ -104,17 +104,23 @@ func parseDType(text string) (DType, error) {
 	return DType{}, errDType(text)
 }
 
-// errDType names a type that is not supported, in words where the letter is not one.
+// errDType names a type that is not supported, in words where numpy's letter needs them.
+// The text has at least one character after the byte order.
 func errDType(text string) error {
 	const supported = "supported are bool, int8 to int64, uint8 to uint64, float16 to float64, str, bytes and object"
 	words := map[byte]string{
-		'M': "datetime64", 'm': "timedelta64", 'V': "structured or void data", 'c': "complex numbers", 'g': "long double", 'G': "complex numbers", 'F': "complex numbers", 'D': "complex numbers",
+		'M': "datetime64 is", 'm': "timedelta64 is", 'V': "structured or void data is", 'g': "a long double is",
+		'c': "complex numbers are", 'F': "complex numbers are", 'D': "complex numbers are", 'G': "complex numbers are",
 	}
-	if text == "f16" || text == "f12" {
-		return fmt.Errorf("numpy.dtype(%q): long double is not supported; %s", text, supported)
+	name := text
+	if strings.IndexByte("<>=|", text[0]) >= 0 {
+		name = text[1:]
 	}
-	if w, ok := words[strings.TrimLeft(text, "<>=|")[:1][0]]; ok {
-		return fmt.Errorf("numpy.dtype(%q): %s is not supported; %s", text, w, supported)
+	if name == "f16" || name == "f12" {
+		return fmt.Errorf("numpy.dtype(%q): a long double is not supported; %s", text, supported)
+	}
+	if w, ok := words[name[0]]; ok {
+		return fmt.Errorf("numpy.dtype(%q): %s not supported; %s", clip(text), w, supported)
 	}
 	return fmt.Errorf("numpy.dtype(%q) is not supported; %s", clip(text), supported)
 }

@@ -60,8 +60,8 @@ func FuzzReadJoblib(f *testing.F) {
 			if err := z.Close(); err != nil {
 				t.Fatal(err)
 			}
-			plain, err1 := Read(data, anything, fuzzLimits)
-			packed, err2 := Read(b.Bytes(), anything, fuzzLimits)
+			plain, err1 := read(data, anything, fuzzLimits)
+			packed, err2 := read(b.Bytes(), anything, fuzzLimits)
 			if (err1 == nil) && (err2 == nil) && jsonText(t, describe(plain)) != jsonText(t, describe(packed)) {
 				t.Fatal("compression changes what is read")
 			}
@@ -75,7 +75,7 @@ func anything(Global) bool { return true }
 
 // readAndWalk reads data, and if it is accepted uses everything that a consumer may.
 func readAndWalk(t *testing.T, data []byte) {
-	v, err := Read(data, anything, fuzzLimits)
+	v, err := read(data, anything, fuzzLimits)
 	if err != nil {
 		var e *Error
 		if !errors.As(err, &e) {
@@ -88,7 +88,7 @@ func readAndWalk(t *testing.T, data []byte) {
 	}
 	walk(t, v, 0)
 	first := jsonText(t, describe(v))
-	again, err := Read(data, anything, fuzzLimits)
+	again, err := read(data, anything, fuzzLimits)
 	if err != nil {
 		t.Fatalf("read once, and then not: %v", err)
 	}

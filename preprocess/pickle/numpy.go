@@ -164,7 +164,7 @@ func shapeOf(v Value) ([]int, error) {
 	return shape, nil
 }
 
-// fortranStrides are the distances of neighbours along each axis, when the first axis
+// fortranStrides are the distances of neighbors along each axis, when the first axis
 // varies fastest.
 func fortranStrides(shape []int) []int {
 	strides := make([]int, len(shape))

@@ -13,7 +13,19 @@ import (
 // that are not allowed are all reported together.
 //
 // The error is an *Error. The result may alias data.
-func Read(data []byte, allow func(Global) bool, lim Limits) (Value, error) {
+func Read(data []byte, allow func(Global) bool, lim Limits) (v Value, err error) {
+	defer func() {
+		// Nothing here should panic, and the fuzz targets call what has no net. If it does
+		// all the same, the file is to be refused and the job not to crash.
+		if fault := recover(); fault != nil {
+			v, err = nil, &Error{What: fmt.Sprintf("the file shows a fault in this reader: %v", fault)}
+		}
+	}()
+	return read(data, allow, lim)
+}
+
+// read is Read without its net.
+func read(data []byte, allow func(Global) bool, lim Limits) (Value, error) {
 	b := &budget{lim: lim.withDefaults(), allow: allow}
 	plain, err := decompress(data, b.lim.Decompressed)
 	if err == nil && len(plain) != len(data) {
