@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,7 +18,6 @@ import (
 
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/job"
-	"ds-pipeline/preprocess/storage"
 )
 
 // version is set by the linker; without it the build information is used.
@@ -183,7 +181,7 @@ func (p program) runJob(ctx context.Context, c runCommand, log *slog.Logger, tex
 	if err != nil {
 		return job.Summary{}, err
 	}
-	env := job.Env{Store: storage.New(), Log: log}
+	env := job.Env{Log: log}
 	if !text {
 		log.Info("starting", "version", versionText(), "input", settings.Input.String(),
 			"model", settings.Model.String(), "output", settings.Output.String(), "workers", settings.Workers)
@@ -196,37 +194,17 @@ func (p program) runJob(ctx context.Context, c runCommand, log *slog.Logger, tex
 }
 
 func (p program) inspect(ctx context.Context, c inspectCommand) error {
-	err := p.describe(ctx, c)
+	log := slog.New(&textHandler{out: p.stderr})
+	text, err := job.Inspect(ctx, job.Flags{Model: c.Model}, p.getenv, p.params, log, c.JSON)
+	if err == nil {
+		if _, werr := io.WriteString(p.stdout, text); werr != nil {
+			err = &job.Error{Status: contract.ExitIO, Err: fmt.Errorf("write standard output: %w", werr)}
+		}
+	}
 	if err != nil {
 		p.complain(err)
 	}
 	return err
-}
-
-func (p program) describe(ctx context.Context, c inspectCommand) error {
-	uri, err := job.LoadModelSetting(ctx, job.Flags{Model: c.Model}, p.getenv, p.params)
-	if err != nil {
-		return err
-	}
-	m, err := job.LoadModel(ctx, storage.New(), uri, slog.New(&textHandler{out: p.stderr}))
-	if err != nil {
-		return err
-	}
-	text := m.Describe()
-	if c.JSON {
-		data, err := json.MarshalIndent(m, "", "  ")
-		if err != nil {
-			return err
-		}
-		text = string(data)
-	}
-	if len(text) == 0 || text[len(text)-1] != '\n' {
-		text += "\n"
-	}
-	if _, err = io.WriteString(p.stdout, text); err != nil {
-		return &job.Error{Status: contract.ExitIO, Err: fmt.Errorf("write standard output: %w", err)}
-	}
-	return nil
 }
 
 func exitMeaning(status int) string {

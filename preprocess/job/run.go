@@ -23,8 +23,7 @@ const MaxModelBytes = 512 << 20
 
 // Env is what a run needs from its surroundings.
 type Env struct {
-	Store *storage.Store
-	Log   *slog.Logger
+	Log *slog.Logger
 	// Progress is told how many bytes of the input are done, of how many (-1 if
 	// unknown). It is called from one goroutine at a time; nil for none.
 	Progress func(done, size int64)
@@ -49,8 +48,8 @@ func (s Summary) MBPerSecond() float64 {
 	return float64(s.BytesIn) / 1e6 / max(s.Elapsed.Seconds(), 1e-9)
 }
 
-// LoadModel reads a model, telling its warnings to log.
-func LoadModel(ctx context.Context, store *storage.Store, u storage.URI, log *slog.Logger) (*model.Model, error) {
+// loadModel reads a model, telling its warnings to log.
+func loadModel(ctx context.Context, store *storage.Store, u storage.URI, log *slog.Logger) (*model.Model, error) {
 	data, err := store.ReadAll(ctx, u, MaxModelBytes)
 	if err != nil {
 		return nil, fmt.Errorf("model: %w", err)
@@ -79,11 +78,12 @@ func Run(ctx context.Context, s Settings, env Env) (Summary, error) {
 func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 	start := time.Now()
 	sum := Summary{Input: s.Input.String(), Model: s.Model.String(), Output: s.Output.String(), Workers: s.Workers}
-	m, err := LoadModel(ctx, env.Store, s.Model, env.Log)
+	store := storage.New()
+	m, err := loadModel(ctx, store, s.Model, env.Log)
 	if err != nil {
 		return sum, err
 	}
-	in, err := env.Store.Open(ctx, s.Input)
+	in, err := store.Open(ctx, s.Input)
 	if err != nil {
 		return sum, fmt.Errorf("input: %w", err)
 	}
@@ -94,7 +94,7 @@ func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 	// pass is certain.
 	var facts []table.Facts
 	for pass := 1; ; pass++ {
-		p := &runPass{Settings: s, Env: env, model: m, in: in, facts: facts, sum: sum}
+		p := &runPass{Settings: s, Env: env, store: store, model: m, in: in, facts: facts, sum: sum}
 		err := p.run(ctx)
 		var contradiction *contradictionError
 		if errors.As(err, &contradiction) {
@@ -136,6 +136,7 @@ func kindName(k frame.Kind) string {
 type runPass struct {
 	Settings
 	Env
+	store *storage.Store
 	model *model.Model
 	in    storage.Object
 	facts []table.Facts // of each input column; nil before the first pass
@@ -172,7 +173,7 @@ func (p *runPass) run(ctx context.Context) error {
 	}
 	p.sum.ColumnsIn, p.sum.ColumnsOut = len(header), len(names)
 
-	out, err := p.Store.Create(ctx, p.Output)
+	out, err := p.store.Create(ctx, p.Output)
 	if err != nil {
 		return fmt.Errorf("output: %w", err)
 	}
@@ -274,10 +275,6 @@ func (p *runPass) rejectError(spots []spot, more bool) error {
 	if more {
 		n = "at least " + n
 	}
-	records := "records"
-	if p.sum.RowsRejected == 1 {
-		records = "record"
-	}
 	text := ""
 	for _, s := range spots {
 		text += "\n  " + s.text(p.ShowValues)
@@ -285,8 +282,8 @@ func (p *runPass) rejectError(spots []spot, more bool) error {
 	if int64(len(spots)) < p.sum.RowsRejected {
 		text += "\n  ..."
 	}
-	return fail(contract.ExitData, "input %s: %s of %d %s cannot be used; nothing was published:%s",
-		p.sum.Input, n, p.sum.RowsIn, records, text)
+	return fail(contract.ExitData, "input %s: %s of %d records cannot be used; nothing was published:%s",
+		p.sum.Input, n, p.sum.RowsIn, text)
 }
 
 // firstSpots puts the first few rejects of a block in order and counts the

@@ -74,8 +74,8 @@ func LoadSettings(ctx context.Context, flags Flags, getenv func(string) string, 
 	return s, l.err()
 }
 
-// LoadModelSetting settles the URI of the model alone.
-func LoadModelSetting(ctx context.Context, flags Flags, getenv func(string) string, parameters Parameters) (storage.URI, error) {
+// loadModelSetting settles the URI of the model alone.
+func loadModelSetting(ctx context.Context, flags Flags, getenv func(string) string, parameters Parameters) (storage.URI, error) {
 	l := newLoader(flags, getenv)
 	l.choose(modelSource)
 	if err := l.ask(ctx, parameters); err != nil {
@@ -216,14 +216,14 @@ func (l *loader) chooseCode() {
 // refuseCode reports a script or package: running without it would be wrong.
 func (l *loader) refuseCode() {
 	for _, s := range []source{scriptSource, packageSource} {
-		where := l.from[s.name]
+		name, where := s.name, l.from[s.name]
 		if _, ok := l.whole[s.name]; !ok {
 			if l.values[s.key] == "" {
 				continue
 			}
-			where = l.origin[s.key]
+			name, where = s.key, l.origin[s.key]
 		}
-		l.problem("%s: set by %s, but running a %s is not supported; put the step into the model or unset it", s.name, where, s.name)
+		l.problem("%s: set by %s, but running a %s is not supported; put the step into the model or unset it", name, where, s.name)
 	}
 }
 

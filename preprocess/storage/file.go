@@ -34,12 +34,16 @@ type fileObject struct {
 }
 
 func openFile(u URI) (Object, error) {
-	f := os.Stdin
-	if u.Path != Stdin {
-		var err error
-		if f, err = os.Open(u.Path); err != nil {
-			return nil, fileError("read", u, err)
-		}
+	path := u.Path
+	if path == Stdin {
+		path = "/dev/stdin" // opened anew, a read of a pipe can be interrupted
+	}
+	f, err := os.Open(path)
+	if err != nil && u.Path == Stdin {
+		f, err = os.Stdin, nil
+	}
+	if err != nil {
+		return nil, fileError("read", u, err)
 	}
 	info, err := f.Stat()
 	if err != nil {
@@ -62,12 +66,13 @@ func (o *fileObject) Size() int64 {
 
 func (o *fileObject) Close() error { return o.f.Close() }
 
-func (o *fileObject) Reader(context.Context) (io.ReadCloser, error) {
+func (o *fileObject) Reader(ctx context.Context) (io.ReadCloser, error) {
 	if o.Size() < 0 {
 		if o.used {
 			return nil, &Error{Op: "read", URI: o.uri, Kind: ErrOnce}
 		}
 		o.used = true
+		context.AfterFunc(ctx, func() { _ = o.f.Close() })
 		return pipeReader{o}, nil
 	}
 	return &fileReader{o: o}, nil
@@ -104,7 +109,7 @@ func (r *fileReader) Read(p []byte) (int, error) {
 
 func (r *fileReader) Close() error { return nil }
 
-// pipeReader closes the pipe, so that a blocked Read returns.
+// pipeReader reads what can be read only once.
 type pipeReader struct{ o *fileObject }
 
 func (r pipeReader) Read(p []byte) (int, error) {

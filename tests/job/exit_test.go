@@ -1,0 +1,188 @@
+package job
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"ds-pipeline/preprocess/contract"
+)
+
+func TestExit_statusSaysWhatIsWrong(t *testing.T) {
+	deny := func(what, code string, status int) func(*request) bool {
+		return func(r *request) bool { return strings.Contains(r.what, what) && r.fail(status, code) }
+	}
+	dir := t.TempDir()
+	garbage := write(t, filepath.Join(dir, "garbage.pkl"), "not a model")
+	empty := write(t, filepath.Join(dir, "empty.csv"), "")
+	in, model, out := penguins+"penguins.csv", penguins+"model.pkl", filepath.Join(t.TempDir(), "out.csv")
+	files := func(in, model, out string) []string {
+		return []string{"run", "--input", in, "--model", model, "--output", out}
+	}
+	tests := []struct {
+		name   string
+		fault  func(*request) bool
+		env    []string
+		args   []string
+		status int
+		text   string
+	}{
+		{"no command", nil, nil, nil, 64, "expected one of"},
+		{"unknown command", nil, nil, []string{"runn"}, 64, "runn"},
+		{"unknown flag", nil, nil, []string{"run", "--imput", "x"}, 64, "--imput"},
+		{"flag without value", nil, nil, []string{"run", "--input"}, 64, "--input"},
+		{"too many arguments", nil, nil, append(files(in, model, out), "more"), 64, "more"},
+		{"bad choice", nil, nil, append(files(in, model, out), "--log", "xml"), 64, "--log"},
+
+		{"model refused", nil, nil, files(in, garbage, out), 65, "model " + garbage},
+		{"empty input", nil, nil, files(empty, model, out), 65, "the input is empty: want a header"},
+
+		{"no input file", nil, nil, files("nowhere.csv", model, out), 66, "input: read nowhere.csv: it does not exist"},
+		{"no model file", nil, nil, files(in, "nowhere.pkl", out), 66, "model: read nowhere.pkl: it does not exist"},
+		{"no input object", nil, nil, files("s3://ds-in/nothing.csv", model, out), 66, "input: read s3://ds-in/nothing.csv: it does not exist: NoSuchKey"},
+		{"no input bucket", nil, nil, files("s3://no-such-bucket/a.csv", model, out), 66, "NoSuchBucket"},
+		{"no model object", nil, nil, files(in, "s3://ds-art/nothing.pkl", out), 66, "model: read s3://ds-art/nothing.pkl: it does not exist"},
+
+		{"throttled", deny("/ds-in/", "SlowDown", 503), nil, files("s3://ds-in/raw/data.csv", model, out), 69, "the service did not answer: SlowDown"},
+		{"broken service", deny("/ds-in/", "InternalError", 500), nil, files("s3://ds-in/raw/data.csv", model, out), 69, "InternalError"},
+		{"nobody there", nil, []string{"AWS_ENDPOINT_URL=http://127.0.0.1:1"}, files("s3://ds-in/raw/data.csv", model, out), 69, "read s3://ds-in/raw/data.csv: the service did not answer"},
+		{"parameters throttled", deny("GetParameters", "ThrottlingException", 400), nil, []string{"run"}, 69, "read parameters \"/ds/preprocessing/input-bucket\", "},
+
+		{"read error", nil, nil, files("/proc/self/mem", model, out), 74, "read /proc/self/mem"},
+
+		{"input denied", deny("/ds-in/", "AccessDenied", 403), nil, files("s3://ds-in/raw/data.csv", model, out), 77, "read s3://ds-in/raw/data.csv: permission denied: AccessDenied"},
+		{"output denied", deny("PUT /ds-out/", "AccessDenied", 403), nil, files(in, model, "s3://ds-out/x.csv"), 77, "write s3://ds-out/x.csv: permission denied: AccessDenied"},
+		{"parameters denied", deny("GetParameters", "AccessDeniedException", 400), nil, []string{"run"}, 77, "permission denied: AccessDeniedException"},
+		{"no credentials", nil, []string{"AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY="}, files("s3://ds-in/raw/data.csv", model, out), 77, "AWS credentials"},
+
+		{"no settings", nil, nil, []string{"run"}, 78, "input-bucket: missing"},
+		{"no such scheme", nil, nil, files("https://x/y.csv", model, out), 78, `input (--input): "https://x/y.csv": scheme "https" is not known; want s3://bucket/key or a path`},
+		{"empty flag", nil, nil, files("", model, out), 78, "input (--input): empty; want s3://bucket/key or a path"},
+		{"bad prefix", nil, []string{"DS_PARAMETER_PREFIX=ds"}, files(in, model, out), 78, `DS_PARAMETER_PREFIX: got "ds", want a path that starts and ends with a slash`},
+		{"no region", nil, []string{"AWS_REGION="}, files("s3://ds-in/raw/data.csv", model, out), 78, "AWS region: missing; set AWS_REGION"},
+		{"output is a directory", nil, nil, files(in, model, dir), 78, "it is a directory"},
+		{"output is a device", nil, nil, files(in, model, "/dev/null"), 78, "it is not a regular file"},
+		{"no output directory", nil, nil, files(in, model, "no/such/out.csv"), 78, "there is no directory no/such"},
+		{"no output bucket", nil, nil, files(in, model, "s3://no-such-bucket/x.csv"), 78, "NoSuchBucket"},
+		{"output is a stream", nil, nil, files(in, model, "-"), 78, "it cannot be a stream"},
+		{"input is a directory", nil, nil, files(dir, model, out), 78, "it is a directory; want a file"},
+		{"result over the input", nil, nil, files(in, model, in), 78, "would be overwritten"},
+	}
+	seen := map[int]bool{contract.ExitOK: true}
+	for _, test := range tests {
+		seen[test.status] = true
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c := newCloud(t, "ds-in", "ds-out", "ds-art")
+			c.put(t, "ds-in", "raw/data.csv", read(t, in))
+			c.setFault(test.fault)
+			run(t, c.env(test.env...), test.args...).expect(t, test.status, test.text)
+			if left := names(t, filepath.Dir(out)); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+	seen[contract.ExitTempFail] = true // TestExit_endsOnASignal
+	seen[contract.ExitSoftware] = true // in package main: it takes a fault in the program
+	for _, s := range contract.ExitStatuses() {
+		if !seen[s.Code] {
+			t.Errorf("exit status %d is not tested", s.Code)
+		}
+	}
+}
+
+func TestExit_endsOnASignal(t *testing.T) {
+	head := lateSurprise(300_000, "1")
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run("file "+signal.String(), func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "out.csv"), "the previous result")
+			r := interrupt(t, signal, nil, head, func() bool { return len(names(t, dir)) > 1 },
+				"run", "--input", "-", "--model", passthrough, "--output", filepath.Join(dir, "out.csv"))
+			r.expect(t, 75, "interrupted; nothing was published, try again")
+			if left := names(t, dir); len(left) != 1 || read(t, filepath.Join(dir, "out.csv")) != "the previous result" {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+		t.Run("S3 "+signal.String(), func(t *testing.T) {
+			c := newCloud(t, "ds-out")
+			r := interrupt(t, signal, c.env(), head, func() bool { return len(c.asked("partNumber=1")) > 0 },
+				"run", "--input", "-", "--model", passthrough, "--output", "s3://ds-out/processed/data.csv")
+			r.expect(t, 75, "interrupted")
+			if _, ok := c.get(t, "ds-out", "processed/data.csv"); ok {
+				t.Error("a result was published")
+			}
+			if n := c.uploads(t, "ds-out"); n != 0 {
+				t.Errorf("%d uploads left", n)
+			}
+		})
+	}
+}
+
+// interrupt starts a run whose standard input gives head and then nothing more,
+// and sends a signal once the run is under way.
+func interrupt(t *testing.T, signal os.Signal, env []string, head string, underWay func() bool, args ...string) result {
+	t.Helper()
+	cmd := command(t, env, args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = stdin.Close() }()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, _ = io.WriteString(stdin, head) }()
+	for start := time.Now(); !underWay(); time.Sleep(10 * time.Millisecond) {
+		if time.Since(start) > 30*time.Second {
+			_ = cmd.Process.Kill()
+			t.Fatalf("the run does not get under way\n%s", stderr.String())
+		}
+	}
+	time.Sleep(100 * time.Millisecond)
+	if err := cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+	asked := time.Now()
+	timer := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	r := wait(t, cmd, &stdout, &stderr)
+	if took := time.Since(asked); took > 10*time.Second {
+		t.Errorf("it took %s to end", took)
+	}
+	return r
+}
+
+func TestExit_helpDocumentsStatusesAndEnvironment(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"run", "--help"}} {
+		r := run(t, nil, args...)
+		r.expect(t, 0)
+		var wants []string
+		for _, s := range contract.ExitStatuses() {
+			wants = append(wants, fmt.Sprintf("%d", s.Code), s.Name, s.Meaning)
+		}
+		for _, p := range contract.Parameters() {
+			wants = append(wants, p.Env, p.Name)
+		}
+		wants = append(wants, contract.EnvInput, contract.EnvModel, contract.EnvOutput, contract.EnvScript, contract.EnvPackage,
+			contract.EnvKeep, contract.EnvNullValues, contract.EnvWorkers, contract.EnvMaxRecordBytes, contract.EnvParameterPrefix)
+		for _, want := range wants {
+			if !strings.Contains(r.stdout, want) {
+				t.Errorf("%v: no %q in\n%s", args, want, r.stdout)
+			}
+		}
+	}
+	r := run(t, nil, "--version")
+	r.expect(t, 0)
+	if !strings.HasPrefix(r.stdout, "preprocess ") {
+		t.Errorf("version %q", r.stdout)
+	}
+}
