@@ -198,6 +198,9 @@ func describe(v Value) any {
 		}
 		return map[string]any{"global": v.String()}
 	case *Object:
+		if items, ok := Items(v); ok {
+			return map[string]any{"series": elements(items)}
+		}
 		return describeObject(v)
 	}
 	return fmt.Sprintf("%T", v)

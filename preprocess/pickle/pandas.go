@@ -2,6 +2,8 @@ package pickle
 
 var (
 	rangeIndex     = Global{"pandas.core.indexes.range", "RangeIndex"}
+	seriesClass    = Global{"pandas.core.series", "Series"}
+	managerClass   = Global{"pandas.core.internals.managers", "SingleBlockManager"}
 	stringArray    = Global{"pandas.core.arrays.string_", "StringArray"}
 	indexOfOneAxis = []Global{
 		{"pandas.core.indexes.base", "Index"},
@@ -17,7 +19,9 @@ func init() {
 		inert[g] = true
 	}
 	inert[Global{"pandas._libs.missing", "NA"}] = true
-	inert[stringArray] = true
+	inertClasses[stringArray] = true
+	inertClasses[seriesClass] = true
+	inertClasses[managerClass] = true
 	inertClasses[Global{"pandas.core.arrays.string_", "StringDtype"}] = true
 	register(newIndex, Global{"pandas.core.indexes.base", "_new_Index"})
 	register(newBackedArray, Global{"pandas._libs.arrays", "__pyx_unpickle_NDArrayBacked"})
@@ -60,6 +64,9 @@ func newIndex(r *reader, args []Value) (Value, error) {
 // labels is the array that an index holds: as numpy's, or wrapped in pandas' own for text.
 func labels(data Value) (*Array, error) {
 	if o, ok := data.(*Object); ok && o.Class == stringArray {
+		if v, ok := o.Attr("_ndarray"); ok { // pandas before 1.3
+			data = v
+		}
 		if t, ok := o.State.(*Tuple); ok {
 			for _, part := range t.Items {
 				if a, ok := part.(*Array); ok {
@@ -76,6 +83,33 @@ func labels(data Value) (*Array, error) {
 		return nil, fail("the labels are %s, want one axis", Describe(a))
 	}
 	return a, nil
+}
+
+// seriesItems are the values of a pandas Series: the one block of values that its manager's
+// state holds, ([index], [values], [index], ...).
+func seriesItems(o *Object) ([]Value, bool) {
+	manager, ok := o.Attr("_mgr")
+	if !ok {
+		manager, _ = o.Attr("_data") // until pandas 1.0
+	}
+	m, ok := manager.(*Object)
+	if !ok || m.Class != managerClass {
+		return nil, false
+	}
+	state, ok := m.State.(*Tuple)
+	if !ok || len(state.Items) < 3 {
+		return nil, false
+	}
+	blocks, ok := state.Items[1].(*List)
+	if !ok || len(blocks.Items) != 1 {
+		return nil, false
+	}
+	a, err := labels(blocks.Items[0])
+	if err != nil {
+		return nil, false
+	}
+	items, err := a.Values()
+	return items, err == nil
 }
 
 // newBackedArray is how pandas makes an array of its own that keeps its elements in one of

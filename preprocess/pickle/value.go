@@ -33,7 +33,8 @@ import "math/big"
 //	*DType        numpy.dtype
 //	*Index        a pandas Index
 //	Global        a class, function, ufunc or named constant, by name only
-//	*Object       an instance of an allowed class, or the result of an allowed function
+//	*Object       an instance of an allowed class, or the result of an allowed function; a
+//	              pandas Series, too, whose values Items gives
 type Value any
 
 // Bytes is a Python bytes or bytearray. It may alias the input of Read: do not change it.
@@ -241,8 +242,8 @@ func Text(v Value) (s string, ok bool) {
 	return "", false
 }
 
-// Items are the elements of a list, tuple, set, range, array of one dimension, or pandas
-// Index. ok is false for all else.
+// Items are the elements of a list, tuple, set, range, array of one dimension, pandas Index
+// or Series. ok is false for all else.
 func Items(v Value) (items []Value, ok bool) {
 	switch v := v.(type) {
 	case *List:
@@ -263,6 +264,10 @@ func Items(v Value) (items []Value, ok bool) {
 	case *Index:
 		items, err := v.Values()
 		return items, err == nil
+	case *Object:
+		if v.Class == seriesClass {
+			return seriesItems(v)
+		}
 	}
 	return nil, false
 }

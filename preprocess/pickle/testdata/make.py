@@ -151,6 +151,8 @@ def describe(v):
         return {"index": "RangeIndex", "values": [describe(int(x)) for x in v], "label": describe(v.name)}
     if isinstance(v, pd.Index):
         return {"index": t.__name__, "values": [element(x) for x in v], "label": describe(v.name)}
+    if isinstance(v, pd.Series):
+        return {"series": [element(x) for x in v]}
     if v is pd.NA:
         return {"global": "pandas._libs.missing.NA"}
     if isinstance(v, np.ufunc):
@@ -273,6 +275,11 @@ def values():
     yield "index of bools", pd.Index([True, False])
     yield "range index", pd.RangeIndex(2, 10, 3)
     yield "columns of a frame", pd.DataFrame({"a": [1], "b": [2.5]}).columns
+    frame = pd.DataFrame({"a": [1.5], "b": [2], "c": ["x"]})
+    yield "series of bools", frame.dtypes == object
+    yield "series of text", pd.Series(["a", "b"])
+    yield "series of floats", pd.Series([1.5, 2.5, None], index=["x", "y", "z"], name="n")
+    yield "series of pandas strings", pd.Series(["a", None], dtype="string")
     if hasattr(pd, "NA"):
         yield "missing value of pandas", pd.NA
         yield "array with missing values of pandas", np.array(["a", pd.NA], dtype=object)
