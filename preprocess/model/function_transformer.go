@@ -18,6 +18,9 @@ type FunctionTransformer struct {
 	// Validate converts the columns to numbers first and refuses missing cells
 	// and infinities.
 	Validate bool `json:"validate,omitempty"`
+	// AsArray makes all columns one type first, as pandas did when
+	// scikit-learn was older than 1.0.
+	AsArray bool `json:"as_array,omitempty"`
 }
 
 // ufunc is a numpy function of one number.
@@ -115,6 +118,7 @@ func (s *FunctionTransformer) read(a *attrs) {
 			return
 		}
 		s.Func = g.Name
+		s.AsArray = a.before(1, 0)
 	}
 	if v, ok := a.get("kw_args"); ok && v != nil {
 		if d, isDict := v.(*pickle.Dict); !isDict || d.Len() > 0 {
@@ -160,6 +164,9 @@ func (s *FunctionTransformer) compile(b *builder, in matrix) matrix {
 	}
 	u := ufuncs[s.Func]
 	in = b.plain(in)
+	if s.AsArray {
+		in = in.array(b)
+	}
 	out := matrix{frame: in.frame, sparse: in.sparse}
 	for _, c := range in.cols {
 		to := c.dt

@@ -78,7 +78,7 @@ func (m *Model) Features() (names []string, named bool) {
 
 // positional names n features as scikit-learn does when they have no names.
 func positional(n int) []string {
-	names := make([]string, 0, n)
+	names := make([]string, 0, max(n, 0))
 	for i := range n {
 		names = append(names, fmt.Sprintf("x%d", i))
 	}
@@ -208,15 +208,14 @@ func (b *Binding) Compile(kinds []frame.Kind) (*Program, error) {
 		}
 		in.cols = append(in.cols, col{reg: at, kind: kinds[at], dt: dtypeOf(kinds[at]), from: b.inputs[at].Name})
 	}
-	if b.model.root.featureNames() == nil {
-		// Fitted on an array, so an array is what scikit-learn is given.
+	if b.model.fittedOnArray() {
 		in = in.array(c)
 	}
 	out := apply(c, b.model.root, in)
 	if err := errors.Join(c.errs...); err != nil {
 		return nil, err
 	}
-	names := uniqueOrNil(b.model.root.names(b.names))
+	names := b.model.root.names(b.names)
 	if len(names) != out.width() {
 		names = positional(out.width())
 	}
@@ -230,7 +229,15 @@ func (b *Binding) Compile(kinds []frame.Kind) (*Program, error) {
 	return p, nil
 }
 
-func uniqueOrNil(names []string) []string { return names }
+// fittedOnArray says whether scikit-learn is given an array, not a DataFrame.
+// Before 1.0 only a ColumnTransformer kept the names that tell.
+func (m *Model) fittedOnArray() bool {
+	if m.root.featureNames() != nil {
+		return false
+	}
+	major, _, ok := parseVersion(m.version)
+	return !ok || major > 0 || m.root.header().Class == "ColumnTransformer"
+}
 
 // Program is a Model compiled for columns of known kinds. It is immutable and
 // may be shared.

@@ -37,7 +37,9 @@ func init() {
 		"SelectPercentile":          entry[SelectPercentile]("sklearn.feature_selection._univariate_selection"),
 		"SequentialFeatureSelector": entry[SequentialFeatureSelector]("sklearn.feature_selection._sequential"),
 		"SimpleImputer":             entry[SimpleImputer]("sklearn.impute._base"),
+		"SplineTransformer":         entry[SplineTransformer]("sklearn.preprocessing._polynomial"),
 		"StandardScaler":            entry[StandardScaler]("sklearn.preprocessing._data"),
+		"TargetEncoder":             entry[TargetEncoder]("sklearn.preprocessing._target_encoder"),
 		"TruncatedSVD":              entry[TruncatedSVD]("sklearn.decomposition._truncated_svd"),
 		"VarianceThreshold":         entry[VarianceThreshold]("sklearn.feature_selection._variance_threshold"),
 	}
@@ -51,7 +53,7 @@ var inert = func() map[pickle.Global]bool {
 	for module, names := range map[string][]string{
 		"builtins": {"float", "int", "bool", "str", "object"},
 		"numpy": {"float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8",
-			"bool_", "bool", "object_", "str_", "float_", "int_", "number", "nan"},
+			"bool_", "bool", "object_", "str_", "float_", "int_", "number", "nan", "asarray"},
 		"sklearn.feature_selection._univariate_selection": {"f_classif", "f_regression", "chi2", "r_regression", "f_oneway"},
 		"sklearn.feature_selection._mutual_info":          {"mutual_info_classif", "mutual_info_regression"},
 		// Models that selectors were fitted with.
@@ -66,8 +68,15 @@ var inert = func() map[pickle.Global]bool {
 		"sklearn.tree._classes":                    {"DecisionTreeClassifier", "DecisionTreeRegressor"},
 		"sklearn.ensemble._forest":                 {"RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor"},
 		"sklearn.compose._column_transformer":      {"make_column_selector", "_RemainderColsList"},
-		"sklearn.utils._bunch":                     {"Bunch"},
-		"sklearn.utils":                            {"Bunch"},
+		"scipy.interpolate._bsplines":              {"BSpline"},
+		// Held by a BSpline of a recent scipy.
+		"scipy._lib.array_api_compat.numpy._aliases":      {"asarray"},
+		"scipy._lib.array_api_compat.numpy":               {"asarray"},
+		"scipy._external.array_api_compat.numpy._aliases": {"asarray"},
+		"scipy._external.array_api_compat.numpy":          {"asarray"},
+		"scipy.interpolate.bsplines":                      {"BSpline"},
+		"sklearn.utils._bunch":                            {"Bunch"},
+		"sklearn.utils":                                   {"Bunch"},
 	} {
 		for _, n := range names {
 			m[pickle.Global{Module: module, Name: n}] = true

@@ -13,13 +13,17 @@ type selection struct {
 	head
 	// Selected lists the columns that are kept, ascending.
 	Selected []int `json:"selected"`
-	// AllowNaN lets missing cells pass; otherwise they are refused in every
-	// column, also in one that is not kept, as scikit-learn does.
+	// AllowNaN lets missing cells and infinities pass; otherwise they are refused
+	// in every column, also in one that is not kept, as scikit-learn does.
 	AllowNaN bool `json:"allow_nan,omitempty"`
+	// KeepTypes: with set_output, scikit-learn since 1.3 leaves each column its
+	// own type.
+	KeepTypes bool `json:"keep_types,omitempty"`
 }
 
 // keep keeps the columns of a mask.
-func (s *selection) keep(mask []bool) {
+func (s *selection) keep(a *attrs, mask []bool) {
+	s.KeepTypes = s.Output == "pandas" && !a.before(1, 3)
 	s.Selected = []int{}
 	for i, on := range mask {
 		if on {
@@ -61,15 +65,15 @@ func (s *selection) names(in []string) []string {
 
 func (s *selection) pick(b *builder, in matrix) matrix {
 	m := in
-	if s.Output != "pandas" {
+	if !s.KeepTypes {
 		m = in.array(b)
 	}
 	for _, c := range m.cols {
 		switch {
-		case c.reg < 0:
+		case c.reg < 0 || s.AllowNaN:
 		case c.dt.kind != 'O':
-			b.checked(c, s.AllowNaN)
-		case !s.AllowNaN:
+			b.checked(c, false)
+		default:
 			b.add(mustBePresent{in: c.reg, column: c.from})
 		}
 	}
@@ -234,10 +238,10 @@ func (s *SelectKBest) read(a *attrs) {
 	scores := a.scores("scores_")
 	if v, ok := a.must("k"); ok {
 		if v == "all" {
-			s.keep(all(len(scores), true))
+			s.keep(a, all(len(scores), true))
 			return
 		}
-		s.keep(kBest(scores, a.whole("k", 0)))
+		s.keep(a, kBest(scores, a.whole("k", 0)))
 	}
 }
 
@@ -249,7 +253,7 @@ type SelectPercentile struct{ selection }
 
 func (s *SelectPercentile) read(a *attrs) {
 	a.ignore("score_func", "pvalues_")
-	s.keep(percentile(a.scores("scores_"), a.share("percentile", 100)))
+	s.keep(a, percentile(a.scores("scores_"), a.share("percentile", 100)))
 }
 
 func (s *SelectPercentile) compile(b *builder, in matrix) matrix { return s.pick(b, in) }
@@ -274,7 +278,7 @@ type SelectFpr struct{ selection }
 
 func (s *SelectFpr) read(a *attrs) {
 	a.ignore("score_func", "scores_")
-	s.keep(below(a.scores("pvalues_"), a.share("alpha", 1)))
+	s.keep(a, below(a.scores("pvalues_"), a.share("alpha", 1)))
 }
 
 func (s *SelectFpr) compile(b *builder, in matrix) matrix { return s.pick(b, in) }
@@ -285,7 +289,7 @@ type SelectFdr struct{ selection }
 
 func (s *SelectFdr) read(a *attrs) {
 	a.ignore("score_func", "scores_")
-	s.keep(fdr(a.scores("pvalues_"), a.share("alpha", 1)))
+	s.keep(a, fdr(a.scores("pvalues_"), a.share("alpha", 1)))
 }
 
 func (s *SelectFdr) compile(b *builder, in matrix) matrix { return s.pick(b, in) }
@@ -297,7 +301,7 @@ type SelectFwe struct{ selection }
 func (s *SelectFwe) read(a *attrs) {
 	a.ignore("score_func", "scores_")
 	p := a.scores("pvalues_")
-	s.keep(below(p, a.share("alpha", 1)/float64(len(p))))
+	s.keep(a, below(p, a.share("alpha", 1)/float64(len(p))))
 }
 
 func (s *SelectFwe) compile(b *builder, in matrix) matrix { return s.pick(b, in) }
@@ -315,21 +319,21 @@ func (s *GenericUnivariateSelect) read(a *attrs) {
 	}
 	switch mode {
 	case "percentile":
-		s.keep(percentile(a.scores("scores_"), a.share("param", 100)))
+		s.keep(a, percentile(a.scores("scores_"), a.share("param", 100)))
 	case "k_best":
 		scores := a.scores("scores_")
 		if v == "all" {
-			s.keep(all(len(scores), true))
+			s.keep(a, all(len(scores), true))
 			return
 		}
-		s.keep(kBest(scores, a.whole("param", 0)))
+		s.keep(a, kBest(scores, a.whole("param", 0)))
 	case "fpr":
-		s.keep(below(a.scores("pvalues_"), a.share("param", 1)))
+		s.keep(a, below(a.scores("pvalues_"), a.share("param", 1)))
 	case "fdr":
-		s.keep(fdr(a.scores("pvalues_"), a.share("param", 1)))
+		s.keep(a, fdr(a.scores("pvalues_"), a.share("param", 1)))
 	case "fwe":
 		p := a.scores("pvalues_")
-		s.keep(below(p, a.share("param", 1)/float64(len(p))))
+		s.keep(a, below(p, a.share("param", 1)/float64(len(p))))
 	}
 }
 
@@ -347,7 +351,7 @@ func (s *VarianceThreshold) read(a *attrs) {
 	for i, v := range variances {
 		mask[i] = v > t
 	}
-	s.keep(mask)
+	s.keep(a, mask)
 }
 
 func (s *VarianceThreshold) compile(b *builder, in matrix) matrix { return s.pick(b, in) }

@@ -38,7 +38,7 @@ func (s *selection) readSupport(a *attrs) {
 	a.ignore("estimator", "estimator_", "n_features_to_select", "step", "importance_getter", "n_features_", "ranking_",
 		"cv", "scoring", "min_features_to_select", "cv_results_", "grid_scores_", "tol", "direction",
 		"n_features_to_pick")
-	s.keep(a.mask("support_"))
+	s.keep(a, a.mask("support_"))
 	v, _ := a.get("estimator")
 	s.AllowNaN = a.allowsNaN(v)
 }
@@ -137,7 +137,7 @@ func (s *SelectFromModel) read(a *attrs) {
 			mask[i] = false
 		}
 	}
-	s.keep(mask)
+	s.keep(a, mask)
 }
 
 func (s *SelectFromModel) compile(b *builder, in matrix) matrix { return s.pick(b, in) }
