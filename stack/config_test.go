@@ -2,7 +2,6 @@ package stack
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -240,17 +239,5 @@ func TestStackFiles_differWhereTheyShould(t *testing.T) {
 	}
 	if dev.Environment != "dev" || prod.Environment != "prod" {
 		t.Errorf("environments %q and %q", dev.Environment, prod.Environment)
-	}
-}
-
-func TestStackFiles_holdNoSecrets(t *testing.T) {
-	for _, name := range []string{"dev", "prod"} {
-		text, err := os.ReadFile("../Pulumi." + name + ".yaml")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.Contains(string(text), "secure:") || strings.Contains(string(text), "encryptionsalt") {
-			t.Errorf("Pulumi.%s.yaml is bound to somebody's passphrase", name)
-		}
 	}
 }
