@@ -76,7 +76,7 @@ func (p *awsProvider) Check(ctx context.Context, req *pulumirpc.CheckRequest) (*
 	urn := resource.URN(req.Urn)
 	t, err := lookUp(urn)
 	if err != nil {
-		return &pulumirpc.CheckResponse{Inputs: req.News, Failures: failures([]string{err.Error()})}, nil
+		return &pulumirpc.CheckResponse{Inputs: req.News, Failures: p.refuse(ctx, req.Urn, []string{err.Error()})}, nil
 	}
 	s, err := sessionOf(ctx)
 	if err != nil {
@@ -115,7 +115,7 @@ func (p *awsProvider) Check(ctx context.Context, req *pulumirpc.CheckRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	return &pulumirpc.CheckResponse{Inputs: inputs, Failures: failures(problems)}, nil
+	return &pulumirpc.CheckResponse{Inputs: inputs, Failures: p.refuse(ctx, req.Urn, problems)}, nil
 }
 
 func (p *awsProvider) Diff(_ context.Context, req *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
@@ -243,6 +243,9 @@ func diffResponse(changes []change, replaces func(string) bool, deleteFirst *boo
 func (p *awsProvider) Create(ctx context.Context, req *pulumirpc.CreateRequest) (*pulumirpc.CreateResponse, error) {
 	t, err := lookUp(resource.URN(req.Urn))
 	if err != nil {
+		if p.cloud.lenient { // Check reported it
+			return &pulumirpc.CreateResponse{Id: fakeHex(17, req.Urn), Properties: req.Properties}, nil
+		}
 		return nil, status.Error(codes.NotFound, err.Error())
 	}
 	s, err := sessionOf(ctx)
@@ -260,14 +263,25 @@ func (p *awsProvider) Create(ctx context.Context, req *pulumirpc.CreateRequest) 
 	i := &instance{cloud: p.cloud, session: s, typ: t, urn: req.Urn, in: plainMap(inputs), out: map[string]any{}}
 	if t.Exclusive != nil {
 		leave, err := i.exclusive()
-		if err != nil {
+		switch {
+		case err == nil:
+			defer leave()
+		case p.cloud.lenient:
+			report(ctx, req.Urn, status.Convert(err).Message())
+		default:
 			return nil, err
 		}
-		defer leave()
 	}
 	made, err := p.cloud.create(i, inputs)
 	if err != nil {
-		return nil, status.Errorf(codes.AlreadyExists, "creating %s: %v", i.label(), err)
+		err = fmt.Errorf("creating %s: %w", i.label(), err)
+		if !p.cloud.lenient {
+			return nil, status.Error(codes.AlreadyExists, err.Error())
+		}
+		var follows bool
+		if made, follows = p.cloud.pretend(i, inputs); !follows {
+			report(ctx, req.Urn, err.Error())
+		}
 	}
 	state, err := marshal(made.state)
 	return &pulumirpc.CreateResponse{Id: made.id, Properties: state}, err
@@ -318,11 +332,7 @@ func (c *Cloud) create(i *instance, inputs resource.PropertyMap) (*thing, error)
 			}
 		}
 	}
-	if t.ID != nil {
-		i.id = t.ID(i)
-	} else if t.Name != nil {
-		i.id = text(i.in, t.Name.Property)
-	}
+	i.assignID()
 	if t.Create != nil {
 		if err := t.Create(i); err != nil {
 			return nil, err
@@ -336,6 +346,39 @@ func (c *Cloud) create(i *instance, inputs resource.PropertyMap) (*thing, error)
 	c.things[made.key()] = made
 	c.record("create", made)
 	return made, nil
+}
+
+// pretend gives a resource that was refused the state that it would have, so
+// that those after it can be judged too. It says whether the refusal only
+// follows from that of a parent. A place that is taken stays so.
+func (c *Cloud) pretend(i *instance, inputs resource.PropertyMap) (made *thing, follows bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range i.typ.Parents {
+		follows = follows || c.refused[p.Type+" "+text(i.in, p.Property)]
+	}
+	i.assignID()
+	made = &thing{typ: i.typ, urn: i.urn, region: i.session.region, account: i.session.account, id: i.id}
+	c.refused[i.typ.Token+" "+i.id] = true
+	if name, ok := i.in["name"].(string); ok {
+		c.refused[i.typ.Token+" "+name] = true
+	}
+	made.state = i.build(inputs)
+	if _, taken := c.things[made.key()]; !taken {
+		c.things[made.key()] = made
+	}
+	return made, follows
+}
+
+// assignID gives a new resource its id. The cloud is locked.
+func (i *instance) assignID() {
+	switch {
+	case i.id != "":
+	case i.typ.ID != nil:
+		i.id = i.typ.ID(i)
+	case i.typ.Name != nil:
+		i.id = text(i.in, i.typ.Name.Property)
+	}
 }
 
 func sameIn(a, b map[string]any, names []string) bool {
@@ -440,13 +483,16 @@ func (p *awsProvider) Update(ctx context.Context, req *pulumirpc.UpdateRequest) 
 	if existing == nil {
 		return nil, status.Errorf(codes.NotFound, "updating %s: it does not exist; run a refresh", i.label())
 	}
-	if err := i.checkParents(); err != nil {
-		return nil, status.Errorf(codes.InvalidArgument, "updating %s: %v", i.label(), err)
+	err = i.checkParents()
+	if err == nil && t.Create != nil {
+		err = t.Create(i)
 	}
-	if t.Create != nil {
-		if err := t.Create(i); err != nil {
-			return nil, status.Errorf(codes.InvalidArgument, "updating %s: %v", i.label(), err)
+	if err != nil {
+		err = fmt.Errorf("updating %s: %w", i.label(), err)
+		if !p.cloud.lenient {
+			return nil, status.Error(codes.InvalidArgument, err.Error())
 		}
+		report(ctx, req.Urn, err.Error())
 	}
 	existing.state = i.build(news)
 	p.cloud.record("update", existing)
@@ -464,6 +510,9 @@ func (p *awsProvider) Delete(_ context.Context, req *pulumirpc.DeleteRequest) (*
 	existing := p.cloud.find(t.Token, req.Id)
 	if existing == nil {
 		return &emptypb.Empty{}, nil // it is gone, which is what was asked for
+	}
+	if t.Keeps != nil && t.Keeps(existing.plain()) {
+		return &emptypb.Empty{}, nil
 	}
 	if other := p.cloud.held(existing); other != nil {
 		return nil, status.Errorf(codes.FailedPrecondition, "deleting %s (%s): DeleteConflict: %s still needs it", typeName(t.Token), req.Id, other.urn)

@@ -79,7 +79,7 @@ func constructImage(ctx *pulumi.Context, typ, name string, inputs provider.Const
 		return nil, fmt.Errorf("repositoryUrl: missing, it is required")
 	}
 	c := &image{}
-	if err := ctx.RegisterComponentResource(typ, name, c, options); err != nil {
+	if err := ctx.RegisterComponentResourceV2(typ, name, args, c, options); err != nil {
 		return nil, err
 	}
 	// Everything that names the child must be known, or the child cannot be

@@ -35,6 +35,8 @@ type Cloud struct {
 	revision map[string]int               // task definition family, last revision
 	busy     map[string]int               // bucket, conflicting operations in flight
 	calls    []Call
+	lenient  bool
+	refused  map[string]bool // in a rehearsal: type and id of what was refused
 }
 
 // Call is one change that the engine asked a provider for, in order.
@@ -74,7 +76,29 @@ func New(opts Options) *Cloud {
 		objects:  map[string]int{},
 		revision: map[string]int{},
 		busy:     map[string]int{},
+		refused:  map[string]bool{},
 	}
+}
+
+// Rehearsal returns a copy of the cloud in which nothing is refused: what
+// would be an error of a resource is reported to the engine, and the resource
+// is made nevertheless. So one deployment shows every mistake, where the first
+// one would end a program.
+func (c *Cloud) Rehearsal() *Cloud {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	copied := New(Options{Account: c.account})
+	copied.lenient = true
+	for k, t := range c.things {
+		same := *t
+		copied.things[k] = &same
+	}
+	for repository, tags := range c.images {
+		copied.images[repository] = maps.Clone(tags)
+	}
+	copied.objects = maps.Clone(c.objects)
+	copied.revision = maps.Clone(c.revision)
+	return copied
 }
 
 // Account is the account of the caller's credentials.

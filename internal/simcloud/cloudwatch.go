@@ -24,6 +24,7 @@ var cloudwatchTypes = []*Type{
 			arn("kmsKeyId", "kms"),
 		},
 		Defaults: map[string]any{"retentionInDays": 0, "skipDestroy": false, "logGroupClass": "STANDARD"},
+		Keeps:    func(props map[string]any) bool { return flag(props, "skipDestroy") },
 		State:    func(i *instance) { i.arn("logs", "log-group:"+i.id) },
 	},
 	{

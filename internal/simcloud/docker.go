@@ -31,12 +31,12 @@ var (
 	}
 )
 
-func (p *dockerProvider) Check(_ context.Context, req *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
+func (p *dockerProvider) Check(ctx context.Context, req *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
 	news, err := unmarshal(req.News)
 	if err != nil {
 		return nil, err
 	}
-	return &pulumirpc.CheckResponse{Inputs: req.News, Failures: failures(checkImage(resource.URN(req.Urn), plainMap(news)))}, nil
+	return &pulumirpc.CheckResponse{Inputs: req.News, Failures: p.refuse(ctx, req.Urn, checkImage(resource.URN(req.Urn), plainMap(news)))}, nil
 }
 
 func checkImage(urn resource.URN, in map[string]any) []string {

@@ -57,6 +57,7 @@ var ecsTypes = []*Type{
 			containers,
 		},
 		Defaults: map[string]any{"skipDestroy": false, "trackLatest": false, "enableFaultInjection": false},
+		Keeps:    func(props map[string]any) bool { return flag(props, "skipDestroy") },
 		ID:       func(i *instance) string { return text(i.in, "family") },
 		Create: func(i *instance) error {
 			// Revisions of one family live side by side; the id is the family's.

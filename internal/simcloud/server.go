@@ -218,8 +218,33 @@ func marshal(m resource.PropertyMap) (*structpb.Struct, error) {
 	return plugin.MarshalProperties(m, plugin.MarshalOptions{KeepUnknowns: true, KeepSecrets: true})
 }
 
-// failures turns problems into the engine's form. The property is part of the
-// text: the engine would print the value beside a property, secret or not.
+// refuse turns problems into the engine's form, or reports them and lets the
+// resource pass when this is a rehearsal. The property is part of the text:
+// the engine would print the value beside a property, secret or not.
+func (b *base) refuse(ctx context.Context, urn string, problems []string) []*pulumirpc.CheckFailure {
+	if b.cloud.lenient {
+		for _, p := range problems {
+			u := resource.URN(urn)
+			report(ctx, urn, fmt.Sprintf("%s resource '%s' has a problem: %s", u.Type(), u.Name(), p))
+		}
+		return nil
+	}
+	return failures(problems)
+}
+
+// report tells the engine of an error on a resource.
+func report(ctx context.Context, urn, message string) {
+	c := connectionOf(ctx)
+	c.mu.Lock()
+	engine := c.engine
+	c.mu.Unlock()
+	if engine == nil {
+		return
+	}
+	// An engine that cannot be told is going away, and the operation with it.
+	_, _ = pulumirpc.NewEngineClient(engine).Log(ctx, &pulumirpc.LogRequest{Severity: pulumirpc.LogSeverity_ERROR, Message: message, Urn: urn})
+}
+
 func failures(problems []string) []*pulumirpc.CheckFailure {
 	var out []*pulumirpc.CheckFailure
 	for _, p := range problems {

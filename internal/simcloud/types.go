@@ -47,6 +47,8 @@ type Type struct {
 	State func(*instance)
 	// Create refuses what only the cloud can see. The cloud is locked.
 	Create func(*instance) error
+	// Keeps says that a deletion leaves the resource in the cloud (skipDestroy).
+	Keeps func(props map[string]any) bool
 	// Delete refuses, or does what else a deletion does. The cloud is locked.
 	Delete func(*Cloud, *thing) error
 	// Exclusive names what may not be changed twice at once: S3 refuses two

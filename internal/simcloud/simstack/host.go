@@ -159,7 +159,7 @@ func flatten(err error) []error {
 // consequence says whether an error only repeats what the engine said about a
 // resource already.
 func consequence(err error) bool {
-	for _, phrase := range []string{"resource monitor shut down", "marshaling properties: awaiting input property", "resource registration failed"} {
+	for _, phrase := range []string{"resource monitor shut down", "marshaling properties: awaiting input property", "failed to register"} {
 		if strings.Contains(err.Error(), phrase) {
 			return true
 		}

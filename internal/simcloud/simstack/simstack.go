@@ -9,8 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pulumi/pulumi/pkg/v3/display"
 	"github.com/pulumi/pulumi/pkg/v3/engine"
@@ -130,9 +133,27 @@ func (r *Result) Find(typ, name string) *pkgresource.State {
 	return nil
 }
 
-// Up deploys the program.
+// Up deploys the program. When that fails, the error holds every mistake that
+// can be found, not only the one that ended the program.
 func (s *Stack) Up(ctx context.Context) (*Result, error) {
-	return s.run(ctx, "up", engine.Update, false)
+	rehearsal := *s
+	rehearsal.Cloud = s.Cloud.Rehearsal()
+	r, err := s.run(ctx, "up", engine.Update, false)
+	var failed *Error
+	if !errors.As(err, &failed) || ctx.Err() != nil {
+		return r, err
+	}
+	_, err = rehearsal.run(ctx, "up", engine.Update, false)
+	var all *Error
+	if errors.As(err, &all) {
+		for _, d := range all.Diagnostics {
+			if !slices.Contains(failed.Diagnostics, d) {
+				failed.Diagnostics = append(failed.Diagnostics, d)
+			}
+		}
+	}
+	slices.SortStableFunc(failed.Diagnostics, func(a, b Diagnostic) int { return strings.Compare(string(a.URN), string(b.URN)) })
+	return r, failed
 }
 
 // Preview says what Up would do.
@@ -160,8 +181,11 @@ func (s *Stack) Export(ctx context.Context) (*apitype.UntypedDeployment, error) 
 	if s.snapshot == nil {
 		return nil, errors.New("export: nothing is deployed")
 	}
-	s.snapshot.SecretsManager = s.secrets()
-	deployment, _, features, err := stack.SerializeDeploymentWithMetadata(ctx, s.snapshot, false)
+	snapshot := *s.snapshot
+	snapshot.SecretsManager = s.secrets()
+	snapshot.Manifest = deploy.Manifest{Time: time.Now(), Version: engineVersion()}
+	snapshot.Manifest.Magic = snapshot.Manifest.NewMagic()
+	deployment, _, features, err := stack.SerializeDeploymentWithMetadata(ctx, &snapshot, false)
 	if err != nil {
 		return nil, fmt.Errorf("export: %w", err)
 	}
@@ -174,6 +198,20 @@ func (s *Stack) Export(ctx context.Context) (*apitype.UntypedDeployment, error) 
 		version = apitype.DeploymentSchemaVersionLatest
 	}
 	return &apitype.UntypedDeployment{Version: version, Features: features, Deployment: text}, nil
+}
+
+// engineVersion is the version of the engine's module in this binary.
+func engineVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, m := range info.Deps {
+		if m.Path == "github.com/pulumi/pulumi/pkg/v3" {
+			return m.Version
+		}
+	}
+	return ""
 }
 
 func (s *Stack) secrets() secrets.Manager {
@@ -267,11 +305,14 @@ func (s *Stack) run(ctx context.Context, name string, op operation, dryRun bool)
 	return res, failure(name, res.Diagnostics, opErr)
 }
 
+var endPattern = regexp.MustCompile(`^(preview|update|refresh|destroy) failed$`)
+
 // failure is nil, or an *Error with everything that the engine called one.
 func failure(name string, diagnostics []Diagnostic, err error) error {
 	e := &Error{Operation: name}
 	for _, d := range diagnostics {
-		if d.Severity == string(diag.Error) {
+		// "preview failed" alone follows the errors that say why.
+		if d.Severity == string(diag.Error) && !endPattern.MatchString(d.Message) {
 			e.Diagnostics = append(e.Diagnostics, d)
 		}
 	}
