@@ -46,17 +46,3 @@ func (b *Box) UnmarshalJSON(data []byte) error {
 	b.step = s
 	return nil
 }
-
-// document is the JSON form of a model.
-type document struct {
-	// Format is 1.
-	Format int `json:"format"`
-	// Version is the scikit-learn version whose behaviour the steps have.
-	Version string `json:"sklearn_version,omitempty"`
-	Model   Box    `json:"model"`
-}
-
-// MarshalJSON writes the model in the form that Load reads back.
-func (m *Model) MarshalJSON() ([]byte, error) {
-	return json.Marshal(document{Format: 1, Version: m.version, Model: Box{m.root}})
-}

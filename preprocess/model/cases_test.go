@@ -403,6 +403,52 @@ func TestModel_reproducesEveryRelease(t *testing.T) {
 	}
 }
 
+// TestModel_readsBackItsJSON applies every model twice: as pickled, and as the
+// JSON that inspect prints of it.
+func TestModel_readsBackItsJSON(t *testing.T) {
+	for _, release := range releases {
+		dir := openRelease(t, release)
+		for _, c := range loadManifest(t, dir) {
+			t.Run(release+"/"+c.ID, func(t *testing.T) {
+				data, err := fs.ReadFile(dir, c.Model)
+				if err != nil {
+					t.Fatal(err)
+				}
+				m, err := model.Load(data)
+				if err != nil {
+					t.Skip(err)
+				}
+				text, err := json.Marshal(m)
+				if err != nil {
+					t.Fatal(err)
+				}
+				back, err := model.Load(text)
+				if err != nil {
+					t.Fatalf("%v in\n%s", err, text)
+				}
+				again, err := json.Marshal(back)
+				if err != nil || string(again) != string(text) {
+					t.Fatalf("%v\n got %s\nwant %s", err, again, text)
+				}
+				if m.Describe() == "" || m.Describe() != back.Describe() {
+					t.Errorf("got %q, want %q", back.Describe(), m.Describe())
+				}
+				types := map[string]string{}
+				for _, s := range c.InputSchema {
+					types[s.Name] = s.Type
+				}
+				names, out, bad, err := runModel(t, dir, m, c.InputCSV, types, 9)
+				names2, out2, bad2, err2 := runModel(t, dir, back, c.InputCSV, types, 9)
+				one := fmt.Sprint(names, out, bad, err)
+				two := fmt.Sprint(names2, out2, bad2, err2)
+				if one != two {
+					t.Errorf("got %s\nwant %s", two, one)
+				}
+			})
+		}
+	}
+}
+
 func openRelease(t testing.TB, release string) fs.FS {
 	t.Helper()
 	z, err := zip.OpenReader("testdata/sklearn/" + release + ".zip")

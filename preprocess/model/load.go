@@ -23,10 +23,13 @@ func entry[T any, P interface {
 	return classInfo{func() step { return P(new(T)) }, modules}
 }
 
-// Load reads a model from the bytes of a pickle or joblib file. It never runs
-// anything that the file holds. Classes and functions that it does not know
-// are refused by name.
+// Load reads a model from the bytes of a pickle or joblib file, or of the JSON
+// that MarshalJSON writes. It never runs anything that the file holds. Classes
+// and functions that it does not know are refused by name.
 func Load(data []byte) (*Model, error) {
+	if isJSON(data) {
+		return loadJSON(data)
+	}
 	var refused []pickle.Global
 	root, err := pickle.Read(data, func(g pickle.Global) bool {
 		if allowed(g) {
@@ -113,8 +116,8 @@ func advice(g pickle.Global) string {
 	switch {
 	case top == "__main__" || top == "builtins" && g.Name == "eval":
 		return "it is defined in the program that saved the model, and this job runs no Python; replace it by a scikit-learn transformer, or prepare its columns before this job"
-	case strings.Contains(g.Name, "<lambda>"):
-		return "a lambda cannot be read; use a numpy function such as numpy.log1p, or a scikit-learn transformer"
+	case top == "cloudpickle" || top == "dill":
+		return "the file holds Python code, such as a lambda, and this job runs none; save with joblib.dump or pickle.dump, and use a numpy function such as numpy.log1p or a scikit-learn transformer instead"
 	case g.Name == "KNNImputer" || g.Name == "IterativeImputer":
 		return "it needs the training data or a model per column; use SimpleImputer"
 	case part == "feature_extraction":

@@ -39,3 +39,35 @@ func (b *builder) narrowed(m matrix, dtype string) matrix {
 	}
 	return out
 }
+
+// narrowFitted is what a step knows of the type of its numbers.
+type narrowFitted interface {
+	// fittedNarrow says whether the step was fitted on float32.
+	fittedNarrow() bool
+}
+
+func (s *RobustScaler) fittedNarrow() bool     { return s.DType == "float32" }
+func (s *MinMaxScaler) fittedNarrow() bool     { return s.DType == "float32" }
+func (s *MaxAbsScaler) fittedNarrow() bool     { return s.DType == "float32" }
+func (s *SimpleImputer) fittedNarrow() bool    { return s.DType == "float32" }
+func (s *PowerTransformer) fittedNarrow() bool { return s.DType == "float32" }
+func (s *PCA) fittedNarrow() bool              { return s.DType == "float32" }
+func (s *TruncatedSVD) fittedNarrow() bool     { return s.DType == "float32" }
+func (s *Pipeline) fittedNarrow() bool         { return s.DType == "float32" }
+
+// chainNarrow says whether a chain of steps was fitted on float32: a step
+// further down tells, if all before it leave the type as it is.
+func chainNarrow(steps []Named) bool {
+	for _, n := range steps {
+		if f, ok := n.Step.step.(narrowFitted); ok && f.fittedNarrow() {
+			return true
+		}
+		switch n.Step.step.(type) {
+		case *passthrough, *StandardScaler, *RobustScaler, *MinMaxScaler, *MaxAbsScaler, *SimpleImputer, *PowerTransformer,
+			*QuantileTransformer, *Normalizer, *Binarizer, *PolynomialFeatures, *VarianceThreshold, *SelectKBest, *Pipeline:
+		default:
+			return false
+		}
+	}
+	return false
+}

@@ -7,6 +7,7 @@ import "ds-pipeline/preprocess/pickle"
 type Pipeline struct {
 	head
 	Steps []Named `json:"steps"`
+	DType string  `json:"dtype,omitempty"` // float32 if fitted on such data
 }
 
 // Named is a step with its name.
@@ -37,6 +38,9 @@ func (s *Pipeline) read(a *attrs) {
 		s.Steps = append(s.Steps, Named{name, Box{a.im.step(pair[1], a.path+" "+quote(name))}})
 	}
 	s.adopt()
+	if chainNarrow(s.Steps) {
+		s.DType = "float32"
+	}
 }
 
 // adopt takes width and names from the first step that has them.
@@ -59,6 +63,9 @@ func (s *Pipeline) outputs(in int) (int, error) {
 		return 0, s.errorf("steps: none")
 	}
 	if err := s.checkHead(in); err != nil {
+		return 0, err
+	}
+	if err := s.checkNarrow(s.DType); err != nil {
 		return 0, err
 	}
 	n := in
@@ -108,6 +115,7 @@ func (s *Pipeline) names(in []string) []string {
 }
 
 func (s *Pipeline) compile(b *builder, in matrix) matrix {
+	in = b.narrowed(in, s.DType)
 	for _, st := range s.Steps {
 		if len(b.errs) > 0 {
 			return in

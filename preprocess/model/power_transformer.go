@@ -24,6 +24,7 @@ type PowerTransformer struct {
 	Lambdas []Float `json:"lambdas"`
 	// Scaler is absent with standardize=False.
 	Scaler *StandardScaler `json:"scaler,omitempty"`
+	DType  string          `json:"dtype,omitempty"` // float32 if fitted on such data
 }
 
 func (s *PowerTransformer) read(a *attrs) {
@@ -38,6 +39,7 @@ func (s *PowerTransformer) read(a *attrs) {
 		return
 	}
 	s.Lambdas = toFloats(fs)
+	s.DType = a.narrow("lambdas_")
 	s.fixWidth(len(s.Lambdas))
 	if a.flag("standardize", true) {
 		v, ok := a.must("_scaler")
@@ -61,6 +63,9 @@ func (s *PowerTransformer) outputs(in int) (int, error) {
 	if err := s.checkLen("lambdas", len(s.Lambdas), in); err != nil {
 		return 0, err
 	}
+	if err := s.checkNarrow(s.DType); err != nil {
+		return 0, err
+	}
 	if s.Scaler != nil {
 		s.Scaler.Class = "StandardScaler"
 		return s.Scaler.outputs(in)
@@ -73,7 +78,7 @@ func (s *PowerTransformer) needs(in int, _ []Want) []Want { return same(in, Numb
 func (s *PowerTransformer) names(in []string) []string { return in }
 
 func (s *PowerTransformer) compile(b *builder, in matrix) matrix {
-	m := b.numbers(s, in)
+	m := b.numbers(s, b.narrowed(in, s.DType))
 	if len(b.errs) > 0 {
 		return m
 	}

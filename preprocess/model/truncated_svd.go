@@ -9,6 +9,7 @@ package model
 type TruncatedSVD struct {
 	head
 	Components [][]Float `json:"components"`
+	DType      string    `json:"dtype,omitempty"` // float32 if fitted on such data
 }
 
 func (s *TruncatedSVD) read(a *attrs) {
@@ -18,6 +19,7 @@ func (s *TruncatedSVD) read(a *attrs) {
 		a.fail("components_: %v", errNotFitted)
 		return
 	}
+	s.DType = a.narrow("components_")
 	if len(s.Components) > 0 {
 		s.fixWidth(len(s.Components[0]))
 	}
@@ -25,6 +27,9 @@ func (s *TruncatedSVD) read(a *attrs) {
 
 func (s *TruncatedSVD) outputs(in int) (int, error) {
 	if err := s.checkHead(in); err != nil {
+		return 0, err
+	}
+	if err := s.checkNarrow(s.DType); err != nil {
 		return 0, err
 	}
 	return len(s.Components), s.checkComponents(s.Components, in)
@@ -35,7 +40,7 @@ func (s *TruncatedSVD) needs(in int, _ []Want) []Want { return same(in, Number) 
 func (s *TruncatedSVD) names([]string) []string { return s.classNames(len(s.Components)) }
 
 func (s *TruncatedSVD) compile(b *builder, in matrix) matrix {
-	return b.project(s, in, s.Components, nil, nil, false)
+	return b.project(s, b.narrowed(in, s.DType), s.Components, nil, nil, false)
 }
 
 func (s *TruncatedSVD) describe(o *outline) {

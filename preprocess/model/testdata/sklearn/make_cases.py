@@ -598,6 +598,68 @@ if VERSION >= (1, 2):
     case("pd_pipe", lambda: make_pipeline(ColumnTransformer([("o", OneHotEncoder(**DENSE), ["heating"]), ("p", "passthrough", ["rooms", "temp"])]), SelectKBest(f_classif, k=3)).set_output(transform="pandas"), ALL + ["heating"], y=Y)
     case("pd_imp", lambda: make_pipeline(SimpleImputer(strategy="most_frequent").set_output(transform="pandas"), OneHotEncoder(handle_unknown="ignore")), ["heatingna", "ratingna"], test=UNK)
 
+# float32 through a chain
+F32 = dict(dtype="float32", rtol=2e-6)
+case("f32_chain_pca", lambda: make_pipeline(StandardScaler(), PCA(2, svd_solver="full")), NUM, **F32)
+case("f32_chain_imp", lambda: make_pipeline(SimpleImputer(), StandardScaler(), PolynomialFeatures(2)), GAP, **F32)
+case("f32_robust", RobustScaler, NUM, **F32)
+case("f32_maxabs", MaxAbsScaler, NUM, array=True, **F32)
+case("f32_svd", lambda: TruncatedSVD(2, random_state=0), NUM, **F32)
+case("f32_ord", lambda: OrdinalEncoder(), ["floor", "dist"], test=TRAIN.head(20), **F32)
+
+
+# Refused by name
+class Custom(StandardScaler):
+    """Not scikit-learn's."""
+
+
+def custom_function(x):
+    return x
+
+
+def refused(name, make, cols, contains, y=None):
+    """Fits make(); the model must be refused with an error that has contains."""
+    try:
+        model = make()
+        model.fit(TRAIN[cols], y)
+    except Exception as e:
+        print("skip", name, "fit:", type(e).__name__, str(e)[:100])
+        return
+    path = "models/%s.pkl" % name
+    with open(os.path.join(out, path), "wb") as f:
+        pickle.dump(model, f, protocol=4)
+    cases.append({"id": name, "model": path, "expect": "unsupported", "error_contains": contains, "sklearn_version": sklearn.__version__})
+
+
+from functools import partial
+
+from sklearn.cluster import KMeans
+from sklearn.decomposition import NMF, KernelPCA
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.impute import IterativeImputer, KNNImputer
+from sklearn.preprocessing import KernelCenterer
+from sklearn.tree import DecisionTreeClassifier
+
+refused("no_knn", KNNImputer, GAP, "KNNImputer")
+refused("no_iterative", IterativeImputer, GAP, "IterativeImputer")
+refused("no_count", ct(("t", CountVectorizer(), "district")), ALL, "CountVectorizer")
+refused("no_tfidf", ct(("t", TfidfVectorizer(), "district"), ("s", StandardScaler(), ["area"])), ALL, "TfidfVectorizer")
+refused("no_predictor", lambda: make_pipeline(StandardScaler(), LogisticRegression()), NUM, "LogisticRegression", y=Y)
+refused("no_forest", lambda: make_pipeline(StandardScaler(), RandomForestClassifier(n_estimators=2)), NUM, "Tree", y=Y)
+refused("no_tree_selector", lambda: SelectFromModel(DecisionTreeClassifier(max_depth=3)), NUM, "Tree", y=Y)
+refused("no_kmeans", lambda: make_pipeline(StandardScaler(), KMeans(2, n_init=1)), NUM, "KMeans")
+refused("no_nmf", lambda: NMF(1), ["rooms", "floor"], "NMF")
+refused("no_kpca", lambda: KernelPCA(1), ["temp"], "KernelPCA")
+refused("no_class", Custom, NUM, "Custom")
+refused("no_function", lambda: FunctionTransformer(custom_function), NUM, "custom_function")
+refused("no_clip", lambda: FunctionTransformer(np.clip, kw_args={"a_min": 0, "a_max": 1}), NUM, "clip")
+refused("no_partial", lambda: FunctionTransformer(partial(np.power, 2)), NUM, "partial")
+refused("no_kw", lambda: FunctionTransformer(np.log1p, kw_args={"where": True}), NUM, "kw_args")
+refused("no_scalar_column", ct(("s", FunctionTransformer(np.log1p), "area"), sparse_threshold=0), ["area"], "not in a list")
+refused("no_unfitted_step", lambda: FeatureUnion([("c", CountVectorizer())]), ["district"], "CountVectorizer")
+
 with open(os.path.join(out, "manifest.json"), "w", encoding="utf-8") as f:
     f.write('{"cases": [\n' + ",\n".join(json.dumps(c, sort_keys=True) for c in cases) + "\n]}\n")
 print(sklearn.__version__, np.__version__, len(cases), "cases")

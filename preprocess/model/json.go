@@ -1,0 +1,96 @@
+package model
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// document is the JSON form of a model.
+type document struct {
+	// Format is 1.
+	Format int `json:"format"`
+	// Version is the scikit-learn version that the model was fitted with.
+	Version string `json:"sklearn_version,omitempty"`
+	Model   Box    `json:"model"`
+}
+
+// Bounds of a model in JSON. A step is decoded once per level above it, so
+// that the work is the length times the depth.
+const (
+	maxJSONWork  = 500 << 20
+	maxJSONBytes = 16 << 20
+	maxJSONDepth = 400
+)
+
+// MarshalJSON writes the model in the form that Load reads back.
+func (m *Model) MarshalJSON() ([]byte, error) {
+	return json.Marshal(document{Format: 1, Version: m.version, Model: Box{m.root}})
+}
+
+// isJSON says whether the bytes start as a JSON object does. No pickle does.
+func isJSON(data []byte) bool {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	data = bytes.TrimLeft(data, " \t\r\n")
+	return len(data) > 0 && data[0] == '{'
+}
+
+func loadJSON(data []byte) (*Model, error) {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if len(data) > maxJSONBytes {
+		return nil, fmt.Errorf("the model has %d bytes of JSON, want at most %d", len(data), maxJSONBytes)
+	}
+	if d := jsonDepth(data); d > maxJSONDepth || d*len(data) > maxJSONWork {
+		return nil, fmt.Errorf("the model is nested %d deep in %d bytes, want at most %d deep, and less the longer it is", d, len(data), maxJSONDepth)
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	var doc document
+	if err := dec.Decode(&doc); err != nil {
+		return nil, jsonError(data, err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, errors.New("model: something follows the JSON object")
+	}
+	if doc.Format != 1 {
+		return nil, fmt.Errorf("format: got %d, want 1", doc.Format)
+	}
+	if doc.Model.step == nil {
+		return nil, errors.New("model: missing")
+	}
+	m := &Model{root: doc.Model.step, version: doc.Version}
+	return m, m.check()
+}
+
+// jsonError says where a JSON error is.
+func jsonError(data []byte, err error) error {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) && syntax.Offset <= int64(len(data)) {
+		line := 1 + bytes.Count(data[:syntax.Offset], []byte("\n"))
+		return fmt.Errorf("model: line %d: %w", line, err)
+	}
+	return fmt.Errorf("model: %w", err)
+}
+
+// jsonDepth is how deep brackets nest.
+func jsonDepth(data []byte) int {
+	depth, deepest := 0, 0
+	inText := false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case inText && c == '\\':
+			i++
+		case c == '"':
+			inText = !inText
+		case inText:
+		case c == '{' || c == '[':
+			depth++
+			deepest = max(deepest, depth)
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return deepest
+}
