@@ -47,6 +47,7 @@ const firstWaitSeconds = 30
 // The document that travels between states is
 //
 //	input    what the execution was started with
+//	newline  a line break, for texts that have more than one line
 //	retry    attempt (from 1), seconds (the next wait), wait (the one drawn)
 //	task     the finished task, after a success
 //	error    Error and Cause of the latest failure
@@ -60,6 +61,7 @@ func machineDefinition(in machineInputs) any {
 			"Parameters": map[string]any{
 				"input.$": "$",
 				"retry":   map[string]any{"attempt": 1, "seconds": firstWaitSeconds, "wait": 0},
+				"newline": "\n",
 			},
 			"Next": "Preprocess",
 		},
@@ -83,7 +85,8 @@ func machineDefinition(in machineInputs) any {
 			"Type":    "Pass",
 			"Comment": "Counts the attempt, doubles the wait, forgets the failure",
 			"Parameters": map[string]any{
-				"input.$": "$.input",
+				"input.$":   "$.input",
+				"newline.$": "$.newline",
 				"retry": map[string]any{
 					"attempt.$": "States.MathAdd($.retry.attempt, 1)",
 					"seconds.$": "States.MathAdd($.retry.seconds, $.retry.seconds)",
@@ -129,9 +132,8 @@ func preprocessState(in machineInputs) state {
 			"TaskDefinition": in.taskDefinitionArn,
 			"LaunchType":     "FARGATE",
 			// 1.4.0 is what LATEST means for Linux; the largest task sizes need it.
-			"PlatformVersion":      "1.4.0",
-			"PropagateTags":        "TASK_DEFINITION",
-			"EnableECSManagedTags": true,
+			"PlatformVersion": "1.4.0",
+			"PropagateTags":   "TASK_DEFINITION",
 			"NetworkConfiguration": map[string]any{
 				"AwsvpcConfiguration": map[string]any{
 					"Subnets":        in.subnetIDs,
@@ -255,10 +257,21 @@ func subject(text string) string {
 	return text
 }
 
-// format calls States.Format: each {} of text is replaced by the value at a path.
+// format calls States.Format: each {} of text is replaced by the value at a
+// path. A line break becomes one more {}: the language does not say that a
+// quoted text may hold one.
 func format(text string, paths ...string) string {
-	quoted := strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text)
-	return fmt.Sprintf("States.Format('%s', %s)", quoted, strings.Join(paths, ", "))
+	var arguments []string
+	for i, line := range strings.Split(text, "\n") {
+		if i > 0 {
+			arguments = append(arguments, "$.newline")
+		}
+		values := strings.Count(line, "{}")
+		arguments = append(arguments, paths[:values]...)
+		paths = paths[values:]
+	}
+	quoted := strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", "{}").Replace(text)
+	return fmt.Sprintf("States.Format('%s', %s)", quoted, strings.Join(arguments, ", "))
 }
 
 func catchAll(resultPath, next string) any {

@@ -1,0 +1,160 @@
+// Package architecture keeps the arrows between the project's packages as
+// docs/architecture.md draws them.
+package architecture
+
+import (
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "ds-pipeline"
+
+// arrows lists, for every package outside tests/, the packages of this project
+// that it may import. "" is the program at the top.
+var arrows = map[string][]string{
+	"":                           {"stack"},
+	"stack":                      {"components", "preprocess/contract"},
+	"components":                 {"preprocess/contract"},
+	"preprocess":                 {"preprocess/contract", "preprocess/job"},
+	"preprocess/contract":        {},
+	"preprocess/frame":           {},
+	"preprocess/pickle":          {},
+	"preprocess/model":           {"preprocess/frame", "preprocess/pickle"},
+	"preprocess/report":          {"preprocess/frame"},
+	"preprocess/table":           {"preprocess/frame"},
+	"preprocess/storage":         {},
+	"preprocess/job":             {"preprocess/contract", "preprocess/frame", "preprocess/model", "preprocess/report", "preprocess/storage", "preprocess/table"},
+	"internal/simcloud":          {},
+	"internal/simcloud/simstack": {"internal/simcloud"},
+	"internal/simcloud/simtest":  {"internal/simcloud", "internal/simcloud/simstack"},
+	"cmd/dsplan":                 {"internal/simcloud/simstack", "stack"},
+}
+
+// forbidden names modules that must not be reached from a package or anything
+// it imports, and why.
+var forbidden = []struct{ from, prefix, why string }{
+	{"preprocess", "github.com/pulumi/", "the job must build in a minute and run in a small image"},
+	{"preprocess/model", "github.com/aws/", "a model is applied without a network"},
+	{"preprocess/pickle", "os/exec", "nothing in a model file is executed"},
+	{"preprocess/pickle", "plugin", "nothing in a model file is executed"},
+}
+
+func TestImports_followTheArrows(t *testing.T) {
+	imports := importsByPackage(t, "../..")
+	for pkg, imported := range imports {
+		allowed, known := arrows[pkg]
+		if !known {
+			t.Errorf("package %q: not in the arrows of this test; say there what it may import", pkg)
+			continue
+		}
+		for _, dependency := range imported {
+			inside, isOurs := strings.CutPrefix(dependency, module+"/")
+			if isOurs && !slices.Contains(allowed, inside) {
+				t.Errorf("package %q imports %q: want only %q", pkg, inside, allowed)
+			}
+		}
+	}
+	for pkg := range arrows {
+		if _, exists := imports[pkg]; !exists {
+			t.Errorf("package %q: listed in the arrows, but there is no such package", pkg)
+		}
+	}
+}
+
+func TestImports_keepHeavyAndDangerousOut(t *testing.T) {
+	imports := importsByPackage(t, "../..")
+	for _, rule := range forbidden {
+		for pkg, chain := range reachable(imports, rule.from) {
+			for _, dependency := range imports[pkg] {
+				if dependency == rule.prefix || strings.HasSuffix(rule.prefix, "/") && strings.HasPrefix(dependency, rule.prefix) {
+					t.Errorf("%s imports %q: not allowed below %q, because %s", chain, dependency, rule.from, rule.why)
+				}
+			}
+		}
+	}
+}
+
+// reachable returns the packages of this project that from imports, directly or
+// not, itself included, each with one chain of imports that leads to it.
+func reachable(imports map[string][]string, from string) map[string]string {
+	chains := map[string]string{from: from}
+	queue := []string{from}
+	for len(queue) > 0 {
+		pkg := queue[0]
+		queue = queue[1:]
+		for _, dependency := range imports[pkg] {
+			inside, isOurs := strings.CutPrefix(dependency, module+"/")
+			if !isOurs || chains[inside] != "" {
+				continue
+			}
+			chains[inside] = fmt.Sprintf("%s -> %s", chains[pkg], inside)
+			queue = append(queue, inside)
+		}
+	}
+	return chains
+}
+
+// importsByPackage parses every Go file below root that is not a test and
+// returns what each package imports. It reads the files instead of asking the
+// go command, whose answer the test cache would keep.
+func importsByPackage(t *testing.T, root string) map[string][]string {
+	t.Helper()
+	imports := map[string][]string{}
+	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := entry.Name()
+		if entry.IsDir() {
+			if file != root && (strings.HasPrefix(name, ".") || slices.Contains([]string{"testdata", "node_modules", "tests"}, name) || isModule(file)) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		folder, err := filepath.Rel(root, filepath.Dir(file))
+		if err != nil {
+			return err
+		}
+		pkg := path.Clean(filepath.ToSlash(folder))
+		if pkg == "." {
+			pkg = ""
+		}
+		if imports[pkg] == nil {
+			imports[pkg] = []string{}
+		}
+		for _, spec := range parsed.Imports {
+			dependency, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			imports[pkg] = append(imports[pkg], dependency)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return imports
+}
+
+// isModule tells whether a folder is a module of its own.
+func isModule(folder string) bool {
+	_, err := os.Stat(filepath.Join(folder, "go.mod"))
+	return err == nil
+}
