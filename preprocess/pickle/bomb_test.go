@@ -52,6 +52,7 @@ var bombs = []struct {
 	{"key used again", keyAgain, "keys of dicts take more than"},
 	{"tuple key of shared parts", repeat("\x80\x04N", "2\x86", 60, "\x940}h\x00Ns."), "a tuple with more than 4096 bytes"},
 	{"array of nothing", arrayState("(J\xff\xff\xff\x7fJ\xff\xff\xff\x7ft", "U0"), "the limit"},
+	{"array of empty texts", arrayState("J\x00\x00\x00\x01\x85", "U0"), "unfold to more than"},
 	{"array overflowing", arrayState("(\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7ft", "f8"), "the limit"},
 	{"array of 64 axes", arrayState("("+strings.Repeat("K\xff", 64)+"t", "f8"), "the limit"},
 	{"array of -1", arrayState("J\xff\xff\xff\xff\x85", "f8"), "axis of length -1"},

@@ -114,7 +114,7 @@ func nodeOf(v Value) *node {
 }
 
 // leafBytes is what a value takes without the containers in it, as its reader sees it: a
-// range and a numeric array count with the numbers they give.
+// range and an array count with the values they give.
 func leafBytes(v Value) int {
 	switch v := v.(type) {
 	case string:
@@ -128,10 +128,13 @@ func leafBytes(v Value) int {
 	case *Range:
 		return nodeBytes + 8*int(min(uint64(v.Len()), maxRange))
 	case *Array:
-		if v.DType.Kind == 'O' {
+		switch {
+		case v.DType.Kind == 'O':
 			return nodeBytes
+		case v.DType.numeric():
+			return nodeBytes + 16*v.Len()
 		}
-		return nodeBytes + max(8*v.Len(), len(v.data))
+		return nodeBytes + 48*v.Len() + len(v.data)
 	}
 	return slotBytes
 }

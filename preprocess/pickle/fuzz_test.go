@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sort"
 	"testing"
 )
 
@@ -24,6 +25,72 @@ func FuzzRead(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) { readAndWalk(t, data) })
+}
+
+// FuzzProgram reads pickles put together from instructions and parts that fit each other:
+// each byte of the input picks one. It gets further into the constructors than changes to
+// the bytes of a file do.
+func FuzzProgram(f *testing.F) {
+	var parts []string
+	for _, op := range ")]}\x8fN(tldR\x81b\x92aeus\x90\x91\x85\x86\x8720\x94\x88\x89o1" {
+		parts = append(parts, string([]byte{byte(op)}))
+	}
+	for i := range 10 {
+		parts = append(parts, "K"+string([]byte{byte(i)}), "h"+string([]byte{byte(i)}))
+	}
+	for _, s := range []string{
+		"", "a", "<", ">", "|", "C", "F", "K", "f8", "f4", "i4", "u1", "b1", "U2", "S3", "O", "O8", "latin1",
+		"shape", "dtype", "order", "subclass", "numpy_array_alignment_bytes", "data", "name", "start", "stop", "step", "_mgr", "_ndarray",
+	} {
+		parts = append(parts, x(s))
+	}
+	names := []Global{{"things", "Plain"}}
+	for g := range constructors {
+		names = append(names, g)
+	}
+	for g := range inert {
+		if g.Module != "numpy" {
+			names = append(names, g)
+		}
+	}
+	for g := range inertClasses {
+		names = append(names, g)
+	}
+	sort.Slice(names, func(i, j int) bool { return names[i].String() < names[j].String() })
+	for _, g := range names {
+		parts = append(parts, "c"+g.Module+"\n"+g.Name+"\n")
+	}
+	dtype := func(kind string) string {
+		return "cnumpy\ndtype\n" + x(kind) + "\x89\x88\x87R(K\x03" + x("<") + "NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+	}
+	const array = "cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R"
+	wrapper := func(kind, order string) string {
+		return "cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(" + x("subclass") + "cnumpy\nndarray\n" + x("shape") + "K\x01K\x02\x86" +
+			x("order") + x(order) + x("dtype") + dtype(kind) + "ub"
+	}
+	parts = append(parts,
+		dtype("f8"), dtype("O"), dtype("U1"), dtype("i2"), dtype("u8"),
+		array, array+"(K\x01K\x01\x85"+dtype("f8")+"\x89C\x08\x00\x00\x00\x00\x00\x00\xf0\x3ftb", array+"(K\x01K\x02\x85"+dtype("O")+"\x89]("+x("a")+"Netb",
+		array+"(K\x01K\x01K\x02\x86"+dtype("U1")+"\x88C\x08a\x00\x00\x00b\x00\x00\x00tb",
+		wrapper("f8", "C"), wrapper("f8", "F"), wrapper("i2", "C"), wrapper("O", "C")+"\x80\x02", "\x80\x02", "\x80\x05", ".",
+		"C\x00", "C\x01b", "C\x08\x00\x00\x00\x00\x00\x00\xf0\x3f", "\x00\x01\x02\x03", "\xff\xff\xff\xff",
+		"J\xff\xff\xff\xff", "M\x00\x01", "\x8a\x09\xff\xff\xff\xff\xff\xff\xff\xff\x00", "G\x7f\xf8\x00\x00\x00\x00\x00\x00", "G\x3f\xf0\x00\x00\x00\x00\x00\x00",
+		"\x96\x02\x00\x00\x00\x00\x00\x00\x00ab", "ithings\nPlain\n", "Va\n", "S'a'\n", "I01\n", "L5L\n", "F1.5\n", "p9\n", "g9\n", "q\x07", "j\x07\x00\x00\x00",
+	)
+	if len(parts) > 256 {
+		f.Fatalf("%d parts, a byte picks among 256", len(parts))
+	}
+	for i := range parts {
+		f.Add([]byte{byte(i)})
+		f.Add([]byte{5, byte(i), byte((i + 7) % len(parts)), byte((i + 50) % len(parts)), 6, 9})
+	}
+	f.Fuzz(func(t *testing.T, picks []byte) {
+		program := []byte("\x80\x04")
+		for _, p := range picks {
+			program = append(program, parts[int(p)%len(parts)]...)
+		}
+		readAndWalk(t, append(program, '.'))
+	})
 }
 
 // FuzzReadJoblib reads joblib files: data as it is, and data compressed, so that changes
@@ -82,7 +149,7 @@ func readAndWalk(t *testing.T, data []byte) {
 			t.Fatalf("%T is not an *Error", err)
 		}
 		if len(err.Error()) > 4000 {
-			t.Fatalf("a message of %d bytes", len(err.Error()))
+			t.Fatalf("a message of %d bytes: %s", len(err.Error()), err)
 		}
 		return
 	}

@@ -22,6 +22,9 @@ func newWrapper(r *reader, args []Value) (Value, error) {
 //     n bytes of padding, the elements;
 //   - before: the elements.
 func (r *reader) readWrapped(state Value) (*Array, error) {
+	if r.nested {
+		return nil, fail("inside the pickle of an array of objects, where joblib writes none")
+	}
 	attrs, ok := state.(*Dict)
 	if !ok {
 		return nil, fail("the state is %s, want a dict", Describe(state))
@@ -69,7 +72,7 @@ func (r *reader) readWrapped(state Value) (*Array, error) {
 
 // nestedArray reads an array of objects, which joblib leaves to a plain pickle.
 func (r *reader) nestedArray(shape []int) (*Array, error) {
-	inner := &reader{stream: r.stream, budget: r.budget}
+	inner := &reader{stream: r.stream, budget: r.budget, nested: true}
 	v, err := inner.run()
 	r.pos = inner.pos
 	if err != nil {

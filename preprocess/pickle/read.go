@@ -75,6 +75,8 @@ type reader struct {
 	stack []Value
 	marks []int
 	memo  memo
+
+	nested bool // reading a pickle inside the file
 }
 
 // run does instructions until STOP and returns the value on top.

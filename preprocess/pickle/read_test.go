@@ -13,6 +13,7 @@ func TestRead_saysWhatIsWrong(t *testing.T) {
 	array := "cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R"
 	float8 := "cnumpy\ndtype\n" + x("f8") + "\x89\x88\x87R"
 	wrapper := "cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}("
+	objects := wrapper + x("subclass") + "cnumpy\nndarray\n" + x("shape") + ")" + x("order") + x("C") + x("dtype") + "cnumpy\ndtype\n" + x("O8") + "\x89\x88\x87Rub"
 	tests := []struct {
 		name, file, want string
 	}{
@@ -72,6 +73,7 @@ func TestRead_saysWhatIsWrong(t *testing.T) {
 		{"scalar too short", "\x80\x04cnumpy.core.multiarray\nscalar\n" + float8 + "C\x01a\x86R.", `a float64 is bytes of length 1, want bytes of length 8`},
 		{"wrapper never filled", "\x80\x04cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81.", `a joblib.numpy_pickle.NumpyArrayWrapper without an array`},
 		{"wrapper without a class", "\x80\x04" + wrapper + "ub.", `an array of class None, want numpy.ndarray`},
+		{"wrapper in a wrapper", "\x80\x04" + objects + objects, `inside the pickle of an array of objects, where joblib writes none`},
 		{"wrapper cut short", "\x80\x04" + wrapper + x("subclass") + "cnumpy\nndarray\n" + x("shape") + "K\x03\x85" + x("order") + x("C") + x("dtype") + float8 + "ub01234567.", `24 bytes wanted, 9 left`},
 		{"wrapper of another order", "\x80\x04" + wrapper + x("subclass") + "cnumpy\nndarray\n" + x("shape") + ")" + x("order") + x("A") + x("dtype") + float8 + "ub01234567.", `the order is "A", want 'C' or 'F'`},
 		{"index of another kind", "\x80\x04cpandas.core.indexes.base\n_new_Index\ncthings\nMultiIndex\n}\x86R.", `an index of class things.MultiIndex is not supported; give the columns as a list of names`},
