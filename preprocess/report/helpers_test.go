@@ -1,0 +1,5 @@
+package report
+
+import "math"
+
+var nan = math.NaN()
