@@ -1,10 +1,14 @@
 # The job as an image: one static binary, the certificates it trusts, a place for
 # temporary files, and nothing else. The tag of the image is a hash of this file and
 # of what it copies, so whatever is not copied can change without a new image.
+#
+# The same files always give the same image, byte for byte: no path, version control
+# state or time gets into it. A tag in the repository cannot be moved, so building a
+# version again, after a rollback for example, must not give another image.
 
 # The compiler runs on the machine that builds and cross-compiles, so that building
 # for another processor needs no emulation.
-FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS build
+FROM --platform=$BUILDPLATFORM golang:1.26.8-bookworm AS build
 ARG TARGETOS=linux
 ARG TARGETARCH=amd64
 WORKDIR /src
@@ -15,7 +19,8 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
     go build -trimpath -buildvcs=false -ldflags "-s -w" -o /out/root/preprocess ./preprocess
 RUN mkdir -p /out/root/etc/ssl/certs /out/scratch/tmp \
     && cp /etc/ssl/certs/ca-certificates.crt /out/root/etc/ssl/certs/ \
-    && chmod 0700 /out/scratch/tmp
+    && chmod 0700 /out/scratch/tmp \
+    && find /out -exec touch --no-dereference --date=@0 {} +
 
 FROM scratch
 COPY --from=build /out/root/ /

@@ -157,6 +157,31 @@ func TestContextFiles_areThoseOfTheRealBuild(t *testing.T) {
 	}
 }
 
+// TestDockerignore_letsThroughExactlyWhatIsCopied matters because the builder
+// looks at everything that .dockerignore lets through, and builds again when any
+// of it changes; our tag would stay the same.
+func TestDockerignore_letsThroughExactlyWhatIsCopied(t *testing.T) {
+	dockerfile, err := os.ReadFile("../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources, err := dockerfileSources(string(dockerfile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied, err := contextFiles("..", sources)
+	if err != nil {
+		t.Fatal(err)
+	}
+	through, err := contextFiles("..", []string{"."})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(copied, through) {
+		t.Errorf("%d files are copied, %d let through", len(copied), len(through))
+	}
+}
+
 func TestDockerfileSources_readsEveryForm(t *testing.T) {
 	tests := []struct{ dockerfile, want string }{
 		{"COPY a b /dest/", "a b"},

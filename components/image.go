@@ -102,7 +102,11 @@ func newImage(ctx *pulumi.Context, name string, args *ProcessingClusterArgs, rep
 		Context:       pulumi.String(context),
 		Platform:      pulumi.String(args.Architecture.platform()),
 		ImageTag:      pulumi.String(tag),
-		CacheFrom:     pulumi.StringArray{pulumi.Sprintf("%s:%s", repository.RepositoryUrl, tag)},
+		// BuildKit writes this time, and not the present, into the image. With a
+		// Dockerfile to match, a second build of a tag gives the image that the
+		// repository already has, and pushing it is allowed.
+		Args:      pulumi.StringMap{"SOURCE_DATE_EPOCH": pulumi.String("0")},
+		CacheFrom: pulumi.StringArray{pulumi.Sprintf("%s:%s", repository.RepositoryUrl, tag)},
 	}, pulumi.Parent(parent), pulumi.Transforms([]pulumi.ResourceTransform{keepOldImages}))
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("build image %q: %w", name, err)

@@ -38,6 +38,9 @@ type PipelineArgs struct {
 	// topic is there in any case. AWS asks the address to confirm first.
 	NotificationEmail string
 
+	// NotificationEmailSecret keeps the address encrypted in the state.
+	NotificationEmailSecret bool
+
 	// Where and how the task runs.
 	ClusterArn        pulumi.StringInput
 	ClusterName       pulumi.StringInput
@@ -163,10 +166,14 @@ func newFailureTopic(ctx *pulumi.Context, name string, args *PipelineArgs, paren
 	if args.NotificationEmail == "" {
 		return topic, nil
 	}
+	address := pulumi.String(args.NotificationEmail).ToStringOutput()
+	if args.NotificationEmailSecret {
+		address = pulumi.ToSecret(address).(pulumi.StringOutput)
+	}
 	if _, err := sns.NewTopicSubscription(ctx, name+"-email", &sns.TopicSubscriptionArgs{
 		Topic:    topic.Arn,
 		Protocol: pulumi.String("email"),
-		Endpoint: pulumi.String(args.NotificationEmail),
+		Endpoint: address,
 	}, pulumi.Parent(parent)); err != nil {
 		return nil, fmt.Errorf("subscribe to topic %q: %w", name, err)
 	}

@@ -71,6 +71,28 @@ func TestProcessingCluster_architectureFeedsImageAndTask(t *testing.T) {
 	}
 }
 
+// A tag of the repository cannot be moved, so a second build has to give the
+// same image; the Dockerfile does the rest.
+func TestProcessingCluster_imageCanBeBuiltAgain(t *testing.T) {
+	image := recordProcessingCluster(t, nil).one(t, "processing-image")
+	if got := image.inputs["args"].ObjectValue()["SOURCE_DATE_EPOCH"].StringValue(); got != "0" {
+		t.Errorf("the image is dated %s", got)
+	}
+	wantCache := "111111111111.dkr.ecr.us-east-1.amazonaws.com/ds-preprocessing:" + image.text("imageTag")
+	if got := image.inputs["cacheFrom"].ArrayValue()[0].StringValue(); got != wantCache {
+		t.Errorf("the cache is %s, want %s", got, wantCache)
+	}
+	dockerfile, err := os.ReadFile("../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"-trimpath", "-buildvcs=false", "--date=@0"} {
+		if !strings.Contains(string(dockerfile), part) {
+			t.Errorf("the Dockerfile has no %s", part)
+		}
+	}
+}
+
 func TestProcessingCluster_storesTheContractsParameters(t *testing.T) {
 	r := recordProcessingCluster(t, func(a *ProcessingClusterArgs) { a.ScriptKey = "scripts/x.py" })
 	want := map[string]string{
