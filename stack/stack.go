@@ -102,15 +102,17 @@ func Deploy(ctx *pulumi.Context) error {
 		TaskTimeoutMinutes: cfg.TaskTimeoutMinutes,
 		Attempts:           cfg.TaskAttempts,
 		NotificationEmail:  cfg.NotificationEmail,
-		ClusterArn:         processing.ClusterArn,
-		ClusterName:        processing.ClusterName,
-		TaskDefinitionArn:  processing.TaskDefinitionArn,
-		TaskFamily:         processing.TaskFamily,
-		TaskRoleArn:        processing.TaskRoleArn,
-		ExecutionRoleArn:   processing.ExecutionRoleArn,
-		TaskLogGroupName:   processing.LogGroupName,
-		SubnetIDs:          processing.SubnetIDs,
-		SecurityGroupID:    processing.SecurityGroupID,
+		// Whoever sets the address with --secret wants it so in the state too.
+		NotificationEmailSecret: ctx.IsConfigSecret(ctx.Project() + ":notificationEmail"),
+		ClusterArn:              processing.ClusterArn,
+		ClusterName:             processing.ClusterName,
+		TaskDefinitionArn:       processing.TaskDefinitionArn,
+		TaskFamily:              processing.TaskFamily,
+		TaskRoleArn:             processing.TaskRoleArn,
+		ExecutionRoleArn:        processing.ExecutionRoleArn,
+		TaskLogGroupName:        processing.LogGroupName,
+		SubnetIDs:               processing.SubnetIDs,
+		SecurityGroupID:         processing.SecurityGroupID,
 	}, with)
 	if err != nil {
 		return err

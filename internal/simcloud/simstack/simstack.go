@@ -175,6 +175,25 @@ func (s *Stack) Destroy(ctx context.Context) (*Result, error) {
 	return s.run(ctx, "destroy", engine.Destroy, false)
 }
 
+// Outputs are what the deployed stack exports, secrets left out.
+func (s *Stack) Outputs() map[string]any {
+	outputs := map[string]any{}
+	if s.snapshot == nil {
+		return outputs
+	}
+	for _, r := range s.snapshot.Resources {
+		if r.Type != "pulumi:pulumi:Stack" {
+			continue
+		}
+		for k, v := range r.Outputs {
+			if !v.ContainsSecrets() {
+				outputs[string(k)] = v.Mappable()
+			}
+		}
+	}
+	return outputs
+}
+
 // Export is the deployment as `pulumi stack export` writes it. Secrets are
 // encrypted by Secrets.
 func (s *Stack) Export(ctx context.Context) (*apitype.UntypedDeployment, error) {
