@@ -194,7 +194,7 @@ func (p *runPass) run(ctx context.Context) error {
 // the number of lines before that rest.
 func (p *runPass) readHeader(split *table.Splitter) (header []string, rest []byte, lines int, err error) {
 	for {
-		block, err := split.Next(nil, firstBlock)
+		block, err := split.Next(nil, p.sizes().first)
 		if err == io.EOF {
 			return nil, nil, 0, fail(contract.ExitData, "input %s: %w", p.sum.Input, table.ErrNoHeader)
 		}

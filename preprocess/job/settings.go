@@ -37,6 +37,8 @@ type Settings struct {
 	Workers              int
 	MaxRecordBytes       int
 	ShowValues           bool // show values in messages about records
+
+	blocks blockSizes // of a test; the usual ones if zero
 }
 
 // Parameters reads parameters by their full names; those that do not exist are

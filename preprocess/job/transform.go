@@ -16,15 +16,23 @@ import (
 	"ds-pipeline/preprocess/table"
 )
 
-// Sizes of blocks in bytes. What comes out of a block counts as much as what
-// goes in: the target shrinks when records grow on the way.
+// blockSizes are in bytes. What comes out of a block counts as much as what goes
+// in: the input of a block shrinks to least when records grow on the way.
+type blockSizes struct {
+	first, in, out, least int
+}
+
+func (s Settings) sizes() blockSizes {
+	if s.blocks == (blockSizes{}) {
+		return blockSizes{first: 128 << 10, in: 256 << 10, out: 512 << 10, least: 4 << 10}
+	}
+	return s.blocks
+}
+
+// probeRows are tried to learn how much records grow.
 const (
-	firstBlock = 128 << 10
-	inBlock    = 256 << 10
-	outBlock   = 512 << 10
-	leastBlock = 4 << 10
-	maxRows    = math.MaxInt
-	probeRows  = 16
+	probeRows = 16
+	maxRows   = math.MaxInt
 )
 
 // block is a piece of the input on its way through the job.
@@ -81,6 +89,7 @@ func (p *runPass) transform(parent context.Context, split *table.Splitter, first
 		free <- &block{facts: make([]table.Facts, len(pl.layout.Inputs))}
 	}
 	split.Unread(first)
+	t.sum.BytesIn = split.Offset()
 	go t.read(ctx, free, work, order)
 	var workers sync.WaitGroup
 	for range p.Workers {
@@ -102,7 +111,6 @@ func (p *runPass) transform(parent context.Context, split *table.Splitter, first
 
 // probe sets the first target by trying a few rows.
 func (t *transformer) probe(first []byte) error {
-	t.target.Store(leastBlock)
 	w := t.newWorker()
 	b := &block{data: first, facts: make([]table.Facts, len(t.plan.layout.Inputs))}
 	w.parser.Reset(first, 0)
@@ -117,11 +125,12 @@ func (t *transformer) probe(first []byte) error {
 
 // adapt chooses the target from what came out of in bytes.
 func (t *transformer) adapt(in, out int) {
-	target := int64(inBlock)
+	size := t.sizes()
+	target := int64(size.in)
 	if out > 0 {
-		target = min(target, int64(in)*outBlock/int64(out))
+		target = min(target, int64(in)*int64(size.out)/int64(out))
 	}
-	t.target.Store(max(target, leastBlock))
+	t.target.Store(max(target, int64(size.least)))
 }
 
 // read cuts the input into blocks until it ends or fails.
