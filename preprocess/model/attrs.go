@@ -131,8 +131,15 @@ func (a *attrs) head(h *head) {
 	}
 	if v, ok := a.get("feature_names_in_"); ok && v != nil {
 		h.FeatureNames = a.texts("feature_names_in_", v)
+		if len(h.FeatureNames) == 0 {
+			h.FeatureNames = nil
+		}
 		if h.Inputs == 0 {
 			h.Inputs = len(h.FeatureNames)
+		}
+		if h.FeatureNames != nil && len(h.FeatureNames) != h.Inputs {
+			a.fail("feature_names_in_: %d names for %d columns", len(h.FeatureNames), h.Inputs)
+			h.FeatureNames = nil
 		}
 	}
 	if v, ok := a.get("_sklearn_output_config"); ok {

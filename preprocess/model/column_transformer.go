@@ -23,6 +23,24 @@ type ColumnTransformer struct {
 	// Sparse is set when scikit-learn's result is a sparse matrix: all columns
 	// are then numbers.
 	Sparse bool `json:"sparse_output,omitempty"`
+
+	places map[string]int // of FeatureNames
+}
+
+// place is where a feature name first occurs, -1 if nowhere.
+func (s *ColumnTransformer) place(name string) int {
+	if s.places == nil {
+		s.places = make(map[string]int, len(s.FeatureNames))
+		for i, n := range s.FeatureNames {
+			if _, ok := s.places[n]; !ok {
+				s.places[n] = i
+			}
+		}
+	}
+	if k, ok := s.places[name]; ok {
+		return k
+	}
+	return -1
 }
 
 // Branch is one transformer and the columns that it is given.
@@ -154,7 +172,7 @@ func (s *ColumnTransformer) read(a *attrs) {
 		br := Branch{Name: name, Columns: make([]ColumnRef, len(at)), Step: Box{a.im.step(t[1], a.path+" "+quote(name))}}
 		for j, k := range at {
 			br.Columns[j].At = k
-			if s.FeatureNames != nil && s.FeatureNames[k] != "" && k == slices.Index(s.FeatureNames, s.FeatureNames[k]) {
+			if k < len(s.FeatureNames) && s.FeatureNames[k] != "" && k == s.place(s.FeatureNames[k]) {
 				br.Columns[j].Name = s.FeatureNames[k]
 			}
 		}
@@ -238,7 +256,7 @@ func (s *ColumnTransformer) columns(a *attrs, name string, v pickle.Value) (at [
 // column is the place of one column.
 func (s *ColumnTransformer) column(a *attrs, name string, v pickle.Value, negative bool) (int, bool) {
 	if text, ok := pickle.Text(v); ok {
-		k := slices.Index(s.FeatureNames, text)
+		k := s.place(text)
 		if k < 0 {
 			a.fail("transformer %q: column %q is not one that the model was fitted on", name, text)
 		}
@@ -334,7 +352,7 @@ func (s *ColumnTransformer) outputs(in int) (int, error) {
 		for j, r := range br.Columns {
 			k := r.At
 			if r.Name != "" {
-				if k = slices.Index(s.FeatureNames, r.Name); k < 0 {
+				if k = s.place(r.Name); k < 0 {
 					return 0, errNamed(br.Name, s.errorf("column %q is not one of feature_names_in", r.Name))
 				}
 			}

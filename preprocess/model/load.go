@@ -46,6 +46,11 @@ func Load(data []byte) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	return loadTree(root)
+}
+
+// loadTree makes a model of what was unpickled.
+func loadTree(root pickle.Value) (*Model, error) {
 	o, ok := root.(*pickle.Object)
 	if !ok {
 		return nil, fmt.Errorf("the file holds %s, want a fitted scikit-learn transformer", pickle.Describe(root))

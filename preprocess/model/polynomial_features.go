@@ -91,6 +91,9 @@ func (s *PolynomialFeatures) count(in int) (full, out int) {
 // column if rest is -1.
 type term struct {
 	factor, rest, degree int
+	// power is how often factor occurs, and others the term of the other
+	// factors, -1 for none.
+	power, others int
 }
 
 // terms lists the products of one degree after the other, without the bias.
@@ -101,7 +104,7 @@ func (s *PolynomialFeatures) terms(in int) []term {
 	start := make([]int, in+1)
 	for f := range in {
 		start[f] = len(all)
-		all = append(all, term{f, -1, 1})
+		all = append(all, term{f, -1, 1, 1, -1})
 	}
 	start[in] = len(all)
 	for d := 2; d <= s.MaxDegree; d++ {
@@ -114,7 +117,11 @@ func (s *PolynomialFeatures) terms(in int) []term {
 				from = start[f+1]
 			}
 			for t := from; t < end; t++ {
-				all = append(all, term{f, t, d})
+				made := term{f, t, d, 1, t}
+				if all[t].factor == f {
+					made.power, made.others = all[t].power+1, all[t].others
+				}
+				all = append(all, made)
 			}
 		}
 		next[in] = len(all)
@@ -143,20 +150,15 @@ func (s *PolynomialFeatures) names(in []string) []string {
 		}
 		var parts []string
 		for {
-			f, n := t.factor, 1
-			for t.rest >= 0 && terms[t.rest].factor == f {
-				t = terms[t.rest]
-				n++
-			}
-			part := in[f]
-			if n > 1 {
-				part += "^" + strconv.Itoa(n)
+			part := in[t.factor]
+			if t.power > 1 {
+				part += "^" + strconv.Itoa(t.power)
 			}
 			parts = append(parts, part)
-			if t.rest < 0 {
+			if t.others < 0 {
 				break
 			}
-			t = terms[t.rest]
+			t = terms[t.others]
 		}
 		names = append(names, strings.Join(parts, " "))
 	}
