@@ -149,11 +149,17 @@ func (x *xzReader) openBlock(size byte) error {
 		return errXZ
 	}
 	flags, h := b[0], bytes.NewReader(b[1:n])
+	output := uint64(lzma.MaxDictCap)
 	for _, present := range []byte{0x40, 0x80} { // compressed and uncompressed size
-		if flags&present != 0 {
-			if _, err := xzInt(h); err != nil {
-				return err
-			}
+		if flags&present == 0 {
+			continue
+		}
+		size, err := xzInt(h)
+		if err != nil {
+			return err
+		}
+		if present == 0x80 {
+			output = min(output, size)
 		}
 	}
 	id, err1 := xzInt(h)
@@ -172,6 +178,7 @@ func (x *xzReader) openBlock(size byte) error {
 	if window > maxDictionary {
 		return fmt.Errorf("a dictionary of %d bytes, at most %d are supported", window, maxDictionary)
 	}
+	window = max(min(window, int64(output)), lzma.MinDictCap) // no need to look further back
 	if x.rooms += window; x.rooms > maxDictionaries {
 		return fmt.Errorf("dictionaries of more than %d bytes together, the limit; compress in fewer blocks", maxDictionaries)
 	}
@@ -181,7 +188,7 @@ func (x *xzReader) openBlock(size byte) error {
 	if c := xzChecks[x.check]; c.make != nil {
 		x.sum = c.make()
 	}
-	x.block, err = lzma.Reader2Config{DictCap: int(max(window, lzma.MinDictCap))}.NewReader2(x.in)
+	x.block, err = lzma.Reader2Config{DictCap: int(window)}.NewReader2(x.in)
 	return err
 }
 
