@@ -55,9 +55,15 @@ const (
 	deviates = 3.2905
 	// oneSided is the same for an interval that is open on one side.
 	oneSided = 3.0902
-	// spreadRows is the fewest records whose spread is judged: with less, the
-	// error of a variance is far from normal.
-	spreadRows = 30
+	// fewestRows is the fewest records whose mean, median or spread is judged:
+	// with less, errors are far from normally distributed.
+	fewestRows = 30
+	// heaviest is the kurtosis that a column may have had at fit: the log-normal
+	// distribution's with sigma 1 is 114, the normal's 3.
+	heaviest = 100
+	// unseen/n is the largest share of values of which n records have none once
+	// in a thousand times.
+	unseen = 6.91
 )
 
 // Drift is how the input differs from what the model remembers.
@@ -238,7 +244,7 @@ func (c *comparison) mean(now view) {
 	shift := ratio(difference, unit)
 	e := max(unit, math.Sqrt(now.variance)) * math.Sqrt(c.perRow(now.count))
 	sure := ratio(max(0, math.Abs(difference)-deviates*e), unit)
-	if of != "" && now.count < spreadRows {
+	if now.count < fewestRows {
 		sure = 0
 	}
 	f := Finding{Measure: "mean", Size: size(sure, SmallShift, LargeShift), Sure: sure, Step: was.Step}
@@ -277,23 +283,31 @@ func chance(shift, sure float64) string {
 }
 
 // spread: ratio = standard deviation / standard deviation at fit. The logarithm
-// of the variance has the standard error sqrt((kurtosis-1)/n).
+// of the variance has the standard error sqrt((kurtosis-1)/n). A narrower column
+// may lack its tail by chance: a share q of the values has at most a share
+// sqrt(kurtosis*q) of the variance (Cauchy and Schwarz), which is given back.
 func (c *comparison) spread(now view) {
 	was := c.reference.StdDev
-	sd := math.Sqrt(now.variance)
 	if was.Value <= 0 {
 		return // a column that did not vary has no spread to compare with
 	}
-	e := math.Sqrt((now.d.kurtosis(now.mean, now.variance) - 1) * c.perRow(now.count))
-	c.addRatio("spread", "standard deviation", sd, was.Value, was.Step, 2*math.Log(sd/was.Value), e*deviates, now.count)
+	sd, perRow := math.Sqrt(now.variance), c.perRow(now.count)
+	log := 2 * math.Log(sd/was.Value)
+	off := deviates * math.Sqrt((now.d.kurtosis(now.mean, now.variance)-1)*perRow)
+	sure := log - off
+	if log < 0 {
+		share := now.variance / was.Value / was.Value
+		sure = -math.Log(share*math.Exp(min(off, 700)) + math.Sqrt(heaviest*unseen*perRow))
+	}
+	c.addRatio("spread", "standard deviation", sd, was.Value, was.Step, sure, now.count)
 }
 
-// addRatio adds a finding on a spread. logVariance is the logarithm of the
-// ratio of variances and chance how much of it chance may explain.
-func (c *comparison) addRatio(measure, name string, now, was float64, step string, logVariance, chance, count float64) {
+// addRatio adds a finding on a spread. sure is the logarithm of the ratio of
+// variances, or of one over it, as far as it is.
+func (c *comparison) addRatio(measure, name string, now, was float64, step string, sure, count float64) {
 	times := now / was
-	sure := max(0, math.Abs(logVariance)-chance)
-	if count < spreadRows {
+	logVariance := 2 * math.Log(times)
+	if sure = max(0, sure); count < fewestRows {
 		sure = 0
 	}
 	f := Finding{Measure: measure, Step: step, Size: size(sure, math.Log(SmallVarianceRatio), math.Log(LargeVarianceRatio))}
@@ -307,7 +321,7 @@ func (c *comparison) addRatio(measure, name string, now, was float64, step strin
 	case times > 1:
 		change = fmt.Sprintf("%s times as wide", figure(times))
 	default:
-		change = fmt.Sprintf("%s %% as wide", strconv.FormatFloat(100*times, 'f', 0, 64))
+		change = fmt.Sprintf("%s\u00a0%% as wide", strconv.FormatFloat(100*times, 'f', 0, 64))
 	}
 	if f.Size == None && math.Abs(logVariance) >= math.Log(SmallVarianceRatio) {
 		change += " (too few records to tell it from chance)"
@@ -350,7 +364,7 @@ func (c *comparison) median(now view) {
 	median := now.d.quantile(0.5)
 	shift := ratio(median-was.Value, unit)
 	sure := 0.0
-	if delta := deviates / 2 * math.Sqrt(c.perRow(now.count)); delta < 0.5 && (of == "" || now.count >= spreadRows) {
+	if delta := deviates / 2 * math.Sqrt(c.perRow(now.count)); delta < 0.5 && now.count >= fewestRows {
 		low, high := now.d.quantile(0.5-delta), now.d.quantile(0.5+delta)
 		sure = ratio(max(0, low-was.Value, was.Value-high), unit)
 	}
@@ -383,10 +397,10 @@ func (c *comparison) quantileRange(now view) {
 		off = log(wide) - log(width)
 	}
 	if width == 0 && wide == 0 && !math.IsInf(off, 1) {
-		off = 0
+		off = 0 // not the difference of two infinities
 	}
 	name := fmt.Sprintf("range of the middle %s", percent(was.High-was.Low))
-	c.addRatio("spread", name, width, was.Value, was.Step, log(width), off, now.count)
+	c.addRatio("spread", name, width, was.Value, was.Step, math.Abs(log(width))-off, now.count)
 }
 
 // limits: share of records outside what was seen at fit. Of records as at fit,
@@ -419,13 +433,13 @@ func (c *comparison) limits(n *number) {
 }
 
 // addShare adds a finding on a share of records that should be no more than
-// expected. What is sure of it is the lower end of its Wilson interval.
+// expected. What is sure of it is shareLow.
 func (c *comparison) addShare(measure string, count, of int64, expected float64, step, text string) {
 	if of == 0 {
 		return
 	}
 	share := float64(count) / float64(of)
-	sure := max(0, cohenH(wilsonLow(share, float64(of)), expected))
+	sure := max(0, cohenH(shareLow(float64(count), float64(of)), expected))
 	f := Finding{Measure: measure, Size: size(sure, SmallH, LargeH), Sure: sure, Step: step, Sentence: text}
 	if f.Size == None && cohenH(share, expected) >= SmallH {
 		f.Sentence += " (too few records to tell it from chance)"
@@ -435,12 +449,45 @@ func (c *comparison) addShare(measure string, count, of int64, expected float64,
 
 func cohenH(p, q float64) float64 { return 2*math.Asin(math.Sqrt(p)) - 2*math.Asin(math.Sqrt(q)) }
 
-// wilsonLow is the lower end of the 99.9 % interval of a share (E. B. Wilson,
-// Probable inference, 1927).
-func wilsonLow(p, n float64) float64 {
-	z2 := deviates * deviates
-	center := p + z2/(2*n)
-	return max(0, (center-deviates*math.Sqrt(p*(1-p)/n+z2/(4*n*n)))/(1+z2/n))
+// shareLow is the lower end of the interval of C. J. Clopper and E. S. Pearson
+// (The use of confidence or fiducial limits, 1934): with a smaller share than
+// that, count or more of n are seen less than once in a thousand times. Many are
+// as good as normally distributed (E. B. Wilson, Probable inference, 1927).
+func shareLow(count, n float64) float64 {
+	const many = 1000
+	switch {
+	case count <= 0:
+		return 0
+	case count > many && n-count > many:
+		p, z2 := count/n, oneSided*oneSided
+		return (p + z2/(2*n) - oneSided*math.Sqrt(p*(1-p)/n+z2/(4*n*n))) / (1 + z2/n)
+	}
+	low, high := 0.0, count/n
+	for range 60 {
+		middle := low/2 + high/2
+		if binomialTail(count, n, middle) < 0.001 {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return low
+}
+
+// binomialTail is how probable count or more of n are, each with probability p,
+// for p at most count/n: a sum of falling terms, each from the one before.
+func binomialTail(count, n, p float64) float64 {
+	lgamma := func(x float64) float64 { v, _ := math.Lgamma(x); return v }
+	term := math.Exp(lgamma(n+1) - lgamma(count+1) - lgamma(n-count+1) + count*math.Log(p) + (n-count)*math.Log1p(-p))
+	if count == n {
+		return math.Pow(p, n)
+	}
+	sum := term
+	for k := count; k < n && term > 1e-9*sum; k++ {
+		term *= (n - k) / (k + 1) * p / (1 - p)
+		sum += term
+	}
+	return sum
 }
 
 // bins: the population stability index against equal shares. Half a record is
@@ -483,7 +530,7 @@ func (c *comparison) bins(n *number) {
 }
 
 // chiSquared is the 99.9 % quantile of the chi-squared distribution with k
-// degrees of freedom (E. B. Wilson and M. M. Hilferty, 1931), to about 1 %.
+// degrees of freedom (E. B. Wilson and M. M. Hilferty, 1931), to about 3 %.
 func chiSquared(k float64) float64 {
 	v := 1 - 2/(9*k) + oneSided*math.Sqrt(2/(9*k))
 	return k * v * v * v
