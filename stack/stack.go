@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
 	"github.com/pulumi/pulumi-awsx/sdk/v2/go/awsx"
@@ -168,8 +170,14 @@ func newNames(cfg Config) names {
 // stack's aws: keys by itself: region and profile are passed on, and other keys
 // are reported rather than ignored.
 func newProviders(ctx *pulumi.Context, cfg Config) ([]pulumi.ProviderResource, error) {
-	if err := warnOfUnusedAWSKeys(ctx); err != nil {
+	unused, err := unusedAWSKeys(ctx)
+	if err != nil {
 		return nil, err
+	}
+	for _, name := range unused {
+		if err := ctx.Log.Warn(name+" is not used: of the aws namespace only region and profile are", nil); err != nil {
+			return nil, err
+		}
 	}
 	args := &aws.ProviderArgs{
 		Region: pulumi.String(cfg.Region),
@@ -199,19 +207,14 @@ func newProviders(ctx *pulumi.Context, cfg Config) ([]pulumi.ProviderResource, e
 	return []pulumi.ProviderResource{awsProvider, awsxProvider}, nil
 }
 
-func warnOfUnusedAWSKeys(ctx *pulumi.Context) error {
+func unusedAWSKeys(ctx *pulumi.Context) ([]string, error) {
 	given, err := configKeys(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, name := range given {
-		if len(name) > 4 && name[:4] == "aws:" && name != "aws:region" && name != "aws:profile" {
-			if err := ctx.Log.Warn(name+" is not used: only aws:region and aws:profile are", nil); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return slices.DeleteFunc(given, func(name string) bool {
+		return !strings.HasPrefix(name, "aws:") || name == "aws:region" || name == "aws:profile"
+	}), nil
 }
 
 // findPlace asks AWS whose credentials these are and refuses another account

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -231,4 +232,60 @@ func TestDeploy_suffixReachesEveryPublishedName(t *testing.T) {
 			t.Errorf("both environments have %s", name)
 		}
 	}
+}
+
+func TestUnusedAWSKeys_areThoseThatAnExplicitProviderDoesNotRead(t *testing.T) {
+	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
+		got, err := unusedAWSKeys(ctx)
+		if want := []string{"aws:assumeRole"}; !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		return err
+	}, pulumi.WithMocks("ds-pipeline", "dev", &cloud{}), func(info *pulumi.RunInfo) {
+		info.Config = map[string]string{"aws:region": "us-east-1", "aws:profile": "p", "aws:assumeRole": "{}", "awsx:x": "1", "ds-pipeline:taskCpu": "256"}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestProjectRoot_isWherePulumiYamlIs(t *testing.T) {
+	root := func(given string) (string, error) {
+		var dir string
+		var rootErr error
+		err := pulumi.RunErr(func(ctx *pulumi.Context) error {
+			dir, rootErr = projectRoot(ctx)
+			return nil
+		}, pulumi.WithMocks("ds-pipeline", "dev", &cloud{}), func(info *pulumi.RunInfo) { info.RootDirectory = given })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return dir, rootErr
+	}
+	if dir, err := root("/somewhere"); dir != "/somewhere" || err != nil {
+		t.Errorf("got %s, %v", dir, err)
+	}
+	project := t.TempDir()
+	if err := os.WriteFile(filepath.Join(project, "Pulumi.yaml"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	below := filepath.Join(project, "a", "b")
+	if err := os.MkdirAll(below, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(below)
+	if dir, err := root(""); err != nil || !sameFile(t, dir, project) {
+		t.Errorf("got %s, %v, want %s", dir, err, project)
+	}
+	t.Chdir(t.TempDir())
+	if dir, err := root(""); err == nil || !strings.Contains(err.Error(), "no Pulumi.yaml in ") {
+		t.Errorf("got %s, %v", dir, err)
+	}
+}
+
+func sameFile(t *testing.T, a, b string) bool {
+	t.Helper()
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
 }
