@@ -201,6 +201,12 @@ func describe(v Value) any {
 		if items, ok := Items(v); ok {
 			return map[string]any{"series": elements(items)}
 		}
+		switch v.Class.Name {
+		case "__randomstate_ctor":
+			return map[string]any{"random": "state"}
+		case "Memory":
+			return map[string]any{"memory": "of joblib"}
+		}
 		return describeObject(v)
 	}
 	return fmt.Sprintf("%T", v)

@@ -9,6 +9,9 @@ type arrayWrapper struct{}
 
 func init() {
 	register(newWrapper, wrapperClass)
+	// Where a pipeline kept results while it was fitted.
+	inertClasses[Global{"joblib.memory", "Memory"}] = true
+	inertClasses[Global{"joblib._store_backends", "FileSystemStoreBackend"}] = true
 }
 
 func newWrapper(r *reader, args []Value) (Value, error) {

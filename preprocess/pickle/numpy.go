@@ -8,6 +8,13 @@ func init() {
 	} {
 		inert[Global{"numpy", name}] = true
 	}
+	// A random generator given to a step is of no use after fitting.
+	for _, g := range []Global{
+		{"numpy.random._pickle", "__randomstate_ctor"}, {"numpy.random._pickle", "__bit_generator_ctor"},
+		{"numpy.random._mt19937", "MT19937"},
+	} {
+		inertClasses[g] = true
+	}
 	inert[ndarray] = true
 	inert[memmap] = true
 	register(newDType, Global{"numpy", "dtype"})

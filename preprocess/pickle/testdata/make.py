@@ -153,6 +153,10 @@ def describe(v):
         return {"index": t.__name__, "values": [element(x) for x in v], "label": describe(v.name)}
     if isinstance(v, pd.Series):
         return {"series": [element(x) for x in v]}
+    if isinstance(v, np.random.RandomState):
+        return {"random": "state"}
+    if isinstance(v, joblib.Memory):
+        return {"memory": "of joblib"}
     if v is pd.NA:
         return {"global": "pandas._libs.missing.NA"}
     if isinstance(v, np.ufunc):
@@ -280,6 +284,8 @@ def values():
     yield "series of text", pd.Series(["a", "b"])
     yield "series of floats", pd.Series([1.5, 2.5, None], index=["x", "y", "z"], name="n")
     yield "series of pandas strings", pd.Series(["a", None], dtype="string")
+    yield "random state", [np.random.RandomState(3)]
+    yield "memory", [joblib.Memory("somewhere", verbose=0)]
     if hasattr(pd, "NA"):
         yield "missing value of pandas", pd.NA
         yield "array with missing values of pandas", np.array(["a", pd.NA], dtype=object)
