@@ -56,7 +56,7 @@ var ufuncs = map[string]ufunc{
 	"log":      {f: math.Log, ints: 'f'},
 	"log10":    {f: log10, ints: 'f'},
 	"log1p":    {f: math.Log1p, ints: 'f'},
-	"log2":     {f: math.Log2, ints: 'f'},
+	"log2":     {f: log2, ints: 'f'},
 	"negative": {f: func(x float64) float64 { return -x }, ints: 'i'},
 	"positive": {f: func(x float64) float64 { return x }, ints: 'i'},
 	"rad2deg":  {f: func(x float64) float64 { return x * (180 / math.Pi) }, ints: 'f'},
@@ -83,9 +83,17 @@ func truth(b bool) float64 {
 	return 0
 }
 
+// log2 keeps its relative precision near 1, which math.Log2 does not.
+func log2(x float64) float64 {
+	if x > 0.75 && x < 1.5 {
+		return math.Log(x) / math.Ln2
+	}
+	return math.Log2(x)
+}
+
 // log10 is exact for powers of ten, as C's is.
 func log10(x float64) float64 {
-	l := math.Log10(x)
+	l := math.Log(x) / math.Ln10
 	if r := math.RoundToEven(l); math.Abs(r) < 308 && math.Pow(10, r) == x {
 		return r
 	}

@@ -24,9 +24,12 @@ func entry[T any, P interface {
 }
 
 // Load reads a model from the bytes of a pickle or joblib file, or of the JSON
-// that MarshalJSON writes. It never runs anything that the file holds. Classes
+// that MarshalJSON writes, also as YAML. It never runs anything that the file holds. Classes
 // and functions that it does not know are refused by name.
 func Load(data []byte) (*Model, error) {
+	if isYAML(data) {
+		return loadYAML(data)
+	}
 	if isJSON(data) {
 		return loadJSON(data)
 	}

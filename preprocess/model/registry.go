@@ -82,6 +82,7 @@ var inert = func() map[pickle.Global]bool {
 			m[pickle.Global{Module: module, Name: n}] = true
 		}
 	}
+	m[pandasNA] = true
 	for _, module := range ufuncModules {
 		for n := range ufuncs {
 			m[pickle.Global{Module: module, Name: n}] = true

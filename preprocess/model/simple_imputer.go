@@ -90,6 +90,9 @@ func (a *attrs) missingValues() Cell {
 	if !ok {
 		return Cell{math.NaN()}
 	}
+	if isPandasNA(v) {
+		return Cell{math.NaN()} // both mean whatever pandas.isna says
+	}
 	c, err := toCell(v)
 	if err != nil {
 		a.fail("missing_values: %v", err)

@@ -25,6 +25,8 @@ func (f Float) MarshalJSON() ([]byte, error) {
 		return []byte(`"inf"`), nil
 	case math.IsInf(v, -1):
 		return []byte(`"-inf"`), nil
+	case v == 0 && math.Signbit(v):
+		return []byte("-0.0"), nil
 	}
 	return strconv.AppendFloat(nil, float64(f), 'g', -1, 64), nil
 }
@@ -204,17 +206,12 @@ func toCell(v pickle.Value) (Cell, error) {
 	return Cell{}, fmt.Errorf("got %s, want None, a bool, a number or a text", pickle.Describe(v))
 }
 
-func isPandasNA(v pickle.Value) bool {
-	switch v := v.(type) {
-	case *pickle.Object:
-		return v.Class.Name == "NAType" || v.Class.Name == "C_NA"
-	case pickle.Global:
-		return v.Name == "C_NA" || v.Name == "NA"
-	}
-	return false
-}
+// pandasNA is pandas.NA in a pickle.
+var pandasNA = pickle.Global{Module: "pandas._libs.missing", Name: "NA"}
 
-// pair is how Python reads a nested list of numbers.
+func isPandasNA(v pickle.Value) bool { return v == pandasNA }
+
+// floatsOfValue is an array or list of numbers, with its shape.
 func floatsOfValue(v pickle.Value) ([]float64, []int, error) {
 	switch v := v.(type) {
 	case *pickle.Array:

@@ -321,6 +321,9 @@ case("ind_new_ok", lambda: MissingIndicator(error_on_new=False), ["area", "tempn
 case("ind_sparse", lambda: MissingIndicator(sparse=True), GAP)
 case("ind_value", lambda: MissingIndicator(missing_values=3), ["rooms", "year"])
 
+case("imp_pdna", lambda: SimpleImputer(missing_values=pd.NA, strategy="most_frequent"), ["heatingna", "ratingna"])
+case("imp_pdna_num", lambda: SimpleImputer(missing_values=pd.NA), GAP)
+
 # OneHotEncoder
 CATS = ["heating", "district", "year", "garden", "floor"]
 case("oh_plain", OneHotEncoder, CATS)
@@ -347,6 +350,16 @@ case("oh_labels_f32", OneHotEncoder, ["dist", "floor"], dtype="float32", test=TR
 case("oh_object_ints", OneHotEncoder, ["rooms", "heating"], array=True)
 case("oh_user", lambda: OneHotEncoder(categories=[["wood", "oil", "gas", "heat pump"], [1950, 1975, 1980, 1999, 2010]]), ["heating", "year"])
 case("oh_user_unknown", lambda: OneHotEncoder(categories=[["wood", "oil"], [1950, 1975]], handle_unknown="ignore"), ["heating", "year"])
+BIG = TRAIN.head(30).assign(rooms=2**60 + TRAIN["rooms"].head(30).astype("int64"))
+_train, TRAIN = TRAIN, BIG
+case("oh_bigint", OneHotEncoder, ["rooms"], test=BIG)
+case("ord_bigint", OrdinalEncoder, ["rooms", "year"], test=BIG)
+TRAIN = TRAIN.assign(rating=["1", "2", "10", "007", "1.0", "nan", "", " a", "true", "None"] * 3)
+case("oh_odd_text", OneHotEncoder, ["rating", "heatingna"], test=TRAIN)
+case("ord_odd_text", OrdinalEncoder, ["rating", "heatingna"], test=TRAIN)
+case("imp_odd_text", lambda: SimpleImputer(strategy="most_frequent"), ["rating", "heatingna"], test=TRAIN)
+case("oh_array_bool", OneHotEncoder, ["garden", "rooms"], array=True, test=TRAIN)
+TRAIN = _train
 case("oh_inf", lambda: OneHotEncoder(handle_unknown="ignore"), ["floor"], test=inf_in(TEST, "floor"))
 case("oh_str_dtype", OneHotEncoder, ["heating", "rating"], array=True, fit_as=lambda x: x.astype(str))
 if VERSION >= (1, 1):
