@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 	"time"
@@ -146,7 +145,7 @@ type runPass struct {
 func (p *runPass) run(ctx context.Context) error {
 	r, err := p.in.Reader(ctx)
 	if errors.Is(err, storage.ErrOnce) {
-		return fail(contract.ExitData, "input: %s: the kinds of its columns became clear only late, and a stream cannot be read again; want a file or an object", p.Settings.Input)
+		return fail(contract.ExitData, "input: %s: the kinds of its columns became clear only late, and a stream cannot be read again; want a file or an object", p.sum.Input)
 	}
 	if err != nil {
 		return fmt.Errorf("input: %w", err)
@@ -195,7 +194,7 @@ func (p *runPass) run(ctx context.Context) error {
 func (p *runPass) readHeader(split *table.Splitter) (header []string, rest []byte, lines int, err error) {
 	for {
 		block, err := split.Next(nil, p.sizes().first)
-		if err == io.EOF {
+		if table.AtEnd(err) {
 			return nil, nil, 0, fail(contract.ExitData, "input %s: %w", p.sum.Input, table.ErrNoHeader)
 		}
 		if err != nil {
@@ -290,11 +289,12 @@ func (p *runPass) rejectError(spots []spot, more bool) error {
 // records they are of.
 func firstSpots(block []byte, rejects []table.Reject) (spots []spot, records int64) {
 	slices.SortStableFunc(rejects, func(a, b table.Reject) int { return a.Start - b.Start })
-	line, from := int64(0), 0
-	for i, r := range rejects {
-		if i > 0 && r.Start == rejects[i-1].Start {
+	line, from, last := int64(0), 0, -1
+	for _, r := range rejects {
+		if r.Start == last {
 			continue // the first reason is enough
 		}
+		last = r.Start
 		records++
 		if len(spots) < namedSpots {
 			line += int64(table.LineEnds(block[from:r.Start]))

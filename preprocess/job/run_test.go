@@ -233,7 +233,7 @@ func plainRun(input string, s Settings) ([]byte, error) {
 		}
 		result, bad, err := worker.Apply(columns, 1)
 		if err != nil || len(bad) > 0 {
-			return nil, fmt.Errorf("%v %v", bad, err)
+			return nil, fmt.Errorf("%v %w", bad, err)
 		}
 		var row []string
 		for _, name := range s.Keep {

@@ -346,7 +346,7 @@ func splitList(v string) ([]string, error) {
 	r := csv.NewReader(strings.NewReader(v))
 	items, err := r.Read()
 	if err == nil {
-		if _, err = r.Read(); err == io.EOF {
+		if _, err = r.Read(); errors.Is(err, io.EOF) {
 			return items, nil
 		}
 		err = errors.New("more than one line")

@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -147,7 +148,7 @@ func (t *transformer) read(ctx context.Context, free <-chan *block, work, order 
 		b.offset = t.split.Offset()
 		b.done = make(chan struct{})
 		b.data, b.err = t.next(b.in)
-		if b.err == io.EOF {
+		if table.AtEnd(b.err) {
 			return
 		}
 		if b.err != nil {
@@ -344,7 +345,7 @@ func (t *transformer) collect(ctx context.Context, order <-chan *block, free cha
 }
 
 func (t *transformer) blockError(err error, line int64) error {
-	if _, ok := err.(*Error); ok {
+	if errors.As(err, new(*Error)) {
 		return err
 	}
 	return t.readError(err, line)

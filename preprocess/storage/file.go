@@ -91,7 +91,7 @@ func (r *fileReader) Read(p []byte) (int, error) {
 	if err == nil {
 		return n, nil
 	}
-	if err != io.EOF {
+	if !atEnd(err) {
 		return n, fileError("read", r.o.uri, err)
 	}
 	if n > 0 {
@@ -114,7 +114,7 @@ type pipeReader struct{ o *fileObject }
 
 func (r pipeReader) Read(p []byte) (int, error) {
 	n, err := r.o.f.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && !atEnd(err) {
 		err = fileError("read", r.o.uri, err)
 	}
 	return n, err

@@ -18,7 +18,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// Network behaviour. AWS_MAX_ATTEMPTS and the other settings of the AWS SDK
+// How patient the network code is. AWS_MAX_ATTEMPTS and the other settings of the AWS SDK
 // apply as usual.
 const (
 	maxAttempts    = 8

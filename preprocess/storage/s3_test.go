@@ -32,7 +32,7 @@ func TestServiceKind_sortsErrors(t *testing.T) {
 		{fmt.Errorf("x: %w", context.DeadlineExceeded), ErrUnavailable},
 		{context.Canceled, nil}, {code("NoSuchUpload"), nil}, {status(400), nil}, {errors.New("x"), nil},
 	} {
-		if got := ServiceKind(test.err); got != test.want {
+		if got := ServiceKind(test.err); !errors.Is(got, test.want) {
 			t.Errorf("%v: %v, want %v", test.err, got, test.want)
 		}
 	}
@@ -42,11 +42,11 @@ func TestServiceKind_waitsForTheCredentialsOfAContainer(t *testing.T) {
 	err := fmt.Errorf("x: %w", &credentialsError{&net.OpError{Op: "dial", Err: errors.New("refused")}})
 	t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "")
 	t.Setenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "")
-	if got := ServiceKind(err); got != ErrDenied {
+	if got := ServiceKind(err); !errors.Is(got, ErrDenied) {
 		t.Errorf("%v, want %v", got, ErrDenied)
 	}
 	t.Setenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials")
-	if got := ServiceKind(err); got != ErrUnavailable {
+	if got := ServiceKind(err); !errors.Is(got, ErrUnavailable) {
 		t.Errorf("%v, want %v", got, ErrUnavailable)
 	}
 }

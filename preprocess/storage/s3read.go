@@ -125,7 +125,7 @@ func (o *s3Object) fetchOnce(parent context.Context, buf []byte, offset int64) (
 		case parent.Err() != nil:
 			return n, serviceError("read", o.uri, parent.Err())
 		default:
-			if err == io.EOF {
+			if atEnd(err) {
 				err = io.ErrUnexpectedEOF
 			}
 			return n, &Error{Op: "read", URI: o.uri, Kind: ErrUnavailable, Err: &bodyError{fmt.Errorf("body broke off: %w", err)}}

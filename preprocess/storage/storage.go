@@ -135,3 +135,6 @@ func (s *Store) s3(ctx context.Context) (*s3Client, error) {
 	s.once.Do(func() { s.client, s.err = newS3Client(ctx) })
 	return s.client, s.err
 }
+
+// atEnd tells whether err is io.EOF itself: a broken connection may wrap it.
+func atEnd(err error) bool { return err == io.EOF } //nolint:errorlint // see above

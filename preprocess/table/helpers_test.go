@@ -16,7 +16,7 @@ func readAll(r io.Reader, target, limit int) (header []string, rows [][]string, 
 	for {
 		offset := split.Offset()
 		block, err := split.Next(nil, target)
-		if err == io.EOF {
+		if AtEnd(err) {
 			return header, rows, rejects, nil
 		}
 		if err != nil {

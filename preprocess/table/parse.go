@@ -383,7 +383,7 @@ func (p *Parser) convert(input int) {
 			b := p.bytesOf(r)
 			f, ok := ParseFloat(b)
 			switch {
-			case ok && !(nulls.numbers && nulls.Has(b)):
+			case ok && (!nulls.numbers || !nulls.Has(b)):
 				numbers++
 			case ok || nulls.Has(b):
 				f = math.NaN()

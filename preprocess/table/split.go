@@ -85,6 +85,10 @@ func (s *Splitter) Next(buf []byte, target int) ([]byte, error) {
 	return buf[:end], nil
 }
 
+// AtEnd tells whether err is io.EOF itself. A broken connection may wrap io.EOF,
+// and must not pass for the end of the input.
+func AtEnd(err error) bool { return err == io.EOF } //nolint:errorlint // see above
+
 // fill reads until buf holds size bytes or the stream ends.
 func (s *Splitter) fill(buf *[]byte, size int) error {
 	b := *buf
@@ -96,7 +100,7 @@ func (s *Splitter) fill(buf *[]byte, size int) error {
 		n, err := s.r.Read(b[len(b):size])
 		b = b[:len(b)+n]
 		switch {
-		case err == io.EOF:
+		case AtEnd(err):
 			s.eof = true
 		case err != nil:
 			return err

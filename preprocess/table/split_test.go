@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"pgregory.net/rapid"
 )
@@ -143,7 +144,7 @@ func TestSplitter_blocksDoNotDependOnHowTheInputArrives(t *testing.T) {
 				t.Fatalf("offset %d, want %d", got, want)
 			}
 			block, err := split.Next(buf, target)
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {
@@ -193,7 +194,7 @@ func TestSplitter_readsALongRecordInLinearTime(t *testing.T) {
 		total := 0
 		for {
 			block, err := split.Next(nil, 4<<10)
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {
@@ -217,6 +218,14 @@ func TestSplitter_passesOnAReadError(t *testing.T) {
 	}
 }
 
+func TestSplitter_takesNoBrokenConnectionForTheEnd(t *testing.T) {
+	wrapped := fmt.Errorf("connection lost: %w", io.EOF)
+	_, _, _, err := readAll(io.MultiReader(strings.NewReader("a\n1\n"), iotest.ErrReader(wrapped)), 100, 1<<20)
+	if !errors.Is(err, wrapped) {
+		t.Errorf("error %v, want %v", err, wrapped)
+	}
+}
+
 func TestSplitter_unreadGivesTheSameBytesAgain(t *testing.T) {
 	text := "a,b\n1,2\n3,4\n5,6"
 	split := NewSplitter(strings.NewReader(text), CSV, 1<<20)
@@ -231,7 +240,7 @@ func TestSplitter_unreadGivesTheSameBytesAgain(t *testing.T) {
 	var rest []byte
 	for {
 		b, err := split.Next(nil, 3)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		rest = append(rest, b...)
@@ -273,7 +282,7 @@ func BenchmarkSplitter(b *testing.B) {
 				split := NewSplitter(bytes.NewReader(data), CSV, DefaultRecordLimit)
 				for {
 					block, err := split.Next(buf, 256<<10)
-					if err == io.EOF {
+					if errors.Is(err, io.EOF) {
 						break
 					}
 					buf = block

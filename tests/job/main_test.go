@@ -193,7 +193,7 @@ func newCloud(t *testing.T, buckets ...string) *cloud {
 	s3 := gofakes3.New(c.backend, gofakes3.WithLogger(gofakes3.DiscardLog())).Server()
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		what := r.Method + " " + r.URL.RequestURI()
-		var handler http.Handler = s3
+		handler := s3
 		var body []byte
 		if r.Header.Get("X-Amz-Target") == "AmazonSSM.GetParameters" {
 			body, _ = io.ReadAll(r.Body)
