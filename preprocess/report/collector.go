@@ -21,8 +21,8 @@ type Config struct {
 	ShowValues bool
 
 	// DetailedColumns is how many columns (runs of indicators count once) of
-	// the input, and how many of the output, get more than counts: the first
-	// ones. 0 means 500.
+	// the input, and how many of the output, get more than counts: those with
+	// a reference and then the first ones. 0 means 500.
 	DetailedColumns int
 	// PartialBytes is about how much memory the numbers of a Partial may take,
 	// and again its texts; the Collector takes as much once more. With more
@@ -161,6 +161,7 @@ type shape struct {
 
 // known is what counting needs of a Reference, shared by all partials.
 type known struct {
+	any     bool // there is a Reference
 	numbers *numberReference
 	texts   map[string]struct{}
 }
@@ -168,7 +169,7 @@ type known struct {
 func newSide(config *Config, references []*Reference) side {
 	s := side{config: config}
 	for _, r := range references {
-		s.known = append(s.known, known{numbers: r.numbers(), texts: r.texts()})
+		s.known = append(s.known, known{any: r != nil, numbers: r.numbers(), texts: r.texts()})
 	}
 	return s
 }
@@ -216,10 +217,11 @@ func (s *side) add(columns []frame.Column, rows int, skip []bool) error {
 func (s *side) prepare(shapes []shape) {
 	s.shapes = shapes
 	s.stats = make([]column, len(shapes))
-	detailed := min(len(shapes), s.config.DetailedColumns)
+	detailed := s.detailed(len(shapes))
 	numbers, texts := 0, 0
-	for _, sh := range shapes[:detailed] {
+	for i, sh := range shapes {
 		switch {
+		case !detailed[i]:
 		case sh.hot || sh.kind == frame.Bool:
 		case sh.kind == frame.Text:
 			texts++
@@ -240,7 +242,7 @@ func (s *side) prepare(shapes []shape) {
 			k = s.known[i]
 		}
 		switch {
-		case i >= detailed:
+		case !detailed[i]:
 			s.stats[i] = &counts{}
 		case sh.hot:
 			s.stats[i] = &indicators{ones: make([]int64, sh.width)}
@@ -254,6 +256,22 @@ func (s *side) prepare(shapes []shape) {
 			s.stats[i] = n
 		}
 	}
+}
+
+// detailed says which columns get more than counts.
+func (s *side) detailed(columns int) []bool {
+	list := make([]bool, columns)
+	left := s.config.DetailedColumns
+	for _, wanted := range []bool{true, false} {
+		for i := range list {
+			known := s.known != nil && s.known[i].any
+			if known == wanted && left > 0 {
+				list[i] = true
+				left--
+			}
+		}
+	}
+	return list
 }
 
 func (s *side) merge(o *side) error {

@@ -256,6 +256,31 @@ func TestCollector_memoryIsBounded(t *testing.T) {
 	runtime.KeepAlive(batch)
 }
 
+func TestCollector_prefersColumnsThatCanBeCompared(t *testing.T) {
+	known := &Reference{Mean: fact(0), StdDev: fact(1)}
+	c := NewCollector(Config{DetailedColumns: 2, Input: []InputColumn{{Name: "a"}, {"b", known}, {Name: "c"}, {"d", known}, {"e", known}}})
+	p := c.NewPartial()
+	batch := make([]frame.Column, 5)
+	for i := range batch {
+		batch[i].Floats = []float64{1, math.NaN()}
+	}
+	if err := p.AddInput(batch, 2, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Merge(p); err != nil {
+		t.Fatal(err)
+	}
+	r := c.Report(Run{})
+	for i, countsOnly := range []bool{true, false, true, false, true} {
+		if in := r.Input[i]; in.CountsOnly != countsOnly || in.Present != 1 || in.Missing != 1 {
+			t.Errorf("%s: got %+v", in.Name, in)
+		}
+	}
+	if r.Drift.Compared != 2 || r.Drift.NotCompared != 1 {
+		t.Errorf("got %d compared and %d not, want 2 and 1", r.Drift.Compared, r.Drift.NotCompared)
+	}
+}
+
 func TestReport_marshalsToJSON(t *testing.T) {
 	for name, r := range map[string]*Report{
 		"sample": sampleReport(t, false),

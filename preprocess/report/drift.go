@@ -69,8 +69,12 @@ const (
 // Drift is how the input differs from what the model remembers.
 type Drift struct {
 	Compared int `json:"compared"` // input columns of which the model remembers something
-	Small    int `json:"small"`    // columns whose largest difference is small
-	Large    int `json:"large"`    // columns whose largest difference is large
+	// NotCompared are columns of which the model remembers something and of
+	// which only counts were kept.
+	NotCompared int `json:"not_compared,omitempty"`
+
+	Small int `json:"small"` // columns whose largest difference is small
+	Large int `json:"large"` // columns whose largest difference is large
 	// Findings, one for each column and measure, largest first.
 	Findings []Finding `json:"findings"`
 }
@@ -162,27 +166,24 @@ func (c *comparison) add(f Finding, effect float64) {
 
 // view is a column of numbers as a step of the model saw it.
 type view struct {
-	count          float64
-	mean, variance float64
-	d              distribution
+	count    float64
+	mean, sd float64
+	d        distribution
 }
 
 // views returns the column as it is, and with missing values filled.
 func (c *comparison) views(n *number) func(afterFill bool) view {
 	mean, sd := n.moments.meanAndDeviation(n.finite)
-	plain := view{float64(n.finite), mean, sd * sd, n.sketch.distribution(n.min, n.max)}
+	plain := view{float64(n.finite), mean, sd, n.sketch.distribution(n.min, n.max)}
 	fill := c.reference.Fill
 	if fill == nil || n.missing == 0 {
 		return func(bool) view { return plain }
 	}
-	missing := float64(n.missing)
-	filled := view{count: plain.count + missing, mean: fill.Value, d: plain.d.with(fill.Value, n.missing)}
-	if n.finite > 0 {
-		// The mean and variance of two groups together.
-		share, distance := missing/filled.count, fill.Value-plain.mean
-		filled.mean = plain.mean + share*distance
-		filled.variance = (1-share)*plain.variance + share*(1-share)*distance*distance
-	}
+	// The mean and standard deviation of two groups together.
+	filled := view{count: plain.count + float64(n.missing), d: plain.d.with(fill.Value, n.missing)}
+	share, distance := float64(n.missing)/filled.count, fill.Value-plain.mean
+	filled.mean = plain.mean + share*distance
+	filled.sd = math.Hypot(math.Sqrt(1-share)*plain.sd, math.Sqrt(share*(1-share))*distance)
 	return func(afterFill bool) view {
 		if afterFill {
 			return filled
@@ -233,7 +234,7 @@ func (c *comparison) perRow(n float64) float64 {
 // error takes the larger of the two standard deviations.
 func (c *comparison) mean(now view) {
 	was := c.reference.Mean
-	unit, of := math.Sqrt(now.variance), "of this input"
+	unit, of := now.sd, "of this input"
 	if sd := c.reference.StdDev; sd != nil {
 		unit, of = sd.Value, ""
 	}
@@ -242,7 +243,7 @@ func (c *comparison) mean(now view) {
 		difference = 0 // within rounding
 	}
 	shift := ratio(difference, unit)
-	e := max(unit, math.Sqrt(now.variance)) * math.Sqrt(c.perRow(now.count))
+	e := max(unit, now.sd) * math.Sqrt(c.perRow(now.count))
 	sure := ratio(max(0, math.Abs(difference)-deviates*e), unit)
 	if now.count < fewestRows {
 		sure = 0
@@ -291,15 +292,15 @@ func (c *comparison) spread(now view) {
 	if was.Value <= 0 {
 		return // a column that did not vary has no spread to compare with
 	}
-	sd, perRow := math.Sqrt(now.variance), c.perRow(now.count)
-	log := 2 * math.Log(sd/was.Value)
-	off := deviates * math.Sqrt((now.d.kurtosis(now.mean, now.variance)-1)*perRow)
+	perRow := c.perRow(now.count)
+	log := 2 * math.Log(now.sd/was.Value)
+	off := deviates * math.Sqrt((now.d.kurtosis(now.mean, now.sd)-1)*perRow)
 	sure := log - off
 	if log < 0 {
-		share := now.variance / was.Value / was.Value
+		share := math.Pow(now.sd/was.Value, 2)
 		sure = -math.Log(share*math.Exp(min(off, 700)) + math.Sqrt(heaviest*unseen*perRow))
 	}
-	c.addRatio("spread", "standard deviation", sd, was.Value, was.Step, sure, now.count)
+	c.addRatio("spread", "standard deviation", now.sd, was.Value, was.Step, sure, now.count)
 }
 
 // addRatio adds a finding on a spread. sure is the logarithm of the ratio of
@@ -332,13 +333,13 @@ func (c *comparison) addRatio(measure, name string, now, was float64, step strin
 
 // kurtosis is the fourth central moment over the squared variance, at least the
 // normal distribution's 3, as far as the buckets tell.
-func (d distribution) kurtosis(mean, variance float64) float64 {
-	if variance <= 0 {
+func (d distribution) kurtosis(mean, sd float64) float64 {
+	if sd <= 0 {
 		return 3
 	}
-	sum, unit := 0.0, math.Sqrt(variance)
+	sum := 0.0
 	for _, b := range d.buckets {
-		z := (b.low/2 + b.high/2 - mean) / unit
+		z := (b.low/2 + b.high/2 - mean) / sd
 		sum += float64(b.count) * z * z * z * z
 	}
 	k := sum / float64(d.count)
@@ -354,7 +355,7 @@ func (d distribution) kurtosis(mean, variance float64) float64 {
 // ranks half a share deviates*sqrt(1/4n) to each side, whatever the distribution.
 func (c *comparison) median(now view) {
 	was := c.reference.Median
-	unit, of := math.Sqrt(now.variance), "of this input"
+	unit, of := now.sd, "of this input"
 	switch r := c.reference; {
 	case r.Range != nil:
 		unit, of = r.Range.Value/(normalQuantile(r.Range.High)-normalQuantile(r.Range.Low)), ""
@@ -563,10 +564,15 @@ func (c *comparison) booleans(b *booleans) {
 	c.categories(unknown, b.counts[0]+b.counts[1])
 }
 
-// missing: share of missing values in a column that had none.
+// missing: share of missing values in a column that had none, or that had
+// others, as the model knows something of them.
 func (c *comparison) missing(missing, present int64) {
-	step := c.reference.NeverMissing
+	r := c.reference
+	step := r.NeverMissing
 	if step == "" {
+		if step = r.step(); step != "" && missing > 0 && present == 0 {
+			c.addShare("missing", missing, missing, 0, step, "all values are missing, not so at fit")
+		}
 		return
 	}
 	text := "no value is missing, as at fit"

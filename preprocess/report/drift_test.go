@@ -113,6 +113,9 @@ func TestDrift_sizes(t *testing.T) {
 		{"complete", complete, draw(500, normal(0, 1)), "missing", None, "no value is missing, as at fit"},
 		{"some gaps", complete, draw(5000, gaps(0.04, normal(0, 1))), "missing", Small, ""},
 		{"many gaps", complete, draw(5000, gaps(0.2, normal(0, 1))), "missing", Large, ""},
+		{"nothing left", scaler, draw(200, gaps(1, normal(0, 1))), "missing", Large, "all values are missing, not so at fit"},
+		{"nothing left of few", scaler, []float64{nan}, "missing", None, ""},
+		{"huge", scaler, draw(1000, normal(0, 1e300)), "spread", Large, "standard deviation 1.0"},
 		{"all missing", complete, []float64{nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan}, "missing", Large, "100\u00a0% of the values are missing, none was at fit"},
 	}
 	for _, tt := range tests {

@@ -105,13 +105,17 @@ type findingView struct {
 // Verdict is the drift in one line.
 func (v pageView) Verdict() string {
 	d := v.Drift
+	more := ""
+	if d.NotCompared > 0 {
+		more = fmt.Sprintf("; %s not, as only counts were kept of them", thousands(strconv.Itoa(d.NotCompared)))
+	}
 	switch {
 	case v.Rows == 0:
 		return "No records, so nothing to compare"
 	case d.Compared == 0:
 		return "The model remembers no statistics to compare this input with"
 	case d.Large+d.Small == 0:
-		return fmt.Sprintf("No drift in %s compared", plural(d.Compared, "column", "columns"))
+		return fmt.Sprintf("No drift in %s compared%s", plural(d.Compared, "column", "columns"), more)
 	}
 	var parts []string
 	if d.Large > 0 {
@@ -120,7 +124,7 @@ func (v pageView) Verdict() string {
 	if d.Small > 0 {
 		parts = append(parts, fmt.Sprintf("small in %s", plural(d.Small, "column", "columns")))
 	}
-	return fmt.Sprintf("Drift is %s, of %d compared", strings.Join(parts, " and "), d.Compared)
+	return fmt.Sprintf("Drift is %s, of %s compared%s", strings.Join(parts, " and "), thousands(strconv.Itoa(d.Compared)), more)
 }
 
 // Worst is the size of the largest drift.

@@ -110,3 +110,21 @@ func (r *Reference) texts() map[string]struct{} {
 	}
 	return set
 }
+
+// step names a step that saw values of the column, "" if there is none.
+func (r *Reference) step() string {
+	for _, f := range []*Fact{r.Mean, r.StdDev, r.Median, r.Min, r.Max} {
+		if f != nil {
+			return f.Step
+		}
+	}
+	switch {
+	case r.Range != nil:
+		return r.Range.Step
+	case r.Bins != nil:
+		return r.Bins.Step
+	case r.Categories != nil:
+		return r.Categories.Step
+	}
+	return ""
+}

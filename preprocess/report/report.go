@@ -172,6 +172,9 @@ func (c *Collector) Report(run Run) *Report {
 		if in.reference == nil || c.input.stats == nil {
 			continue
 		}
+		if in.CountsOnly {
+			r.Drift.NotCompared++
+		}
 		findings := compare(in.Name, in.reference, c.input.stats[i])
 		if len(findings) > 0 {
 			r.Drift.Compared++

@@ -105,10 +105,11 @@ func serve(t *testing.T, pages map[string][]byte) *site {
 	return s
 }
 
-// unfold opens every fold and draws what is out of sight.
-const unfold = `
-document.querySelectorAll("details").forEach(d => d.open = true);
-document.querySelectorAll(".card").forEach(c => c.style.contentVisibility = "visible");`
+// draw draws what is out of sight, and unfold opens every fold too.
+const (
+	draw   = `document.querySelectorAll(".card").forEach(c => c.style.contentVisibility = "visible");`
+	unfold = draw + `document.querySelectorAll("details").forEach(d => d.open = true);`
+)
 
 // overflow lists what is wider than the page or than the box it is in.
 const overflow = `(() => {
@@ -156,6 +157,7 @@ func TestPage_fitsPhoneAndDesktop(t *testing.T) {
 				b.view(width, 900, scheme)
 				b.open(s.URL + "/" + name)
 				if name == "sample" {
+					b.eval(draw, nil)
 					b.screenshot(filepath.Join(artifacts, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)))
 				}
 				b.eval(unfold, nil)
