@@ -187,32 +187,68 @@ func interpolate(x float64, xs, ys []float64) float64 {
 }
 
 // normalQuantile is the z below which a standard normal variable falls with
-// probability p. It starts from the inverse error function and takes Halley
-// steps on the complementary one, which is exact for small p too.
+// probability p, by the rational approximations of ndtri in Moshier's Cephes
+// library, which scipy.stats.norm.ppf uses: ties must stay ties.
 func normalQuantile(p float64) float64 {
+	const expMinus2 = 0.13533528323661269189
 	switch {
-	case !(p > 0):
-		if p == 0 {
-			return math.Inf(-1)
-		}
+	case p == 0:
+		return math.Inf(-1)
+	case p == 1:
+		return math.Inf(1)
+	case !(p > 0 && p < 1):
 		return math.NaN()
-	case p > 0.5:
-		return -normalQuantile(1 - p)
 	}
-	z := math.Sqrt2 * math.Erfinv(2*p-1)
-	if math.IsInf(z, 0) || z < -8 {
-		// Beyond what 2p-1 can tell apart: start from the tail's shape.
-		t := math.Sqrt(-2 * math.Log(p))
-		z = -(t - math.Log(t*math.Sqrt(2*math.Pi))/t)
+	upper := p > 1-expMinus2
+	if upper {
+		p = 1 - p
 	}
-	for range 4 {
-		e := 0.5*math.Erfc(-z/math.Sqrt2) - p
-		u := e * math.Sqrt(2*math.Pi) * math.Exp(z*z/2)
-		step := u / (1 + z*u/2)
-		z -= step
-		if math.Abs(step) <= 1e-16*math.Abs(z) {
-			break
-		}
+	if p > expMinus2 {
+		p -= 0.5
+		q := p * p
+		x := p + float64(p*float64(float64(q*polynomial(q, normalP0))/polynomial(q, normalQ0)))
+		return x * 2.50662827463100050242 // root of 2 pi
 	}
-	return z
+	x := math.Sqrt(-2 * math.Log(p))
+	x0 := x - math.Log(x)/x
+	z := 1 / x
+	x1 := float64(z*polynomial(z, normalP2)) / polynomial(z, normalQ2)
+	if x < 8 {
+		x1 = float64(z*polynomial(z, normalP1)) / polynomial(z, normalQ1)
+	}
+	if upper {
+		return x0 - x1
+	}
+	return -(x0 - x1)
 }
+
+// polynomial has its coefficients from the highest power down.
+func polynomial(x float64, coefficients []float64) float64 {
+	y := coefficients[0]
+	for _, c := range coefficients[1:] {
+		y = float64(y*x) + c
+	}
+	return y
+}
+
+// Coefficients of normalQuantile: around 1/2, for exp(-32) < p < exp(-2), and
+// beyond.
+var (
+	normalP0 = []float64{-5.99633501014107895267e1, 9.80010754185999661536e1, -5.66762857469070293439e1,
+		1.39312609387279679503e1, -1.23916583867381258016e0}
+	normalQ0 = []float64{1, 1.95448858338141759834e0, 4.67627912898881538453e0, 8.63602421390890590575e1,
+		-2.25462687854119370527e2, 2.00260212380060660359e2, -8.20372256168333339912e1,
+		1.59056225126211695515e1, -1.18331621121330003142e0}
+	normalP1 = []float64{4.05544892305962419923e0, 3.15251094599893866154e1, 5.71628192246421288162e1,
+		4.40805073893200834700e1, 1.46849561928858024014e1, 2.18663306850790267539e0,
+		-1.40256079171354495875e-1, -3.50424626827848203418e-2, -8.57456785154685413611e-4}
+	normalQ1 = []float64{1, 1.57799883256466749731e1, 4.53907635128879210584e1, 4.13172038254672030440e1,
+		1.50425385692907503408e1, 2.50464946208309415979e0, -1.42182922854787788574e-1,
+		-3.80806407691578277194e-2, -9.33259480895457427372e-4}
+	normalP2 = []float64{3.23774891776946035970e0, 6.91522889068984211695e0, 3.93881025292474443415e0,
+		1.33303460815807542389e0, 2.01485389549179081538e-1, 1.23716634817820021358e-2,
+		3.01581553508235416007e-4, 2.65806974686737550832e-6, 6.23974539184983293730e-9}
+	normalQ2 = []float64{1, 6.02427039364742014255e0, 3.67983563856160859403e0, 1.37702099489081330271e0,
+		2.16236993594496635890e-1, 1.34204006088543189037e-2, 3.28014464682127739104e-4,
+		2.89247864745380683936e-6, 6.79019408009981274425e-9}
+)

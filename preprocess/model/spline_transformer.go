@@ -130,7 +130,7 @@ func (s *SplineTransformer) outputs(in int) (int, error) {
 				return 0, s.errorf("knots: column %d: knot %d is %v, want ascending numbers", i, k, v)
 			}
 		}
-		if s.Extrapolation == "linear" && s.Degree <= 1 && len(t) < 2*s.Degree+6 {
+		if s.Extrapolation == "linear" && s.splines(len(t)) < 2 {
 			return 0, s.errorf("knots: column %d has %d, too few for linear extrapolation", i, len(t))
 		}
 		if total += s.splines(len(t)); total > MaxColumns {
@@ -324,7 +324,8 @@ func (o spline) run(w *Worker, rows int) {
 			for j := range o.ends {
 				if x < o.lo {
 					o.set(w, i, j, o.fLo[j]+float64((x-o.lo)*o.dLo[j]))
-				} else {
+				}
+				if x > o.hi {
 					k := o.n - 1 - j
 					o.set(w, i, k, o.fHi[k]+float64((x-o.hi)*o.dHi[k]))
 				}

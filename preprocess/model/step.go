@@ -74,8 +74,10 @@ func (h *head) checkHead(in int) error {
 func apply(b *builder, s step, in matrix) matrix {
 	out := s.compile(b, in)
 	if s.header().Output == "pandas" {
+		if out.sparse {
+			b.fail(s, "set_output(transform=\"pandas\") of a sparse matrix, which scikit-learn refuses; set sparse_output=False")
+		}
 		out.frame = true
-		out.sparse = false
 	}
 	return out
 }
