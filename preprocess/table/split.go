@@ -11,6 +11,9 @@ const (
 	DefaultRecordLimit = 8 << 20
 )
 
+// byteOrderMark is U+FEFF in UTF-8.
+const byteOrderMark = "\xef\xbb\xbf"
+
 // Splitter cuts a stream into blocks of whole records. Each byte is looked at
 // once or twice, however long the records are.
 type Splitter struct {
@@ -40,6 +43,9 @@ func (s *Splitter) Next(buf []byte, target int) ([]byte, error) {
 		return nil, s.err
 	}
 	target = max(min(target, s.limit), 1)
+	if !s.started {
+		target = max(target, len(byteOrderMark))
+	}
 	if cap(buf) < target {
 		buf = make([]byte, 0, target)
 	}
@@ -111,11 +117,11 @@ func (s *Splitter) fill(buf *[]byte, size int) error {
 				return io.ErrNoProgress
 			}
 		}
-		if !s.started && (len(b) >= 3 || s.eof) {
+		if !s.started && (len(b) >= len(byteOrderMark) || s.eof) {
 			s.started = true
-			if bytes.HasPrefix(b, []byte("\xef\xbb\xbf")) {
-				b = b[:copy(b, b[3:])]
-				s.offset = 3
+			if bytes.HasPrefix(b, []byte(byteOrderMark)) {
+				b = b[:copy(b, b[len(byteOrderMark):])]
+				s.offset = int64(len(byteOrderMark))
 			}
 		}
 	}

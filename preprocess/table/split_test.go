@@ -88,18 +88,22 @@ func FuzzSplitter(f *testing.F) {
 		if err != nil {
 			return
 		}
-		oracle = slices.DeleteFunc(oracle, func(r []string) bool { return len(r) == 1 && strings.Trim(r[0], " \t") == "" })
+		// It does not tell "" from a line of blanks.
+		isBlank := func(r []string) bool { return len(r) == 1 && strings.Trim(r[0], " \t") == "" }
+		if len(header) == 1 && slices.ContainsFunc(oracle, isBlank) {
+			return
+		}
+		oracle = slices.DeleteFunc(oracle, isBlank)
 		if len(oracle) == 0 {
 			return
 		}
-		got := slices.DeleteFunc(slices.Clone(rows), func(r []string) bool { return len(r) == 1 && strings.Trim(r[0], " \t") == "" })
-		if len(oracle[1:]) != len(got) {
-			t.Fatalf("%d records, encoding/csv has %d: %q, %q", len(got), len(oracle)-1, got, oracle[1:])
+		if len(oracle[1:]) != len(rows) {
+			t.Fatalf("%d records, encoding/csv has %d: %q, %q", len(rows), len(oracle)-1, rows, oracle[1:])
 		}
 		for i, record := range oracle[1:] {
-			for j, field := range got[i] {
+			for j, field := range rows[i] {
 				if strings.ReplaceAll(field, "\r\n", "\n") != record[j] {
-					t.Fatalf("record %d: %q, encoding/csv has %q", i, got[i], record)
+					t.Fatalf("record %d: %q, encoding/csv has %q", i, rows[i], record)
 				}
 			}
 		}
