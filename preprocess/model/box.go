@@ -11,7 +11,7 @@ import (
 // Box holds a step of any class, so that JSON can.
 type Box struct{ step }
 
-var errNoStep = errors.New("no step")
+var errNoStep = errors.New("step: missing")
 
 func quote(s string) string { return strconv.Quote(s) }
 

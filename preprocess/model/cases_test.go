@@ -392,6 +392,8 @@ func runCases(t *testing.T, dir fs.FS) {
 	}
 }
 
+var inf, nan = math.Inf(1), math.NaN()
+
 func TestModel_reproducesPublicCases(t *testing.T) { runCases(t, os.DirFS("testdata/public")) }
 
 // releases are the scikit-learn releases of testdata/sklearn.

@@ -60,6 +60,9 @@ func loadJSON(data []byte) (*Model, error) {
 	if doc.Model.step == nil {
 		return nil, errors.New("model: missing")
 	}
+	if err := whole(doc.Model.step); err != nil {
+		return nil, err
+	}
 	m := &Model{root: doc.Model.step, version: doc.Version}
 	return m, m.check()
 }
@@ -93,4 +96,30 @@ func jsonDepth(data []byte) int {
 		}
 	}
 	return deepest
+}
+
+// whole makes sure that no step is left out in a document.
+func whole(s step) error {
+	var inner []Named
+	switch s := s.(type) {
+	case *Pipeline:
+		inner = s.Steps
+	case *FeatureUnion:
+		for _, p := range s.Transformers {
+			inner = append(inner, Named{p.Name, p.Step})
+		}
+	case *ColumnTransformer:
+		for _, br := range s.Transformers {
+			inner = append(inner, Named{br.Name, br.Step})
+		}
+	}
+	for _, n := range inner {
+		if n.Step.step == nil {
+			return errNamed(n.Name, errNoStep)
+		}
+		if err := whole(n.Step.step); err != nil {
+			return errNamed(n.Name, err)
+		}
+	}
+	return nil
 }

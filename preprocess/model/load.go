@@ -74,8 +74,8 @@ func loadTree(root pickle.Value) (*Model, error) {
 // check checks the whole model as far as it can be without a header.
 func (m *Model) check() error {
 	n := m.root.width()
-	if n < 0 {
-		return nil // Bind checks
+	if n < 0 && m.root.header().Inputs == 0 {
+		return nil // any number of columns: Bind checks
 	}
 	_, err := m.root.outputs(n)
 	return err

@@ -37,7 +37,7 @@ func (s *SequentialFeatureSelector) compile(b *builder, in matrix) matrix { retu
 func (s *selection) readSupport(a *attrs) {
 	a.ignore("estimator", "estimator_", "n_features_to_select", "step", "importance_getter", "n_features_", "ranking_",
 		"cv", "scoring", "min_features_to_select", "cv_results_", "grid_scores_", "tol", "direction",
-		"n_features_to_pick")
+		"n_features_to_select_")
 	s.keep(a, a.mask("support_"))
 	v, _ := a.get("estimator")
 	s.AllowNaN = a.allowsNaN(v)
