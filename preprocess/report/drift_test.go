@@ -152,7 +152,7 @@ func TestDrift_doesNotFlagChance(t *testing.T) {
 					}
 					return values
 				}
-				const tries = 400
+				const tries = 200
 				flagged := map[string]int{}
 				for range tries {
 					fit := sample(2000)

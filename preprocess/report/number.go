@@ -110,9 +110,8 @@ func (n *number) addValues(values []float64) {
 		// Without its implicit bit a zero or a subnormal counts as what it is.
 		mantissa := b&(1<<52-1) | uint64(exponent+0x7ff)>>11<<52
 		d := (mantissa + 1<<(droppedBits-1)) >> droppedBits << (exponent & (1<<levelBits - 1))
-		if m.top-l >= levelCount {
-			d = 0
-		}
+		// The masks stand for branches, which mixed data would mispredict.
+		d &= uint64((m.top - l - levelCount) >> 63) // too small: 0
 		at := &m.levels[l%levelCount]
 		sign := int64(b) >> 63
 		signed := (int64(d) ^ sign) - sign
@@ -123,9 +122,7 @@ func (n *number) addValues(values []float64) {
 		at.squareLow, carry = bits.Add64(at.squareLow, squareLow, 0)
 		at.squareHigh += squareHigh + carry
 
-		if exponent == 0 {
-			b = 0
-		}
+		b &^= uint64((exponent - 1) >> 63) // exponent 0: 0
 		key := order(b) >> (s.shift & 63)
 		if at := &slots[home(key, s.log)&mask]; at.key == key && at.count > 0 {
 			at.count++
