@@ -1,8 +1,11 @@
 package components
 
 import (
+	"strconv"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 func TestCheckScheduleExpression_acceptsWhatEventBridgeAccepts(t *testing.T) {
@@ -61,13 +64,45 @@ func TestCheckScheduleExpression_refusesTheRestAndSaysWhy(t *testing.T) {
 	}
 }
 
-func FuzzCheckScheduleExpression(f *testing.F) {
-	for _, text := range []string{"cron(0 9 15 * ? *)", "cron(0/5 8-17 ? * MON-FRI *)", "rate(5 minutes)", "cron(0 9 ? * 6#3 *)", "cron()", "cron(1-/ , ? # L W)"} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		if CheckScheduleExpression(text) == nil && len(strings.Fields(text)) != 6 && len(strings.Fields(text)) != 2 {
-			t.Errorf("%q is accepted", text)
+// TestCheckScheduleExpression_looksAtEveryFieldAlone writes fields that are right
+// by construction, and then puts one number out of its range.
+func TestCheckScheduleExpression_looksAtEveryFieldAlone(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		values := make([]string, len(cronFields))
+		for i, field := range cronFields {
+			values[i] = rightItems(t, field)
+		}
+		values[rapid.SampledFrom([]int{2, 4}).Draw(t, "unused day")] = "?"
+		text := "cron(" + strings.Join(values, " ") + ")"
+		if err := CheckScheduleExpression(text); err != nil {
+			t.Fatal(err)
+		}
+
+		i := rapid.IntRange(0, len(values)-1).Draw(t, "field")
+		wrong := rapid.SampledFrom([]int{cronFields[i].low - 1, cronFields[i].high + 1}).Draw(t, "wrong")
+		values[i] = strconv.Itoa(wrong)
+		if err := CheckScheduleExpression("cron(" + strings.Join(values, " ") + ")"); err == nil || !strings.Contains(err.Error(), cronFields[i].name+` "`+values[i]) {
+			t.Fatalf("%s with %s: got %v", cronFields[i].name, values[i], err)
 		}
 	})
+}
+
+// rightItems is a list of values, ranges and steps that a field accepts.
+func rightItems(t *rapid.T, field cronField) string {
+	var items []string
+	for range rapid.IntRange(1, 3).Draw(t, "items") {
+		low := rapid.IntRange(field.low, field.high).Draw(t, "low")
+		item := strconv.Itoa(low)
+		if field.names != nil && rapid.Bool().Draw(t, "named") {
+			item = field.names[low-field.low]
+		}
+		if rapid.Bool().Draw(t, "range") {
+			item += "-" + strconv.Itoa(rapid.IntRange(low, field.high).Draw(t, "high"))
+		}
+		if rapid.Bool().Draw(t, "step") {
+			item += "/" + strconv.Itoa(rapid.IntRange(1, field.high).Draw(t, "every"))
+		}
+		items = append(items, item)
+	}
+	return strings.Join(items, ",")
 }
