@@ -250,7 +250,9 @@ records:
 			if i+1 < n && b[i] == '\r' && b[i+1] == '\n' {
 				pos++
 			}
-			if field == 1 && blank(b[start:i]) {
+			// In a table of one column a blank line is a missing cell: a row
+			// is not lost because it is empty.
+			if field == 1 && len(slots) > 1 && blank(b[start:i]) {
 				break
 			}
 			switch {

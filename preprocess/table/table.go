@@ -12,7 +12,8 @@
 //     it is an ordinary character, also after a closing quote ("a"b is ab);
 //   - lines that are empty or hold only spaces and tabs are no records.
 //
-// Unlike pandas, a record with too few or too many fields is an error.
+// Unlike in pandas, a record with too few or too many fields is an error, and a
+// blank line of a table with a single column is a record, whose cell is missing.
 package table
 
 import (
