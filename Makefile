@@ -107,7 +107,7 @@ bench: ## measure the job: parsing, transforming, formatting and whole runs
 
 .PHONY: golden
 golden: ## rewrite expected files; review the diff like code
-	@UPDATE_GOLDEN=1 go test -count=1 ./tests/plan
+	@UPDATE_GOLDEN=1 go test -count=1 ./components ./preprocess/report
 
 .PHONY: tools
 tools: $(TOOLS)/pulumi $(TOOLS)/golangci-lint ## build the pinned Pulumi CLI and the linter into .tools/
