@@ -294,9 +294,9 @@ func (i *instance) label() string {
 		name = text(i.in, i.typ.Name.Property)
 	}
 	if name == "" {
-		return typeName(i.typ.Token)
+		return typeName(i.typ.TypeName)
 	}
-	return fmt.Sprintf("%s (%s)", typeName(i.typ.Token), name)
+	return fmt.Sprintf("%s (%s)", typeName(i.typ.TypeName), name)
 }
 
 // exclusive holds what must not be changed twice at once.
@@ -315,6 +315,7 @@ func (c *Cloud) create(i *instance, inputs resource.PropertyMap) (*thing, error)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := i.typ
+	i.prefixName()
 	if n := t.Name; n != nil {
 		if name, ok := i.in[n.Property].(string); ok {
 			if other := t.takenBy(c, i.session, name); other != nil {
@@ -326,7 +327,7 @@ func (c *Cloud) create(i *instance, inputs resource.PropertyMap) (*thing, error)
 		return nil, err
 	}
 	if len(t.OnePer) > 0 {
-		for _, other := range c.all(t.Token, func(o *thing) bool { return o.region == i.session.region && o.account == i.session.account }) {
+		for _, other := range c.all(t.TypeName, func(o *thing) bool { return o.region == i.session.region && o.account == i.session.account }) {
 			if sameIn(i.in, other.plain(), t.OnePer) {
 				return nil, fmt.Errorf("there is one per %s, and %s made it already: they would overwrite each other", strings.Join(t.OnePer, " and "), other.urn)
 			}
@@ -359,9 +360,9 @@ func (c *Cloud) pretend(i *instance, inputs resource.PropertyMap) (made *thing, 
 	}
 	i.assignID()
 	made = &thing{typ: i.typ, urn: i.urn, region: i.session.region, account: i.session.account, id: i.id}
-	c.refused[i.typ.Token+" "+i.id] = true
+	c.refused[i.typ.TypeName+" "+i.id] = true
 	if name, ok := i.in["name"].(string); ok {
-		c.refused[i.typ.Token+" "+name] = true
+		c.refused[i.typ.TypeName+" "+name] = true
 	}
 	made.state = i.build(inputs)
 	if _, taken := c.things[made.key()]; !taken {
@@ -404,7 +405,7 @@ func (p *awsProvider) Read(ctx context.Context, req *pulumirpc.ReadRequest) (*pu
 	}
 	p.cloud.mu.Lock()
 	defer p.cloud.mu.Unlock()
-	found := p.cloud.find(t.Token, req.Id)
+	found := p.cloud.find(t.TypeName, req.Id)
 	if found == nil {
 		return &pulumirpc.ReadResponse{}, nil // an empty id says: it does not exist
 	}
@@ -479,10 +480,11 @@ func (p *awsProvider) Update(ctx context.Context, req *pulumirpc.UpdateRequest) 
 	}
 	p.cloud.mu.Lock()
 	defer p.cloud.mu.Unlock()
-	existing := p.cloud.find(t.Token, req.Id)
+	existing := p.cloud.find(t.TypeName, req.Id)
 	if existing == nil {
 		return nil, status.Errorf(codes.NotFound, "updating %s: it does not exist; run a refresh", i.label())
 	}
+	i.prefixName()
 	err = i.checkParents()
 	if err == nil && t.Create != nil {
 		err = t.Create(i)
@@ -507,7 +509,7 @@ func (p *awsProvider) Delete(_ context.Context, req *pulumirpc.DeleteRequest) (*
 	}
 	p.cloud.mu.Lock()
 	defer p.cloud.mu.Unlock()
-	existing := p.cloud.find(t.Token, req.Id)
+	existing := p.cloud.find(t.TypeName, req.Id)
 	if existing == nil {
 		return &emptypb.Empty{}, nil // it is gone, which is what was asked for
 	}
@@ -515,11 +517,11 @@ func (p *awsProvider) Delete(_ context.Context, req *pulumirpc.DeleteRequest) (*
 		return &emptypb.Empty{}, nil
 	}
 	if other := p.cloud.held(existing); other != nil {
-		return nil, status.Errorf(codes.FailedPrecondition, "deleting %s (%s): DeleteConflict: %s still needs it", typeName(t.Token), req.Id, other.urn)
+		return nil, status.Errorf(codes.FailedPrecondition, "deleting %s (%s): DeleteConflict: %s still needs it", typeName(t.TypeName), req.Id, other.urn)
 	}
 	if t.Delete != nil {
 		if err := t.Delete(p.cloud, existing); err != nil {
-			return nil, status.Errorf(codes.FailedPrecondition, "deleting %s (%s): %v", typeName(t.Token), req.Id, err)
+			return nil, status.Errorf(codes.FailedPrecondition, "deleting %s (%s): %v", typeName(t.TypeName), req.Id, err)
 		}
 	}
 	delete(p.cloud.things, existing.key())

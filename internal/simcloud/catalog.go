@@ -14,14 +14,14 @@ var catalog = sync.OnceValue(func() map[string]*Type {
 		s3Types, sfnTypes, snsTypes, sqsTypes, ssmTypes,
 	} {
 		for _, t := range table {
-			if all[t.Token] != nil {
-				panic(fmt.Sprintf("simcloud: two entries for %s", t.Token))
+			if all[t.TypeName] != nil {
+				panic(fmt.Sprintf("simcloud: two entries for %s", t.TypeName))
 			}
 			t.Rules = append(t.Rules, checkTags)
 			if n := t.Name; n != nil && n.Given {
 				t.Required = append(t.Required, n.Property)
 			}
-			all[t.Token] = t
+			all[t.TypeName] = t
 		}
 	}
 	return all

@@ -59,7 +59,7 @@ type thing struct {
 	state   resource.PropertyMap
 }
 
-func (t *thing) key() thingKey { return thingKey{t.typ.Token, t.region, t.id} }
+func (t *thing) key() thingKey { return thingKey{t.typ.TypeName, t.region, t.id} }
 
 // plain returns the thing's properties as plain Go values.
 func (t *thing) plain() map[string]any { return plainMap(t.state) }
@@ -192,7 +192,7 @@ func (c *Cloud) Calls() []Call {
 }
 
 func (c *Cloud) record(op string, t *thing) {
-	c.calls = append(c.calls, Call{Op: op, Type: t.typ.Token, URN: t.urn, ID: t.id})
+	c.calls = append(c.calls, Call{Op: op, Type: t.typ.TypeName, URN: t.urn, ID: t.id})
 }
 
 // find returns a thing by its id in any region; c.mu is held.

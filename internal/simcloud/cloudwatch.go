@@ -6,14 +6,14 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 )
 
-const logGroupToken = "aws:cloudwatch/logGroup:LogGroup"
+const logGroupType = "aws:cloudwatch/logGroup:LogGroup"
 
 // retentionDays is what CloudWatch Logs accepts; 0 keeps logs forever.
 var retentionDays = []float64{0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
 
 var cloudwatchTypes = []*Type{
 	{
-		Token: logGroupToken, Args: cloudwatch.LogGroupArgs{}, Outputs: cloudwatch.LogGroup{},
+		TypeName: logGroupType, Args: cloudwatch.LogGroupArgs{}, Outputs: cloudwatch.LogGroup{},
 		Name:    &Naming{Property: "name", Max: 512, Taken: "ResourceAlreadyExistsException"},
 		Replace: []string{"name", "namePrefix", "logGroupClass"},
 		Rules: []rule{
@@ -28,16 +28,16 @@ var cloudwatchTypes = []*Type{
 		State:    func(i *instance) { i.arn("logs", "log-group:"+i.id) },
 	},
 	{
-		Token: "aws:cloudwatch/logResourcePolicy:LogResourcePolicy", Args: cloudwatch.LogResourcePolicyArgs{}, Outputs: cloudwatch.LogResourcePolicy{},
+		TypeName: "aws:cloudwatch/logResourcePolicy:LogResourcePolicy", Args: cloudwatch.LogResourcePolicyArgs{}, Outputs: cloudwatch.LogResourcePolicy{},
 		Name:    &Naming{Property: "policyName", Given: true, Taken: "ResourceAlreadyExistsException"},
 		Replace: []string{"policyName"}, Required: []string{"policyDocument"}, Documents: []string{"policyDocument"},
 		Rules: []rule{policy("policyDocument", resourcePolicy), sized("policyDocument", 1, 5120)},
 	},
 	{
-		Token: "aws:cloudwatch/logMetricFilter:LogMetricFilter", Args: cloudwatch.LogMetricFilterArgs{}, Outputs: cloudwatch.LogMetricFilter{},
+		TypeName: "aws:cloudwatch/logMetricFilter:LogMetricFilter", Args: cloudwatch.LogMetricFilterArgs{}, Outputs: cloudwatch.LogMetricFilter{},
 		Name:    &Naming{Property: "name", Scope: "none", Max: 512},
 		Replace: []string{"name", "logGroupName"}, OnePer: []string{"logGroupName", "name"},
-		Parents: []Parent{{Property: "logGroupName", Type: logGroupToken}},
+		Parents: []Parent{{Property: "logGroupName", Type: logGroupType}},
 		Rules: []rule{
 			like("name", `^[^:*]{1,512}$`, "1 to 512 characters without : and *"),
 			sized("pattern", 0, 1024),
@@ -45,7 +45,7 @@ var cloudwatchTypes = []*Type{
 		},
 	},
 	{
-		Token: "aws:cloudwatch/metricAlarm:MetricAlarm", Args: cloudwatch.MetricAlarmArgs{}, Outputs: cloudwatch.MetricAlarm{},
+		TypeName: "aws:cloudwatch/metricAlarm:MetricAlarm", Args: cloudwatch.MetricAlarmArgs{}, Outputs: cloudwatch.MetricAlarm{},
 		Name:    &Naming{Property: "name", Max: 255, Taken: "AlarmAlreadyExists"},
 		Replace: []string{"name"},
 		Rules: []rule{
@@ -80,7 +80,7 @@ var cloudwatchTypes = []*Type{
 		State:    func(i *instance) { i.arn("cloudwatch", "alarm:"+i.id) },
 	},
 	{
-		Token: "aws:cloudwatch/dashboard:Dashboard", Args: cloudwatch.DashboardArgs{}, Outputs: cloudwatch.Dashboard{},
+		TypeName: "aws:cloudwatch/dashboard:Dashboard", Args: cloudwatch.DashboardArgs{}, Outputs: cloudwatch.Dashboard{},
 		Name:    &Naming{Property: "dashboardName", Scope: "account", Given: true, Taken: "DashboardAlreadyExists"},
 		Replace: []string{"dashboardName"}, Documents: []string{"dashboardBody"},
 		Rules: []rule{

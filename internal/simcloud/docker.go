@@ -137,7 +137,7 @@ func tagsOnly(refs []string) []string {
 
 // repository finds an ECR repository by its URL; c.mu is held.
 func (c *Cloud) repository(url string) *thing {
-	for _, t := range c.all(repositoryToken, nil) {
+	for _, t := range c.all(repositoryType, nil) {
 		if text(t.plain(), "repositoryUrl") == url {
 			return t
 		}

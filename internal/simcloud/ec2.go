@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	vpcToken           = "aws:ec2/vpc:Vpc"
-	subnetToken        = "aws:ec2/subnet:Subnet"
-	routeTableToken    = "aws:ec2/routeTable:RouteTable"
-	gatewayToken       = "aws:ec2/internetGateway:InternetGateway"
-	securityGroupToken = "aws:ec2/securityGroup:SecurityGroup"
-	eipToken           = "aws:ec2/eip:Eip"
+	vpcType           = "aws:ec2/vpc:Vpc"
+	subnetType        = "aws:ec2/subnet:Subnet"
+	routeTableType    = "aws:ec2/routeTable:RouteTable"
+	gatewayType       = "aws:ec2/internetGateway:InternetGateway"
+	securityGroupType = "aws:ec2/securityGroup:SecurityGroup"
+	eipType           = "aws:ec2/eip:Eip"
 )
 
 // inVPC: networks are often made elsewhere, so an unknown id is taken as it is.
-var inVPC = Parent{Property: "vpcId", Type: vpcToken, Holds: true, Outside: true}
+var inVPC = Parent{Property: "vpcId", Type: vpcType, Holds: true, Outside: true}
 
 func ec2Arn(kind string) func(*instance) {
 	return func(i *instance) {
@@ -30,7 +30,7 @@ func ec2Arn(kind string) func(*instance) {
 
 var ec2Types = []*Type{
 	{
-		Token: vpcToken, Args: ec2.VpcArgs{}, Outputs: ec2.Vpc{},
+		TypeName: vpcType, Args: ec2.VpcArgs{}, Outputs: ec2.Vpc{},
 		Replace: []string{"cidrBlock", "ipv4IpamPoolId", "ipv4NetmaskLength"},
 		Rules: []rule{
 			exactlyOne("", "cidrBlock", "ipv4IpamPoolId"),
@@ -49,7 +49,7 @@ var ec2Types = []*Type{
 		},
 	},
 	{
-		Token: subnetToken, Args: ec2.SubnetArgs{}, Outputs: ec2.Subnet{},
+		TypeName: subnetType, Args: ec2.SubnetArgs{}, Outputs: ec2.Subnet{},
 		Replace: []string{"vpcId", "cidrBlock", "availabilityZone", "availabilityZoneId", "ipv6Native", "outpostArn"},
 		Parents: []Parent{inVPC},
 		Rules: []rule{
@@ -68,13 +68,13 @@ var ec2Types = []*Type{
 			if err != nil {
 				return nil
 			}
-			if vpc := i.cloud.resolve(vpcToken, text(i.in, "vpcId")); vpc != nil {
+			if vpc := i.cloud.resolve(vpcType, text(i.in, "vpcId")); vpc != nil {
 				whole, err := netip.ParsePrefix(text(vpc.plain(), "cidrBlock"))
 				if err == nil && (!whole.Contains(mine.Addr()) || mine.Bits() < whole.Bits()) {
 					return fmt.Errorf("InvalidSubnet.Range: cidrBlock: %s is not inside the VPC's %s", mine, whole)
 				}
 			}
-			for _, other := range i.cloud.all(subnetToken, nil) {
+			for _, other := range i.cloud.all(subnetType, nil) {
 				theirs, err := netip.ParsePrefix(text(other.plain(), "cidrBlock"))
 				if err == nil && other.id != i.id && text(other.plain(), "vpcId") == text(i.in, "vpcId") && theirs.Overlaps(mine) {
 					return fmt.Errorf("InvalidSubnet.Conflict: cidrBlock: %s overlaps %s of %s", mine, theirs, other.urn)
@@ -93,11 +93,11 @@ var ec2Types = []*Type{
 		},
 	},
 	{
-		Token: gatewayToken, Args: ec2.InternetGatewayArgs{}, Outputs: ec2.InternetGateway{},
+		TypeName: gatewayType, Args: ec2.InternetGatewayArgs{}, Outputs: ec2.InternetGateway{},
 		Parents: []Parent{inVPC}, ID: newID("igw-"), State: ec2Arn("internet-gateway"),
 		Rules: []rule{like("vpcId", `^vpc-[0-9a-f]{8,17}$`, "the id of a VPC")},
 		Create: func(i *instance) error {
-			for _, other := range i.cloud.all(gatewayToken, nil) {
+			for _, other := range i.cloud.all(gatewayType, nil) {
 				if vpc := text(i.in, "vpcId"); vpc != "" && other.id != i.id && text(other.plain(), "vpcId") == vpc {
 					return fmt.Errorf("Resource.AlreadyAssociated: vpcId: %s has an internet gateway already, %s", vpc, other.urn)
 				}
@@ -106,7 +106,7 @@ var ec2Types = []*Type{
 		},
 	},
 	{
-		Token: routeTableToken, Args: ec2.RouteTableArgs{}, Outputs: ec2.RouteTable{},
+		TypeName: routeTableType, Args: ec2.RouteTableArgs{}, Outputs: ec2.RouteTable{},
 		Replace: []string{"vpcId"}, Parents: []Parent{inVPC}, ID: newID("rtb-"), State: ec2Arn("route-table"),
 		Rules: []rule{
 			like("vpcId", `^vpc-[0-9a-f]{8,17}$`, "the id of a VPC"),
@@ -115,9 +115,9 @@ var ec2Types = []*Type{
 		},
 	},
 	{
-		Token: "aws:ec2/route:Route", Args: ec2.RouteArgs{}, Outputs: ec2.Route{},
+		TypeName: "aws:ec2/route:Route", Args: ec2.RouteArgs{}, Outputs: ec2.Route{},
 		Replace: []string{"routeTableId", "destinationCidrBlock", "destinationIpv6CidrBlock", "destinationPrefixListId"},
-		Parents: []Parent{{Property: "routeTableId", Type: routeTableToken, Holds: true, Outside: true}, {Property: "gatewayId", Type: gatewayToken, Holds: true, Outside: true}},
+		Parents: []Parent{{Property: "routeTableId", Type: routeTableType, Holds: true, Outside: true}, {Property: "gatewayId", Type: gatewayType, Holds: true, Outside: true}},
 		OnePer:  []string{"routeTableId", "destinationCidrBlock", "destinationIpv6CidrBlock", "destinationPrefixListId"},
 		Rules: []rule{
 			exactlyOne("", "destinationCidrBlock", "destinationIpv6CidrBlock", "destinationPrefixListId"),
@@ -133,15 +133,15 @@ var ec2Types = []*Type{
 		},
 	},
 	{
-		Token: "aws:ec2/routeTableAssociation:RouteTableAssociation", Args: ec2.RouteTableAssociationArgs{}, Outputs: ec2.RouteTableAssociation{},
+		TypeName: "aws:ec2/routeTableAssociation:RouteTableAssociation", Args: ec2.RouteTableAssociationArgs{}, Outputs: ec2.RouteTableAssociation{},
 		Replace: []string{"subnetId", "gatewayId"},
-		Parents: []Parent{{Property: "routeTableId", Type: routeTableToken, Holds: true, Outside: true}, {Property: "subnetId", Type: subnetToken, Holds: true, Outside: true}},
+		Parents: []Parent{{Property: "routeTableId", Type: routeTableType, Holds: true, Outside: true}, {Property: "subnetId", Type: subnetType, Holds: true, Outside: true}},
 		OnePer:  []string{"subnetId", "gatewayId"},
 		Rules:   []rule{exactlyOne("", "subnetId", "gatewayId")},
 		ID:      newID("rtbassoc-"),
 	},
 	{
-		Token: securityGroupToken, Args: ec2.SecurityGroupArgs{}, Outputs: ec2.SecurityGroup{},
+		TypeName: securityGroupType, Args: ec2.SecurityGroupArgs{}, Outputs: ec2.SecurityGroup{},
 		Name:    &Naming{Property: "name", Scope: "none", Max: 255},
 		Replace: []string{"name", "namePrefix", "vpcId", "description"}, Parents: []Parent{inVPC},
 		OnePer: []string{"vpcId", "name"}, ID: newID("sg-"),
@@ -165,9 +165,9 @@ var ec2Types = []*Type{
 		},
 	},
 	{
-		Token: "aws:ec2/securityGroupRule:SecurityGroupRule", Args: ec2.SecurityGroupRuleArgs{}, Outputs: ec2.SecurityGroupRule{},
+		TypeName: "aws:ec2/securityGroupRule:SecurityGroupRule", Args: ec2.SecurityGroupRuleArgs{}, Outputs: ec2.SecurityGroupRule{},
 		Replace: []string{"*"}, Update: []string{"description"},
-		Parents: []Parent{{Property: "securityGroupId", Type: securityGroupToken, Outside: true}},
+		Parents: []Parent{{Property: "securityGroupId", Type: securityGroupType, Outside: true}},
 		Rules: []rule{
 			oneOf("type", "ingress", "egress"),
 			like("protocol", protocolPattern, protocolWords),
@@ -181,13 +181,13 @@ var ec2Types = []*Type{
 		},
 	},
 	{
-		Token: "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", Args: ec2.DefaultSecurityGroupArgs{}, Outputs: ec2.DefaultSecurityGroup{},
-		Replace: []string{"vpcId"}, Parents: []Parent{{Property: "vpcId", Type: vpcToken, Outside: true}}, OnePer: []string{"vpcId"},
+		TypeName: "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", Args: ec2.DefaultSecurityGroupArgs{}, Outputs: ec2.DefaultSecurityGroup{},
+		Replace: []string{"vpcId"}, Parents: []Parent{{Property: "vpcId", Type: vpcType, Outside: true}}, OnePer: []string{"vpcId"},
 		Rules:    append([]rule{like("vpcId", `^vpc-[0-9a-f]{8,17}$`, "the id of a VPC")}, groupRules...),
 		Defaults: map[string]any{"revokeRulesOnDelete": false},
 		ID: func(i *instance) string {
 			// The group exists already: this resource takes it over.
-			if vpc := i.cloud.resolve(vpcToken, text(i.in, "vpcId")); vpc != nil {
+			if vpc := i.cloud.resolve(vpcType, text(i.in, "vpcId")); vpc != nil {
 				return text(vpc.plain(), "defaultSecurityGroupId")
 			}
 			return "sg-0" + fakeHex(16, "default", text(i.in, "vpcId"))
@@ -202,7 +202,7 @@ var ec2Types = []*Type{
 		},
 	},
 	{
-		Token: "aws:ec2/vpcEndpoint:VpcEndpoint", Args: ec2.VpcEndpointArgs{}, Outputs: ec2.VpcEndpoint{},
+		TypeName: "aws:ec2/vpcEndpoint:VpcEndpoint", Args: ec2.VpcEndpointArgs{}, Outputs: ec2.VpcEndpoint{},
 		Replace: []string{"vpcId", "serviceName", "vpcEndpointType", "serviceRegion"}, Parents: []Parent{inVPC},
 		Documents: []string{"policy"}, ID: newID("vpce-"),
 		Rules: []rule{
@@ -257,9 +257,9 @@ var ec2Types = []*Type{
 		},
 	},
 	{
-		Token: "aws:ec2/natGateway:NatGateway", Args: ec2.NatGatewayArgs{}, Outputs: ec2.NatGateway{},
+		TypeName: "aws:ec2/natGateway:NatGateway", Args: ec2.NatGatewayArgs{}, Outputs: ec2.NatGateway{},
 		Replace: []string{"*"}, Update: []string{"secondaryAllocationIds", "secondaryPrivateIpAddressCount", "secondaryPrivateIpAddresses"},
-		Parents: []Parent{{Property: "subnetId", Type: subnetToken, Holds: true, Outside: true}, {Property: "allocationId", Type: eipToken, Holds: true, Outside: true}},
+		Parents: []Parent{{Property: "subnetId", Type: subnetType, Holds: true, Outside: true}, {Property: "allocationId", Type: eipType, Holds: true, Outside: true}},
 		OnePer:  []string{"allocationId", "subnetId"}, ID: newID("nat-"),
 		Rules: []rule{
 			oneOf("connectivityType", "public", "private"),
@@ -272,13 +272,13 @@ var ec2Types = []*Type{
 		Defaults: map[string]any{"connectivityType": "public"},
 		State: func(i *instance) {
 			i.set("networkInterfaceId", "eni-0"+i.fake(16))
-			if eip := i.cloud.resolve(eipToken, text(i.in, "allocationId")); eip != nil {
+			if eip := i.cloud.resolve(eipType, text(i.in, "allocationId")); eip != nil {
 				i.set("publicIp", text(eip.plain(), "publicIp"))
 			}
 		},
 	},
 	{
-		Token: eipToken, Args: ec2.EipArgs{}, Outputs: ec2.Eip{},
+		TypeName: eipType, Args: ec2.EipArgs{}, Outputs: ec2.Eip{},
 		Replace: []string{"domain", "vpc", "publicIpv4Pool", "networkBorderGroup"}, ID: newID("eipalloc-"),
 		Rules: []rule{oneOf("domain", "vpc")},
 		State: func(i *instance) {
@@ -290,7 +290,7 @@ var ec2Types = []*Type{
 		},
 	},
 	{
-		Token: "aws:ec2/flowLog:FlowLog", Args: ec2.FlowLogArgs{}, Outputs: ec2.FlowLog{},
+		TypeName: "aws:ec2/flowLog:FlowLog", Args: ec2.FlowLogArgs{}, Outputs: ec2.FlowLog{},
 		Replace: []string{"*"}, ID: newID("fl-"), State: func(i *instance) { i.arn("ec2", "vpc-flow-log/"+i.id) },
 		Rules: []rule{
 			exactlyOne("", "eniId", "subnetId", "transitGatewayId", "transitGatewayAttachmentId", "vpcId"),

@@ -7,9 +7,9 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ecr"
 )
 
-const repositoryToken = "aws:ecr/repository:Repository"
+const repositoryType = "aws:ecr/repository:Repository"
 
-var repositoryParent = []Parent{{Property: "repository", Type: repositoryToken}}
+var repositoryParent = []Parent{{Property: "repository", Type: repositoryType}}
 
 func repositoryOf(i *instance) string { return text(i.in, "repository") }
 
@@ -17,7 +17,7 @@ func registryOf(i *instance) { i.set("registryId", i.session.account) }
 
 var ecrTypes = []*Type{
 	{
-		Token: repositoryToken, Args: ecr.RepositoryArgs{}, Outputs: ecr.Repository{},
+		TypeName: repositoryType, Args: ecr.RepositoryArgs{}, Outputs: ecr.Repository{},
 		Name:    &Naming{Property: "name", Max: 256, Lower: true, Taken: "RepositoryAlreadyExistsException"},
 		Replace: []string{"name", "encryptionConfigurations"},
 		Rules: []rule{
@@ -43,13 +43,13 @@ var ecrTypes = []*Type{
 		},
 	},
 	{
-		Token: "aws:ecr/lifecyclePolicy:LifecyclePolicy", Args: ecr.LifecyclePolicyArgs{}, Outputs: ecr.LifecyclePolicy{},
+		TypeName: "aws:ecr/lifecyclePolicy:LifecyclePolicy", Args: ecr.LifecyclePolicyArgs{}, Outputs: ecr.LifecyclePolicy{},
 		Replace: []string{"repository", "policy"}, Required: []string{"policy"}, Documents: []string{"policy"},
 		Parents: repositoryParent, OnePer: []string{"repository"}, ID: repositoryOf, State: registryOf,
 		Rules: []rule{imageLifecycle},
 	},
 	{
-		Token: "aws:ecr/repositoryPolicy:RepositoryPolicy", Args: ecr.RepositoryPolicyArgs{}, Outputs: ecr.RepositoryPolicy{},
+		TypeName: "aws:ecr/repositoryPolicy:RepositoryPolicy", Args: ecr.RepositoryPolicyArgs{}, Outputs: ecr.RepositoryPolicy{},
 		Replace: []string{"repository"}, Required: []string{"policy"}, Documents: []string{"policy"},
 		Parents: repositoryParent, OnePer: []string{"repository"}, ID: repositoryOf, State: registryOf,
 		Rules: []rule{policy("policy", repositoryPolicy)},

@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	clusterToken        = "aws:ecs/cluster:Cluster"
-	taskDefinitionToken = "aws:ecs/taskDefinition:TaskDefinition"
+	clusterType        = "aws:ecs/cluster:Cluster"
+	taskDefinitionType = "aws:ecs/taskDefinition:TaskDefinition"
 )
 
 var ecsTypes = []*Type{
 	{
-		Token: clusterToken, Args: ecs.ClusterArgs{}, Outputs: ecs.Cluster{},
+		TypeName: clusterType, Args: ecs.ClusterArgs{}, Outputs: ecs.Cluster{},
 		Name:    &Naming{Property: "name", Max: 255, Taken: "ClusterAlreadyExists"},
 		Replace: []string{"name"},
 		Rules: []rule{
@@ -31,14 +31,14 @@ var ecsTypes = []*Type{
 		State: func(i *instance) { i.set("arn", i.id) },
 	},
 	{
-		Token: "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders", Args: ecs.ClusterCapacityProvidersArgs{}, Outputs: ecs.ClusterCapacityProviders{},
+		TypeName: "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders", Args: ecs.ClusterCapacityProvidersArgs{}, Outputs: ecs.ClusterCapacityProviders{},
 		Replace: []string{"clusterName"},
-		Parents: []Parent{{Property: "clusterName", Type: clusterToken}}, OnePer: []string{"clusterName"},
+		Parents: []Parent{{Property: "clusterName", Type: clusterType}}, OnePer: []string{"clusterName"},
 		ID:    func(i *instance) string { return text(i.in, "clusterName") },
 		Rules: []rule{capacityProviders},
 	},
 	{
-		Token: taskDefinitionToken, Args: ecs.TaskDefinitionArgs{}, Outputs: ecs.TaskDefinition{},
+		TypeName: taskDefinitionType, Args: ecs.TaskDefinitionArgs{}, Outputs: ecs.TaskDefinition{},
 		Name:      &Naming{Property: "family", Scope: "none", Given: true},
 		Replace:   []string{"*"},
 		Update:    []string{"skipDestroy", "trackLatest", "tags"},

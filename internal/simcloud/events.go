@@ -6,11 +6,11 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 )
 
-const ruleToken = "aws:cloudwatch/eventRule:EventRule"
+const ruleType = "aws:cloudwatch/eventRule:EventRule"
 
 var eventTypes = []*Type{
 	{
-		Token: ruleToken, Args: cloudwatch.EventRuleArgs{}, Outputs: cloudwatch.EventRule{},
+		TypeName: ruleType, Args: cloudwatch.EventRuleArgs{}, Outputs: cloudwatch.EventRule{},
 		Name:    &Naming{Property: "name", Max: 64, Taken: "ResourceAlreadyExistsException"},
 		Replace: []string{"name", "namePrefix", "eventBusName"}, Documents: []string{"eventPattern"},
 		Rules: []rule{
@@ -40,10 +40,10 @@ var eventTypes = []*Type{
 		},
 	},
 	{
-		Token: "aws:cloudwatch/eventTarget:EventTarget", Args: cloudwatch.EventTargetArgs{}, Outputs: cloudwatch.EventTarget{},
+		TypeName: "aws:cloudwatch/eventTarget:EventTarget", Args: cloudwatch.EventTargetArgs{}, Outputs: cloudwatch.EventTarget{},
 		Name:    &Naming{Property: "targetId", Scope: "none", Max: 64},
 		Replace: []string{"rule", "targetId", "eventBusName"}, Required: []string{"ecsTarget.networkConfiguration.subnets", "runCommandTargets[].values"},
-		Parents: []Parent{{Property: "rule", Type: ruleToken, Holds: true}}, OnePer: []string{"rule", "targetId"},
+		Parents: []Parent{{Property: "rule", Type: ruleType, Holds: true}}, OnePer: []string{"rule", "targetId"},
 		Rules: []rule{
 			like("targetId", `^[.\-_A-Za-z0-9]{1,64}$`, "1 to 64 letters, digits and . - _"),
 			arn("arn"), arn("roleArn", "iam"), arn("deadLetterConfig.arn", "sqs"),

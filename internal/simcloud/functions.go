@@ -96,7 +96,7 @@ var functions = map[string]function{
 				"ipv6CidrBlock": "", "mainRouteTableId": "rtb-0" + fakeHex(16, id), "tags": map[string]any{},
 			}, nil
 		}
-		found := c.resolve(vpcToken, id)
+		found := c.resolve(vpcType, id)
 		if found == nil {
 			return nil, fmt.Errorf("no VPC %q", id)
 		}
@@ -108,13 +108,13 @@ var functions = map[string]function{
 		return read(c, "aws:ssm/parameter:Parameter", text(args, "name"))
 	},
 	"aws:s3/getBucket:getBucket": func(c *Cloud, _ *session, args map[string]any) (map[string]any, error) {
-		return read(c, bucketToken, text(args, "bucket"))
+		return read(c, bucketType, text(args, "bucket"))
 	},
 	"aws:iam/getRole:getRole": func(c *Cloud, _ *session, args map[string]any) (map[string]any, error) {
-		return read(c, roleToken, text(args, "name"))
+		return read(c, roleType, text(args, "name"))
 	},
 	"aws:cloudwatch/getLogGroup:getLogGroup": func(c *Cloud, _ *session, args map[string]any) (map[string]any, error) {
-		return read(c, logGroupToken, text(args, "name"))
+		return read(c, logGroupType, text(args, "name"))
 	},
 }
 

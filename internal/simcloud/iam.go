@@ -8,13 +8,13 @@ import (
 )
 
 const (
-	roleToken   = "aws:iam/role:Role"
-	policyToken = "aws:iam/policy:Policy"
+	roleType   = "aws:iam/role:Role"
+	policyType = "aws:iam/policy:Policy"
 )
 
 var iamTypes = []*Type{
 	{
-		Token: roleToken, Args: iam.RoleArgs{}, Outputs: iam.Role{},
+		TypeName: roleType, Args: iam.RoleArgs{}, Outputs: iam.Role{},
 		Name:    &Naming{Property: "name", Scope: "account", Max: 64, Taken: "EntityAlreadyExists"},
 		Replace: []string{"name", "namePrefix", "path"}, Required: []string{"assumeRolePolicy"},
 		Documents: []string{"assumeRolePolicy"},
@@ -37,10 +37,10 @@ var iamTypes = []*Type{
 		},
 	},
 	{
-		Token: "aws:iam/rolePolicy:RolePolicy", Args: iam.RolePolicyArgs{}, Outputs: iam.RolePolicy{},
+		TypeName: "aws:iam/rolePolicy:RolePolicy", Args: iam.RolePolicyArgs{}, Outputs: iam.RolePolicy{},
 		Name:    &Naming{Property: "name", Scope: "none", Max: 128},
 		Replace: []string{"name", "namePrefix", "role"}, Required: []string{"policy", "role"}, Documents: []string{"policy"},
-		Parents: []Parent{{Property: "role", Type: roleToken, Holds: true}}, OnePer: []string{"role", "name"},
+		Parents: []Parent{{Property: "role", Type: roleType, Holds: true}}, OnePer: []string{"role", "name"},
 		Rules: []rule{
 			like("name", `^[\w+=,.@-]{1,128}$`, "1 to 128 letters, digits and + = , . @ _ -"),
 			atMostOne("", "name", "namePrefix"),
@@ -49,9 +49,9 @@ var iamTypes = []*Type{
 		ID: func(i *instance) string { return text(i.in, "role") + ":" + text(i.in, "name") },
 	},
 	{
-		Token: "aws:iam/rolePolicyAttachment:RolePolicyAttachment", Args: iam.RolePolicyAttachmentArgs{}, Outputs: iam.RolePolicyAttachment{},
+		TypeName: "aws:iam/rolePolicyAttachment:RolePolicyAttachment", Args: iam.RolePolicyAttachmentArgs{}, Outputs: iam.RolePolicyAttachment{},
 		Replace: []string{"*"}, Required: []string{"role"},
-		Parents: []Parent{{Property: "role", Type: roleToken, Holds: true}, {Property: "policyArn", Type: policyToken, Holds: true, Outside: true}},
+		Parents: []Parent{{Property: "role", Type: roleType, Holds: true}, {Property: "policyArn", Type: policyType, Holds: true, Outside: true}},
 		OnePer:  []string{"role", "policyArn"},
 		Rules:   []rule{arn("policyArn", "iam")},
 		ID: func(i *instance) string {
@@ -59,14 +59,14 @@ var iamTypes = []*Type{
 		},
 		Create: func(i *instance) error {
 			arn := text(i.in, "policyArn")
-			if strings.Contains(arn, "::aws:policy/") || i.cloud.resolve(policyToken, arn) != nil {
+			if strings.Contains(arn, "::aws:policy/") || i.cloud.resolve(policyType, arn) != nil {
 				return nil
 			}
 			return fmt.Errorf("NoSuchEntity: policyArn: there is no policy %q", arn)
 		},
 	},
 	{
-		Token: policyToken, Args: iam.PolicyArgs{}, Outputs: iam.Policy{},
+		TypeName: policyType, Args: iam.PolicyArgs{}, Outputs: iam.Policy{},
 		Name:    &Naming{Property: "name", Scope: "account", Max: 128, Taken: "EntityAlreadyExists"},
 		Replace: []string{"name", "namePrefix", "path", "description"}, Required: []string{"policy"}, Documents: []string{"policy"},
 		Rules: []rule{

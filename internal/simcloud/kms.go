@@ -6,11 +6,11 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/kms"
 )
 
-const keyToken = "aws:kms/key:Key"
+const keyType = "aws:kms/key:Key"
 
 var kmsTypes = []*Type{
 	{
-		Token: keyToken, Args: kms.KeyArgs{}, Outputs: kms.Key{},
+		TypeName: keyType, Args: kms.KeyArgs{}, Outputs: kms.Key{},
 		Replace:   []string{"customerMasterKeySpec", "keyUsage", "multiRegion", "customKeyStoreId", "xksKeyId"},
 		Documents: []string{"policy"},
 		Rules: []rule{
@@ -30,10 +30,10 @@ var kmsTypes = []*Type{
 		},
 	},
 	{
-		Token: "aws:kms/alias:Alias", Args: kms.AliasArgs{}, Outputs: kms.Alias{},
+		TypeName: "aws:kms/alias:Alias", Args: kms.AliasArgs{}, Outputs: kms.Alias{},
 		Name:    &Naming{Property: "name", Max: 256, Taken: "AlreadyExistsException"},
 		Replace: []string{"name", "namePrefix"},
-		Parents: []Parent{{Property: "targetKeyId", Type: keyToken}},
+		Parents: []Parent{{Property: "targetKeyId", Type: keyType}},
 		Rules: []rule{
 			like("name", `^alias/[a-zA-Z0-9/_-]+$`, "alias/ and letters, digits, / _ -"),
 			func(c *checking) {
@@ -44,7 +44,7 @@ var kmsTypes = []*Type{
 		},
 		State: func(i *instance) {
 			i.arn("kms", i.id)
-			if key := i.cloud.resolve(keyToken, text(i.in, "targetKeyId")); key != nil {
+			if key := i.cloud.resolve(keyType, text(i.in, "targetKeyId")); key != nil {
 				i.set("targetKeyArn", text(key.plain(), "arn"))
 			}
 		},

@@ -8,15 +8,15 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/s3"
 )
 
-const bucketToken = "aws:s3/bucketV2:BucketV2"
+const bucketType = "aws:s3/bucketV2:BucketV2"
 
-var bucketParent = []Parent{{Property: "bucket", Type: bucketToken}}
+var bucketParent = []Parent{{Property: "bucket", Type: bucketType}}
 
 func bucketOf(i *instance) string { return text(i.in, "bucket") }
 
 var s3Types = []*Type{
 	{
-		Token: bucketToken, Args: s3.BucketV2Args{}, Outputs: s3.BucketV2{},
+		TypeName: bucketType, Args: s3.BucketV2Args{}, Outputs: s3.BucketV2{},
 		Name:    &Naming{Property: "bucket", Scope: "global", Max: 63, Lower: true, Taken: "BucketAlreadyExists"},
 		Replace: []string{"bucket", "bucketPrefix", "objectLockEnabled"},
 		Required: []string{
@@ -49,7 +49,7 @@ var s3Types = []*Type{
 		},
 	},
 	{
-		Token: "aws:s3/bucketVersioningV2:BucketVersioningV2", Args: s3.BucketVersioningV2Args{}, Outputs: s3.BucketVersioningV2{},
+		TypeName: "aws:s3/bucketVersioningV2:BucketVersioningV2", Args: s3.BucketVersioningV2Args{}, Outputs: s3.BucketVersioningV2{},
 		Replace: []string{"bucket", "expectedBucketOwner"},
 		Parents: bucketParent, OnePer: []string{"bucket"}, ID: bucketOf,
 		Rules: []rule{
@@ -58,8 +58,8 @@ var s3Types = []*Type{
 		},
 	},
 	{
-		Token: "aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2",
-		Args:  s3.BucketServerSideEncryptionConfigurationV2Args{}, Outputs: s3.BucketServerSideEncryptionConfigurationV2{},
+		TypeName: "aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2",
+		Args:     s3.BucketServerSideEncryptionConfigurationV2Args{}, Outputs: s3.BucketServerSideEncryptionConfigurationV2{},
 		Replace: []string{"bucket", "expectedBucketOwner"}, Required: []string{"rules"},
 		Parents: bucketParent, OnePer: []string{"bucket"}, ID: bucketOf,
 		Rules: []rule{
@@ -75,8 +75,8 @@ var s3Types = []*Type{
 		},
 	},
 	{
-		Token: "aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2",
-		Args:  s3.BucketLifecycleConfigurationV2Args{}, Outputs: s3.BucketLifecycleConfigurationV2{},
+		TypeName: "aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2",
+		Args:     s3.BucketLifecycleConfigurationV2Args{}, Outputs: s3.BucketLifecycleConfigurationV2{},
 		Replace: []string{"bucket", "expectedBucketOwner"}, Required: []string{"rules"},
 		Parents: bucketParent, OnePer: []string{"bucket"}, ID: bucketOf,
 		Defaults: map[string]any{"transitionDefaultMinimumObjectSize": "all_storage_classes_128K"},
@@ -101,17 +101,17 @@ var s3Types = []*Type{
 		},
 	},
 	{
-		Token: "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", Args: s3.BucketPublicAccessBlockArgs{}, Outputs: s3.BucketPublicAccessBlock{},
+		TypeName: "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", Args: s3.BucketPublicAccessBlockArgs{}, Outputs: s3.BucketPublicAccessBlock{},
 		Replace: []string{"bucket"}, Parents: bucketParent, OnePer: []string{"bucket"}, ID: bucketOf, Exclusive: bucketOf,
 		Defaults: map[string]any{"blockPublicAcls": false, "blockPublicPolicy": false, "ignorePublicAcls": false, "restrictPublicBuckets": false},
 	},
 	{
-		Token: "aws:s3/bucketOwnershipControls:BucketOwnershipControls", Args: s3.BucketOwnershipControlsArgs{}, Outputs: s3.BucketOwnershipControls{},
+		TypeName: "aws:s3/bucketOwnershipControls:BucketOwnershipControls", Args: s3.BucketOwnershipControlsArgs{}, Outputs: s3.BucketOwnershipControls{},
 		Replace: []string{"bucket"}, Parents: bucketParent, OnePer: []string{"bucket"}, ID: bucketOf, Exclusive: bucketOf,
 		Rules: []rule{oneOf("rule.objectOwnership", "BucketOwnerPreferred", "ObjectWriter", "BucketOwnerEnforced")},
 	},
 	{
-		Token: "aws:s3/bucketPolicy:BucketPolicy", Args: s3.BucketPolicyArgs{}, Outputs: s3.BucketPolicy{},
+		TypeName: "aws:s3/bucketPolicy:BucketPolicy", Args: s3.BucketPolicyArgs{}, Outputs: s3.BucketPolicy{},
 		Replace: []string{"bucket"}, Required: []string{"policy"}, Documents: []string{"policy"},
 		Parents: bucketParent, OnePer: []string{"bucket"}, ID: bucketOf, Exclusive: bucketOf,
 		Rules: []rule{policy("policy", resourcePolicy)},
@@ -131,13 +131,13 @@ var s3Types = []*Type{
 		},
 	},
 	{
-		Token: "aws:s3/bucketLoggingV2:BucketLoggingV2", Args: s3.BucketLoggingV2Args{}, Outputs: s3.BucketLoggingV2{},
+		TypeName: "aws:s3/bucketLoggingV2:BucketLoggingV2", Args: s3.BucketLoggingV2Args{}, Outputs: s3.BucketLoggingV2{},
 		Replace: []string{"bucket", "expectedBucketOwner"},
-		Parents: []Parent{{Property: "bucket", Type: bucketToken}, {Property: "targetBucket", Type: bucketToken}},
+		Parents: []Parent{{Property: "bucket", Type: bucketType}, {Property: "targetBucket", Type: bucketType}},
 		OnePer:  []string{"bucket"}, ID: bucketOf,
 	},
 	{
-		Token: "aws:s3/bucketNotification:BucketNotification", Args: s3.BucketNotificationArgs{}, Outputs: s3.BucketNotification{},
+		TypeName: "aws:s3/bucketNotification:BucketNotification", Args: s3.BucketNotificationArgs{}, Outputs: s3.BucketNotification{},
 		Replace: []string{"bucket"}, Required: []string{"lambdaFunctions[].events", "queues[].events", "topics[].events"},
 		Parents: bucketParent, OnePer: []string{"bucket"}, ID: bucketOf,
 		Rules: []rule{
@@ -145,7 +145,7 @@ var s3Types = []*Type{
 		},
 	},
 	{
-		Token: "aws:s3/bucketObjectv2:BucketObjectv2", Args: s3.BucketObjectv2Args{}, Outputs: s3.BucketObjectv2{},
+		TypeName: "aws:s3/bucketObjectv2:BucketObjectv2", Args: s3.BucketObjectv2Args{}, Outputs: s3.BucketObjectv2{},
 		Replace: []string{"bucket", "key"}, Required: []string{"bucket"}, Parents: bucketParent, OnePer: []string{"bucket", "key"},
 		Name: &Naming{Property: "key", Scope: "none", Max: 1024},
 		Rules: []rule{

@@ -84,10 +84,10 @@ var cronFields = []cronField{
 
 func (f cronField) check(s string) string {
 	want := fmt.Sprintf("want %d to %d, *, lists, ranges or steps", f.low, f.high)
-	switch {
-	case s == "*":
+	switch s {
+	case "*":
 		return ""
-	case s == "?":
+	case "?":
 		if f.question {
 			return ""
 		}

@@ -132,10 +132,9 @@ func (s *shape) check(path string, v resource.PropertyValue, report func(path, p
 		}
 	case wholeKind, numberKind:
 		n, err := strconv.ParseFloat(stringOf(v), 64)
-		switch {
-		case v.IsNumber():
-			n, err = v.NumberValue(), nil
-		case err != nil:
+		if v.IsNumber() {
+			n = v.NumberValue()
+		} else if err != nil {
 			report(path, fmt.Sprintf("got %s, want a number", v.TypeString()))
 			return
 		}
@@ -205,9 +204,8 @@ func stringOf(v resource.PropertyValue) string {
 
 // outputKind is what a resource promises under one name.
 type outputKind struct {
-	kind  kind
-	sure  bool // never absent
-	isMap bool
+	kind kind
+	sure bool // never absent
 }
 
 // outputKinds reads what a resource promises from its Go struct: a field of

@@ -16,7 +16,6 @@ type session struct {
 	account string
 	region  string
 	tags    map[string]string
-	ignore  []string // keys of tags that are not ours
 }
 
 var (

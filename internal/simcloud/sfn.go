@@ -8,7 +8,7 @@ import (
 
 var sfnTypes = []*Type{
 	{
-		Token: "aws:sfn/stateMachine:StateMachine", Args: sfn.StateMachineArgs{}, Outputs: sfn.StateMachine{},
+		TypeName: "aws:sfn/stateMachine:StateMachine", Args: sfn.StateMachineArgs{}, Outputs: sfn.StateMachine{},
 		Name:    &Naming{Property: "name", Max: 80, Taken: "StateMachineAlreadyExists"},
 		Replace: []string{"name", "namePrefix", "type"}, Documents: []string{"definition"},
 		Rules: []rule{
@@ -26,7 +26,8 @@ var sfnTypes = []*Type{
 					c.problem("loggingConfiguration.logDestination", "missing; level %s needs it", level)
 				}
 				s, ok := destination.(string)
-				if ok && !(arnPattern.MatchString(s) && strings.Contains(s, ":log-group:") && strings.HasSuffix(s, ":*")) {
+				fits := arnPattern.MatchString(s) && strings.Contains(s, ":log-group:") && strings.HasSuffix(s, ":*")
+				if ok && !fits {
 					c.problem("loggingConfiguration.logDestination", "got %q, want the ARN of a log group that ends in :*", s)
 				}
 			},

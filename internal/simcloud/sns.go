@@ -7,13 +7,13 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sns"
 )
 
-const topicToken = "aws:sns/topic:Topic"
+const topicType = "aws:sns/topic:Topic"
 
 var topicPattern = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,256}$`)
 
 var snsTypes = []*Type{
 	{
-		Token: topicToken, Args: sns.TopicArgs{}, Outputs: sns.Topic{},
+		TypeName: topicType, Args: sns.TopicArgs{}, Outputs: sns.Topic{},
 		Name: &Naming{Property: "name", Max: 256, Taken: "TopicAlreadyExists", Suffix: func(props map[string]any) string {
 			if flag(props, "fifoTopic") {
 				return ".fifo"
@@ -38,9 +38,9 @@ var snsTypes = []*Type{
 		},
 	},
 	{
-		Token: "aws:sns/topicPolicy:TopicPolicy", Args: sns.TopicPolicyArgs{}, Outputs: sns.TopicPolicy{},
+		TypeName: "aws:sns/topicPolicy:TopicPolicy", Args: sns.TopicPolicyArgs{}, Outputs: sns.TopicPolicy{},
 		Replace: []string{"arn"}, Required: []string{"policy"}, Documents: []string{"policy"},
-		Parents: []Parent{{Property: "arn", Type: topicToken}}, OnePer: []string{"arn"},
+		Parents: []Parent{{Property: "arn", Type: topicType}}, OnePer: []string{"arn"},
 		Rules: []rule{arn("arn", "sns"), policy("policy", resourcePolicy)},
 		ID:    func(i *instance) string { return text(i.in, "arn") },
 		Create: func(i *instance) error {
@@ -49,9 +49,9 @@ var snsTypes = []*Type{
 		State: func(i *instance) { i.set("owner", i.session.account) },
 	},
 	{
-		Token: "aws:sns/topicSubscription:TopicSubscription", Args: sns.TopicSubscriptionArgs{}, Outputs: sns.TopicSubscription{},
+		TypeName: "aws:sns/topicSubscription:TopicSubscription", Args: sns.TopicSubscriptionArgs{}, Outputs: sns.TopicSubscription{},
 		Replace: []string{"topic", "protocol", "endpoint"}, Required: []string{"topic"},
-		Parents: []Parent{{Property: "topic", Type: topicToken}}, OnePer: []string{"topic", "protocol", "endpoint"},
+		Parents: []Parent{{Property: "topic", Type: topicType}}, OnePer: []string{"topic", "protocol", "endpoint"},
 		Documents: []string{"filterPolicy", "redrivePolicy", "deliveryPolicy"},
 		Rules: []rule{
 			arn("topic", "sns"),

@@ -7,11 +7,11 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sqs"
 )
 
-const queueToken = "aws:sqs/queue:Queue"
+const queueType = "aws:sqs/queue:Queue"
 
 var sqsTypes = []*Type{
 	{
-		Token: queueToken, Args: sqs.QueueArgs{}, Outputs: sqs.Queue{},
+		TypeName: queueType, Args: sqs.QueueArgs{}, Outputs: sqs.Queue{},
 		Name: &Naming{Property: "name", Max: 80, Taken: "QueueAlreadyExists", Suffix: func(props map[string]any) string {
 			if flag(props, "fifoQueue") {
 				return ".fifo"
@@ -56,16 +56,16 @@ var sqsTypes = []*Type{
 		},
 	},
 	{
-		Token: "aws:sqs/queuePolicy:QueuePolicy", Args: sqs.QueuePolicyArgs{}, Outputs: sqs.QueuePolicy{},
+		TypeName: "aws:sqs/queuePolicy:QueuePolicy", Args: sqs.QueuePolicyArgs{}, Outputs: sqs.QueuePolicy{},
 		Replace: []string{"queueUrl"}, Required: []string{"policy"}, Documents: []string{"policy"},
-		Parents: []Parent{{Property: "queueUrl", Type: queueToken}}, OnePer: []string{"queueUrl"},
+		Parents: []Parent{{Property: "queueUrl", Type: queueType}}, OnePer: []string{"queueUrl"},
 		Rules: []rule{
 			like("queueUrl", `^https://sqs\.`, "the URL of a queue"),
 			policy("policy", resourcePolicy),
 		},
 		ID: func(i *instance) string { return text(i.in, "queueUrl") },
 		Create: func(i *instance) error {
-			queue := i.cloud.resolve(queueToken, text(i.in, "queueUrl"))
+			queue := i.cloud.resolve(queueType, text(i.in, "queueUrl"))
 			return policyIsAbout(i.in["policy"], text(queue.plain(), "arn"))
 		},
 	},

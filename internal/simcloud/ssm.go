@@ -10,7 +10,7 @@ import (
 
 var ssmTypes = []*Type{
 	{
-		Token: "aws:ssm/parameter:Parameter", Args: ssm.ParameterArgs{}, Outputs: ssm.Parameter{},
+		TypeName: "aws:ssm/parameter:Parameter", Args: ssm.ParameterArgs{}, Outputs: ssm.Parameter{},
 		Name:    &Naming{Property: "name", Max: 1011, Taken: "ParameterAlreadyExists"},
 		Replace: []string{"name", "type", "dataType"},
 		Secret:  []string{"value"},

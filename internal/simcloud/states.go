@@ -39,7 +39,7 @@ var (
 		"Map":      {"ItemProcessor", "Iterator", "ItemReader", "ItemSelector", "ItemBatcher", "Items", "ItemsPath", "MaxConcurrency", "MaxConcurrencyPath", "ToleratedFailureCount", "ToleratedFailureCountPath", "ToleratedFailurePercentage", "ToleratedFailurePercentagePath", "ResultWriter", "Label", "Parameters", "ResultSelector", "ResultPath", "InputPath", "OutputPath", "Output", "Assign", "Next", "End", "Retry", "Catch"},
 	}
 	comparison = regexp.MustCompile(`^(String|Numeric|Boolean|Timestamp)(Equals|LessThan|GreaterThan|LessThanEquals|GreaterThanEquals|Matches)(Path)?$|^Is(Null|Present|Numeric|String|Boolean|Timestamp)$`)
-	// What the optimised integrations refuse to do without.
+	// What the optimized integrations refuse to do without.
 	taskParameters = map[string][]string{
 		"ecs:runTask":           {"TaskDefinition"},
 		"sns:publish":           {"Message"},

@@ -14,8 +14,8 @@ import (
 // Type is what the simulator knows of one resource type. Args and Outputs say
 // what the SDK's types say; the rest is what they cannot.
 type Type struct {
-	// Token is the type in a URN: aws:s3/bucketV2:BucketV2.
-	Token string
+	// TypeName is the type in a URN: aws:s3/bucketV2:BucketV2.
+	TypeName string
 	// Args is the SDK's arguments struct, Outputs its resource struct.
 	Args, Outputs any
 	// Required lists properties that are required although the Go type, a
@@ -151,7 +151,7 @@ func newID(prefix string) func(*instance) string {
 	return func(i *instance) string {
 		for n := 0; ; n++ {
 			id := prefix + "0" + fakeHex(16, i.session.account, i.session.region, i.urn, fmt.Sprint(n))
-			if i.cloud.find(i.typ.Token, id) == nil {
+			if i.cloud.find(i.typ.TypeName, id) == nil {
 				return id
 			}
 		}
@@ -186,9 +186,7 @@ func (t *Type) autoName(c *Cloud, s *session, urn resource.URN, props resource.P
 		return false
 	}
 	if v, ok := props[resource.PropertyKey(n.Property+"Prefix")]; ok && !v.IsNull() {
-		prefix, _ := plainValue(v).(string)
-		props[key] = resource.NewStringProperty(prefix + "20260101" + fakeHex(18, string(urn)))
-		return true
+		return false // AWS makes the name, on create
 	}
 	if old, ok := olds[key]; ok && slices.Contains(defaulted(olds), n.Property) {
 		props[key] = old
@@ -224,13 +222,31 @@ func (t *Type) autoName(c *Cloud, s *session, urn resource.URN, props resource.P
 	}
 }
 
+// prefixName makes the physical name of a resource that was given a prefix.
+func (i *instance) prefixName() {
+	n := i.typ.Name
+	if n == nil || i.in[n.Property] != nil {
+		return
+	}
+	prefix, ok := i.in[n.Property+"Prefix"].(string)
+	if !ok {
+		return
+	}
+	name := any(prefix + "20260101000000" + fakeHex(12, i.urn))
+	if old, ok := i.old[n.Property]; ok {
+		name = old
+	}
+	i.in[n.Property] = name
+	i.set(n.Property, name)
+}
+
 // takenBy returns what has the name already, as far as the name reaches.
 func (t *Type) takenBy(c *Cloud, s *session, name string) *thing {
 	if t.Name == nil || t.Name.Scope == "none" {
 		return nil
 	}
 	key := resource.PropertyKey(t.Name.Property)
-	for _, other := range c.all(t.Token, nil) {
+	for _, other := range c.all(t.TypeName, nil) {
 		switch t.Name.Scope {
 		case "global":
 		case "account":
@@ -387,7 +403,7 @@ func (c *Cloud) held(t *thing) *thing {
 			continue
 		}
 		for _, p := range other.typ.Parents {
-			if !p.Holds || p.Type != t.typ.Token {
+			if !p.Holds || p.Type != t.typ.TypeName {
 				continue
 			}
 			for _, ref := range refsOf(other.plain()[p.Property]) {

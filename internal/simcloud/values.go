@@ -69,9 +69,6 @@ func plainValue(v resource.PropertyValue) any {
 	return unknown{}
 }
 
-// isSecret says whether any part of a value is secret.
-func isSecret(v resource.PropertyValue) bool { return v.ContainsSecrets() }
-
 // shown renders a plain value for a message, short.
 func shown(v any) string {
 	switch v := v.(type) {
@@ -158,8 +155,11 @@ func objects(props map[string]any, pattern string, fn func(path string, object m
 }
 
 func join(at, name string) string {
-	if at == "" {
+	switch {
+	case at == "":
 		return name
+	case name == "":
+		return at
 	}
 	return at + "." + name
 }

@@ -45,7 +45,7 @@ func newHost(server *simcloud.Server, d, status diag.Sink, program pulumi.RunFun
 		sink:            d,
 	}
 	h.Host = deploytest.NewPluginHost(d, status, runtime)
-	runtime.engine = h.Host.ServerAddr()
+	runtime.engine = h.ServerAddr()
 	return h
 }
 

@@ -257,7 +257,7 @@ func (s *Stack) run(ctx context.Context, name string, op operation, dryRun bool)
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 
-	cancelled, source := cancel.NewContext(context.Background())
+	canceled, source := cancel.NewContext(context.Background())
 	finished := make(chan struct{})
 	defer close(finished)
 	go func() {
@@ -286,7 +286,7 @@ func (s *Stack) run(ctx context.Context, name string, op operation, dryRun bool)
 		Project: &workspace.Project{Name: tokens.PackageName(s.Project), Runtime: workspace.NewProjectRuntimeInfo("go", nil)},
 		Target:  target,
 	}, &engine.Context{
-		Cancel:          cancelled,
+		Cancel:          canceled,
 		Events:          events,
 		SnapshotManager: journal,
 		BackendClient:   backend{s.Others},
