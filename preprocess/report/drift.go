@@ -297,7 +297,8 @@ func (c *comparison) spread(now view) {
 	off := deviates * math.Sqrt((now.d.kurtosis(now.mean, now.sd)-1)*perRow)
 	sure := log - off
 	if log < 0 {
-		share := math.Pow(now.sd/was.Value, 2)
+		share := now.sd / was.Value
+		share *= share
 		sure = -math.Log(share*math.Exp(min(off, 700)) + math.Sqrt(heaviest*unseen*perRow))
 	}
 	c.addRatio("spread", "standard deviation", now.sd, was.Value, was.Step, sure, now.count)

@@ -132,7 +132,8 @@ func TestDrift_sizes(t *testing.T) {
 }
 
 // TestDrift_doesNotFlagChance draws the fit and the input from one
-// distribution, many times: at most one in a thousand may be flagged at all.
+// distribution, many times: at most one in a hundred may be flagged at all, where
+// the intervals aim at one in a thousand.
 func TestDrift_doesNotFlagChance(t *testing.T) {
 	distributions := map[string]func(*rand.Rand) float64{
 		"normal":      normal(50, 10),
