@@ -10,7 +10,8 @@ import (
 
 // Error says why a file was not read.
 type Error struct {
-	// Offset is the byte of the pickle stream (after decompression) at fault.
+	// Offset is the byte of the pickle stream (after decompression) at fault, -1 where it is
+	// the file as a whole.
 	Offset int
 	// Refused are the names that the file uses and that are not allowed, in the order of
 	// the file, each once; empty when the file was not read for another reason. At most
@@ -22,6 +23,9 @@ type Error struct {
 
 // Error is the reason, with the place.
 func (e *Error) Error() string {
+	if e.Offset < 0 {
+		return "pickle: " + e.What
+	}
 	return fmt.Sprintf("pickle: byte %d: %s", e.Offset, e.What)
 }
 

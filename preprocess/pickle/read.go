@@ -18,7 +18,7 @@ func Read(data []byte, allow func(Global) bool, lim Limits) (v Value, err error)
 		// Nothing here should panic, and the fuzz targets call what has no net. If it does
 		// all the same, the file is to be refused and the job not to crash.
 		if fault := recover(); fault != nil {
-			v, err = nil, &Error{What: fmt.Sprintf("the file shows a fault in this reader: %v", fault)}
+			v, err = nil, &Error{Offset: -1, What: fmt.Sprintf("the file shows a fault in this reader: %v", fault)}
 		}
 	}()
 	return read(data, allow, lim)
@@ -32,7 +32,7 @@ func read(data []byte, allow func(Global) bool, lim Limits) (Value, error) {
 		err = b.charge(len(plain))
 	}
 	if err != nil {
-		return nil, &Error{What: err.Error()}
+		return nil, &Error{Offset: -1, What: err.Error()}
 	}
 	r := &reader{stream: stream{data: plain}, budget: b}
 	v, err := r.run()
@@ -43,9 +43,9 @@ func read(data []byte, allow func(Global) bool, lim Limits) (Value, error) {
 	case len(b.refused) > 0:
 		return nil, &Error{Offset: b.refusedAt, Refused: b.refused, What: refusal(b.refused)}
 	case len(plain) == 0:
-		return nil, &Error{What: "the file is empty"}
+		return nil, &Error{Offset: -1, What: "the file is empty"}
 	case err != nil && r.at == 0 && plain[0] != opProto:
-		return nil, &Error{What: fmt.Sprintf("not a pickle or joblib file: it starts with %q (%v)", plain[:min(len(plain), 8)], err)}
+		return nil, &Error{Offset: -1, What: fmt.Sprintf("not a pickle or joblib file: it starts with %q (%v)", plain[:min(len(plain), 8)], err)}
 	case err != nil:
 		return nil, &Error{Offset: r.at, What: err.Error()}
 	}

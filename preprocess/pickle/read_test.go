@@ -17,10 +17,10 @@ func TestRead_saysWhatIsWrong(t *testing.T) {
 	tests := []struct {
 		name, file, want string
 	}{
-		{"empty", "", `byte 0: the file is empty`},
-		{"a CSV file", "a,b\n1,2\n", `byte 0: not a pickle or joblib file: it starts with "a,b\n1,2\n"`},
-		{"a zip archive", "PK\x03\x04....", `byte 0: not a pickle or joblib file: it starts with "PK\x03\x04`},
-		{"HTML", "<html>", `byte 0: not a pickle or joblib file: it starts with "<html>"`},
+		{"empty", "", `pickle: the file is empty`},
+		{"a CSV file", "a,b\n1,2\n", `pickle: not a pickle or joblib file: it starts with "a,b\n1,2\n"`},
+		{"a zip archive", "PK\x03\x04....", `pickle: not a pickle or joblib file: it starts with "PK\x03\x04`},
+		{"HTML", "<html>", `pickle: not a pickle or joblib file: it starts with "<html>"`},
 		{"unknown instruction", "\x80\x04\xff", `byte 2: unknown instruction 0xff; the file is damaged`},
 		{"future protocol", "\x80\x06N.", `byte 0: pickle protocol 6, supported are 0 to 5`},
 		{"no end", "\x80\x04N", `byte 3: 1 bytes wanted, 0 left`},
@@ -82,7 +82,7 @@ func TestRead_saysWhatIsWrong(t *testing.T) {
 		{"damaged zlib", "\x78\x9c\x00\x00", `zlib: `},
 		{"damaged gzip", "\x1f\x8b\x00", `gzip: `},
 		{"damaged bzip2", "BZh9abc", `bzip2: `},
-		{"damaged xz", "\xfd7zXZ\x00\x00\x04", `xz: the file is damaged or truncated`},
+		{"damaged xz", "\xfd7zXZ\x00\x00\x04", `pickle: xz: the file is damaged or truncated`},
 		{"damaged lzma", "\x5d\x00\x00\x80\x00", `lzma: `},
 		{"damaged lz4", "\x04\x22\x4d\x18\x00", `lz4: `},
 	}
@@ -114,6 +114,7 @@ func TestRead_namesEveryGlobalThatIsNotAllowed(t *testing.T) {
 		{"by the stack", "\x80\x04" + x("posix") + x("system") + "\x93" + x("true") + "\x85R.", []Global{{"posix", "system"}}},
 		{"INST", "(S'true'\nios\nsystem\n.", []Global{{"os", "system"}}},
 		{"OBJ", "(cos\nsystem\nS'true'\no.", []Global{{"os", "system"}}},
+		{"old joblib wrapper", "\x80\x02cjoblib.numpy_pickle\nNDArrayWrapper\n)\x81.", []Global{{"joblib.numpy_pickle", "NDArrayWrapper"}}},
 		{"in a method", "\x80\x04cbuiltins\ngetattr\ncos\nsystem\n" + x("__call__") + "\x86R.", []Global{{"os", "system"}, {"os", "system.__call__"}}},
 		{"by a ufunc", "\x80\x04cnumpy.core\n_ufunc_reconstruct\n" + x("os") + x("system") + "\x86R.", []Global{{"os", "system"}}},
 		{"alike", "\x80\x04cnumpy.core.multiarray\nfromfile\n)R.", []Global{{"numpy.core.multiarray", "fromfile"}}},
