@@ -93,13 +93,13 @@ func newImage(ctx *pulumi.Context, name string, args *ProcessingClusterArgs, rep
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("image %q: %w", name, err)
 	}
-	context, err := relativeToWorkingDir(args.BuildContext)
+	location, err := relativeToWorkingDir(args.BuildContext)
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("image %q: %w", name, err)
 	}
 	image, err := awsxecr.NewImage(ctx, name, &awsxecr.ImageArgs{
 		RepositoryUrl: repository.RepositoryUrl,
-		Context:       pulumi.String(context),
+		Context:       pulumi.String(location),
 		Platform:      pulumi.String(args.Architecture.platform()),
 		ImageTag:      pulumi.String(tag),
 		// BuildKit writes this time, and not the present, into the image. With a

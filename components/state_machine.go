@@ -30,6 +30,13 @@ type machineInputs struct {
 // together do not come back together.
 const firstWaitSeconds = 30
 
+// How often a refused or throttled RunTask is repeated before the run is given
+// up, and the longest wait before a repetition, in seconds.
+const (
+	apiRetries       = 5
+	apiRetryMaxDelay = 600
+)
+
 // machineDefinition is the pipeline as a state machine:
 //
 //	Prepare ─► Preprocess ─────────────────────────────► Succeeded
@@ -114,9 +121,9 @@ func machineDefinition(in machineInputs) any {
 // machineTimeoutSeconds is more than every attempt and every wait can take
 // together, so that it ends only an execution that is stuck.
 func machineTimeoutSeconds(in machineInputs) int {
-	seconds := 3600 // starting tasks, retries of the API, notifying
+	seconds := 3600 // reserve, and telling people
 	for attempt := range in.attempts {
-		seconds += in.taskTimeout*60 + 2*firstWaitSeconds<<attempt
+		seconds += in.taskTimeout*60 + apiRetries*apiRetryMaxDelay + 2*firstWaitSeconds<<attempt
 	}
 	return seconds
 }
@@ -149,8 +156,8 @@ func preprocessState(in machineInputs) state {
 			"ErrorEquals":     []string{"AmazonECS.Unknown", "ECS.AmazonECSException", "ECS.ServerException", "ECS.ThrottlingException"},
 			"IntervalSeconds": firstWaitSeconds,
 			"BackoffRate":     2,
-			"MaxDelaySeconds": 600,
-			"MaxAttempts":     5,
+			"MaxDelaySeconds": apiRetryMaxDelay,
+			"MaxAttempts":     apiRetries,
 			"JitterStrategy":  "FULL",
 		}},
 		"Catch": []any{catchAll("$.error", "Diagnose")},

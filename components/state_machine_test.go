@@ -260,12 +260,12 @@ func TestMachine_everyStateIsReachable(t *testing.T) {
 func TestMachineTimeout_isLongerThanAllAttempts(t *testing.T) {
 	in := testMachineInputs()
 	in.attempts, in.taskTimeout = 10, 10080
-	if got, least := machineTimeoutSeconds(in), 10*10080*60+30*(1<<10-1); got <= least || got > 99999999 {
+	if got, least := machineTimeoutSeconds(in), 10*(10080*60+5*600)+2*30*(1<<10-1); got <= least || got > 99999999 {
 		t.Errorf("got %d s, want more than %d and at most 99999999", got, least)
 	}
 }
 
-func TestMachine_hasNoCallThatAWSCannotRead(t *testing.T) {
+func TestMachineDefinition_fitsAndHasNoNulls(t *testing.T) {
 	text := machineJSON(t, testMachineInputs())
 	if strings.Contains(text, "null") {
 		t.Error("a null in the definition")
