@@ -10,10 +10,63 @@ import (
 	"ds-pipeline/preprocess/pickle"
 )
 
+// maxNumbers bounds the numbers that a model holds, counted as often as they
+// are used. A text or other value counts as cellCost numbers.
+const (
+	maxNumbers = 8 << 20
+	cellCost   = 4
+)
+
+// room says whether the model may hold n more values, and counts them.
+func (im *importer) room(n, cost int) bool {
+	if n > maxNumbers/cost || im.numbers > maxNumbers {
+		if im.numbers <= maxNumbers {
+			im.numbers = maxNumbers + 1
+			im.errs = append(im.errs, fmt.Errorf("the model holds more than %d numbers, or %d texts", maxNumbers, maxNumbers/cellCost))
+		}
+		return false
+	}
+	im.numbers += n * cost
+	if im.numbers > maxNumbers {
+		im.errs = append(im.errs, fmt.Errorf("the model holds more than %d numbers, or %d texts", maxNumbers, maxNumbers/cellCost))
+		return false
+	}
+	return true
+}
+
+// lengthOf is how many items a sequence has, false if v is none.
+func lengthOf(v pickle.Value) (int64, bool) {
+	switch v := v.(type) {
+	case *pickle.List:
+		return int64(len(v.Items)), true
+	case *pickle.Tuple:
+		return int64(len(v.Items)), true
+	case *pickle.Set:
+		return int64(len(v.Items)), true
+	case *pickle.Range:
+		return v.Len(), true
+	case *pickle.Array:
+		return int64(v.Len()), true
+	case *pickle.Index:
+		return lengthOf(v.Data)
+	}
+	return 0, false
+}
+
+// items are the elements of a sequence of at most MaxColumns.
+func (a *attrs) items(v pickle.Value) ([]pickle.Value, bool) {
+	n, ok := lengthOf(v)
+	if !ok || n > MaxColumns || !a.im.room(int(n), cellCost) {
+		return nil, false
+	}
+	return pickle.Items(v)
+}
+
 // importer turns a pickle tree into steps and collects what is wrong with it.
 type importer struct {
 	version  string
 	steps    int
+	numbers  int
 	errs     []error
 	warnings []string
 }
@@ -162,7 +215,7 @@ func (a *attrs) head(h *head) {
 }
 
 func (a *attrs) texts(name string, v pickle.Value) []string {
-	items, ok := pickle.Items(v)
+	items, ok := a.items(v)
 	if !ok || len(items) > MaxColumns {
 		a.fail("%s: got %s, want up to %d texts", name, pickle.Describe(v), MaxColumns)
 		return nil
@@ -244,7 +297,7 @@ func (a *attrs) pairOf(name string) [2]Float {
 	if !ok {
 		return [2]Float{}
 	}
-	fs, _, err := floatsOfValue(v)
+	fs, _, err := a.floats(v)
 	if err != nil || len(fs) != 2 {
 		a.fail("%s: got %s, want two numbers", name, pickle.Describe(v))
 		return [2]Float{}
@@ -258,7 +311,7 @@ func (a *attrs) vector(name string) []Float {
 	if !ok || v == nil {
 		return nil
 	}
-	fs, shape, err := floatsOfValue(v)
+	fs, shape, err := a.floats(v)
 	if err == nil && len(shape) != 1 {
 		err = fmt.Errorf("has %d dimensions, want 1", len(shape))
 	}
@@ -283,6 +336,9 @@ func (a *attrs) grid(name string) [][]Float {
 		a.fail("%s: got %s, want an array of two dimensions", name, pickle.Describe(v))
 		return nil
 	}
+	if !a.im.room(arr.Len(), 1) {
+		return nil
+	}
 	fs, err := arr.Floats()
 	if err != nil {
 		a.fail("%s: %v", name, err)
@@ -301,7 +357,7 @@ func (a *attrs) grid(name string) [][]Float {
 
 // indices is a fitted array of places from 0 to MaxColumns.
 func (a *attrs) indices(name string, v pickle.Value) []int {
-	items, ok := pickle.Items(v)
+	items, ok := a.items(v)
 	if !ok || len(items) > MaxColumns {
 		a.fail("%s: got %s, want up to %d whole numbers", name, pickle.Describe(v), MaxColumns)
 		return nil
@@ -329,6 +385,9 @@ func (a *attrs) mask(name string) []bool {
 		a.fail("%s: got %s, want an array of True and False", name, pickle.Describe(v))
 		return nil
 	}
+	if !a.im.room(arr.Len(), 1) {
+		return nil
+	}
 	m, err := arr.Bools()
 	if err != nil {
 		a.fail("%s: %v", name, err)
@@ -344,6 +403,9 @@ func (a *attrs) list(name string, v pickle.Value) []pickle.Value {
 		for _, n := range arr.Shape[1:] {
 			rest *= n
 		}
+		if !a.im.room(arr.Len(), cellCost) {
+			return nil
+		}
 		vals, err := arr.Values()
 		if err != nil || arr.Shape[0] > MaxColumns || len(vals) != rest*arr.Shape[0] {
 			a.fail("%s: got %s, want a list", name, pickle.Describe(v))
@@ -355,7 +417,7 @@ func (a *attrs) list(name string, v pickle.Value) []pickle.Value {
 		}
 		return out
 	}
-	items, ok := pickle.Items(v)
+	items, ok := a.items(v)
 	if !ok || len(items) > MaxColumns {
 		a.fail("%s: got %s, want a list of at most %d", name, pickle.Describe(v), MaxColumns)
 		return nil

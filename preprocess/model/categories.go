@@ -40,6 +40,9 @@ func (a *attrs) categories(name string) []Categories {
 }
 
 func (a *attrs) categoriesOf(name string, column int, arr *pickle.Array) Categories {
+	if !a.im.room(arr.Len(), cellCost) {
+		return Categories{}
+	}
 	vals, err := arr.Values()
 	if err != nil {
 		a.fail("%s: column %d: %v", name, column, err)

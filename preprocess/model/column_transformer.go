@@ -111,7 +111,7 @@ func (s *ColumnTransformer) read(a *attrs) {
 			if !ok || v == nil {
 				continue
 			}
-			items, _ := pickle.Items(v)
+			items, _ := a.items(v)
 			if len(items) > 0 && len(items) <= MaxColumns && allTexts(items) {
 				s.FeatureNames = a.texts(name, v)
 				break
@@ -134,7 +134,7 @@ func (s *ColumnTransformer) read(a *attrs) {
 	}
 	total := 0
 	for i, it := range a.list("transformers_", v) {
-		t, ok := pickle.Items(it)
+		t, ok := a.items(it)
 		if !ok || len(t) != 3 {
 			a.fail("transformers_: item %d is %s, want name, transformer and columns", i, pickle.Describe(it))
 			return
@@ -220,7 +220,7 @@ func (s *ColumnTransformer) columns(a *attrs, name string, v pickle.Value) (at [
 	case *pickle.Slice:
 		return s.slice(a, name, v)
 	}
-	items, isList := pickle.Items(v)
+	items, isList := a.items(v)
 	if !isList || len(items) > MaxColumns {
 		return bad()
 	}
@@ -482,6 +482,9 @@ func (b *builder) weigh(s step, m matrix, weight float64) matrix {
 	m.frame = wasFrame
 	for i, c := range m.cols {
 		out := b.derived(c, c.dt)
+		if c.dt == dtFloat32 {
+			weight = float64(float32(weight))
+		}
 		b.add(stretch{in: c.reg, out: out.reg, mul: weight, add: negativeZero, narrow: c.dt == dtFloat32})
 		m.cols[i] = out
 	}

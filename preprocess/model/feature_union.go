@@ -35,7 +35,7 @@ func (s *FeatureUnion) read(a *attrs) {
 		return
 	}
 	for i, it := range a.list("transformer_list", v) {
-		t, ok := pickle.Items(it)
+		t, ok := a.items(it)
 		if !ok || len(t) != 2 {
 			a.fail("transformer_list: item %d is %s, want a name and a transformer", i, pickle.Describe(it))
 			return

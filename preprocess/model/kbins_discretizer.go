@@ -40,7 +40,7 @@ func (s *KBinsDiscretizer) read(a *attrs) {
 		return
 	}
 	for i, it := range a.list("bin_edges_", v) {
-		fs, shape, err := floatsOfValue(it)
+		fs, shape, err := a.floats(it)
 		if err != nil || len(shape) != 1 {
 			a.fail("bin_edges_: column %d: got %s, want an array of numbers", i, pickle.Describe(it))
 			return

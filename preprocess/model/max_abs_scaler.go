@@ -42,7 +42,7 @@ func (s *MaxAbsScaler) needs(in int, _ []Want) []Want { return same(in, Number) 
 func (s *MaxAbsScaler) names(in []string) []string { return in }
 
 func (s *MaxAbsScaler) compile(b *builder, in matrix) matrix {
-	m := compileShift(b, s, b.narrowed(in, s.DType), nil, s.Scale)
+	m := compileShift(b, s, b.narrowed(in, s.DType), nil, s.Scale, false)
 	if !s.Clip || len(b.errs) > 0 {
 		return m
 	}

@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"ds-pipeline/preprocess/frame"
-	"ds-pipeline/preprocess/pickle"
 )
 
 // OrdinalEncoder replaces each category by its place among the categories:
@@ -41,11 +40,6 @@ func (s *OrdinalEncoder) read(a *attrs) {
 	s.DType = a.dtypeParam("dtype", "float64")
 	s.RefuseMissing = a.before(1, 0)
 	s.Groups = a.groups()
-	if v, ok := a.get("_infrequent_indices"); ok && v != nil && s.Groups == nil {
-		if items, _ := pickle.Items(v); len(items) > 0 && a.flag("_infrequent_enabled", false) {
-			a.fail("_default_to_infrequent_mappings: %v", errNotFitted)
-		}
-	}
 	s.fixWidth(len(s.Categories))
 }
 

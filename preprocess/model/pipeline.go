@@ -25,7 +25,7 @@ func (s *Pipeline) read(a *attrs) {
 	}
 	items := a.list("steps", v)
 	for i, it := range items {
-		pair, ok := pickle.Items(it)
+		pair, ok := a.items(it)
 		if !ok || len(pair) != 2 {
 			a.fail("steps: item %d is %s, want a name and a transformer", i, pickle.Describe(it))
 			return

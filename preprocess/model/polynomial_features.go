@@ -29,7 +29,7 @@ func (s *PolynomialFeatures) read(a *attrs) {
 	if v, ok := a.must("degree"); ok {
 		if n, ok := pickle.Int(v); ok && n >= 0 && n <= MaxColumns {
 			s.MaxDegree = int(n)
-		} else if items, ok := pickle.Items(v); ok && len(items) == 2 {
+		} else if items, ok := a.items(v); ok && len(items) == 2 {
 			r := a.indices("degree", v)
 			if len(r) == 2 {
 				s.MinDegree, s.MaxDegree = r[0], r[1]

@@ -33,7 +33,7 @@ func (s *PowerTransformer) read(a *attrs) {
 	if !ok {
 		return
 	}
-	fs, shape, err := floatsOfValue(v)
+	fs, shape, err := a.floats(v)
 	if err != nil || len(shape) != 1 {
 		a.fail("lambdas_: got %s, want an array of numbers", pickle.Describe(v))
 		return

@@ -45,7 +45,7 @@ func (s *RobustScaler) needs(in int, _ []Want) []Want { return same(in, Number) 
 func (s *RobustScaler) names(in []string) []string { return in }
 
 func (s *RobustScaler) compile(b *builder, in matrix) matrix {
-	return compileShift(b, s, b.narrowed(in, s.DType), s.Center, s.Scale)
+	return compileShift(b, s, b.narrowed(in, s.DType), s.Center, s.Scale, false)
 }
 
 func (s *RobustScaler) describe(o *outline) {

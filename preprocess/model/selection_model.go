@@ -144,6 +144,9 @@ func (s *SelectFromModel) compile(b *builder, in matrix) matrix { return s.pick(
 
 // importances are the absolute weights, or their norm over the classes.
 func (a *attrs) importances(arr *pickle.Array) ([]float64, bool) {
+	if !a.im.room(arr.Len(), 1) {
+		return nil, false
+	}
 	fs, err := arr.Floats()
 	if err != nil {
 		a.fail("coef_: %v", err)

@@ -46,6 +46,9 @@ func (s *SimpleImputer) read(a *attrs) {
 			a.fail("statistics_: got %s, want an array of one dimension", pickle.Describe(v))
 			return
 		}
+		if !a.im.room(arr.Len(), cellCost) {
+			return
+		}
 		vals, err := arr.Values()
 		if err != nil {
 			a.fail("statistics_: %v", err)

@@ -25,6 +25,9 @@ type SplineTransformer struct {
 	Sparse        bool   `json:"sparse_output,omitempty"`
 	// HandleMissing is error, or zeros: a missing cell has 0 for every spline.
 	HandleMissing string `json:"handle_missing"`
+	// ConstantIsNaN: before 1.8 a column that was constant when fitted gives NaN
+	// under periodic extrapolation.
+	ConstantIsNaN bool `json:"constant_is_nan,omitempty"`
 }
 
 func (s *SplineTransformer) read(a *attrs) {
@@ -32,6 +35,7 @@ func (s *SplineTransformer) read(a *attrs) {
 	s.Degree = a.whole("degree", 3)
 	s.Extrapolation = a.option("extrapolation", "", "error", "constant", "linear", "continue", "periodic")
 	s.Bias = a.flag("include_bias", true)
+	s.ConstantIsNaN = s.Extrapolation == "periodic" && a.before(1, 8)
 	s.Sparse = a.flag("sparse_output", false)
 	s.HandleMissing = a.option("handle_missing", "error", "error", "zeros")
 	v, ok := a.must("bsplines_")
@@ -64,7 +68,7 @@ func (s *SplineTransformer) knotsOf(a *attrs, o *pickle.Object, i int) ([]Float,
 	if !ok {
 		cv, _ = o.Attr("_c")
 	}
-	t, shape, err := floatsOfValue(tv)
+	t, shape, err := a.floats(tv)
 	k, isInt := pickle.Int(kv)
 	c, isArr := cv.(*pickle.Array)
 	if err != nil || len(shape) != 1 || !isInt || k != int64(s.Degree) || !isArr || len(c.Shape) != 2 {
@@ -73,7 +77,7 @@ func (s *SplineTransformer) knotsOf(a *attrs, o *pickle.Object, i int) ([]Float,
 	}
 	basis := len(t) - s.Degree - 1
 	splines := s.splines(len(t))
-	values, err := c.Floats()
+	values, _, err := a.floats(c)
 	if err != nil || splines < 1 || c.Shape[0] != basis || c.Shape[1] != splines {
 		a.fail("bsplines_: item %d: coefficients of shape %v for %d knots", i, c.Shape, len(t))
 		return nil, false
@@ -172,7 +176,7 @@ func (s *SplineTransformer) compile(b *builder, in matrix) matrix {
 	for i, c := range m.cols {
 		t := plainFloats(s.Knots[i])
 		o := spline{in: c.reg, column: c.from, t: t, k: s.Degree, n: s.splines(len(t)), how: s.Extrapolation,
-			lo: t[degree], hi: t[len(t)-degree-1], narrow: c.dt == dtFloat32}
+			lo: t[degree], hi: t[len(t)-degree-1], constantNaN: s.ConstantIsNaN, narrow: c.dt == dtFloat32}
 		if s.Extrapolation == "linear" && degree <= 1 {
 			// scikit-learn counts up here, for the columns that follow too.
 			degree++
@@ -218,6 +222,7 @@ type spline struct {
 	// ends is how many splines at either end go on beyond it.
 	ends               int
 	fLo, fHi, dLo, dHi []float64
+	constantNaN        bool
 	narrow             bool
 }
 
@@ -305,9 +310,15 @@ func (o spline) run(w *Worker, rows int) {
 		switch {
 		case o.how == "periodic":
 			period := o.t[len(o.t)-o.k-1] - o.t[o.k]
-			if period > 0 {
+			switch {
+			case period > 0:
 				x = o.t[o.k] + pyMod(x-o.t[o.k], period)
-			} else {
+			case o.constantNaN:
+				for _, r := range o.out {
+					w.regs[r].Floats[i] = math.NaN()
+				}
+				continue
+			default:
 				x = 0
 			}
 		case o.how == "constant" && x < o.lo:

@@ -11,10 +11,14 @@ type StandardScaler struct {
 	head
 	Mean  []Float `json:"mean,omitempty"`  // absent: with_mean=False
 	Scale []Float `json:"scale,omitempty"` // absent: with_std=False
+	// RoundFirst rounds both to float32 before they meet float32 data, as
+	// scikit-learn does since 1.8.
+	RoundFirst bool `json:"round_first,omitempty"`
 }
 
 func (s *StandardScaler) read(a *attrs) {
 	a.ignore("var_", "n_samples_seen_", "mean_", "scale_")
+	s.RoundFirst = !a.before(1, 8)
 	if a.flag("with_mean", true) {
 		if s.Mean = a.vector("mean_"); s.Mean == nil {
 			a.fail("mean_: %v", errNotFitted)
@@ -40,7 +44,7 @@ func (s *StandardScaler) needs(in int, _ []Want) []Want { return same(in, Number
 func (s *StandardScaler) names(in []string) []string { return in }
 
 func (s *StandardScaler) compile(b *builder, in matrix) matrix {
-	return compileShift(b, s, in, s.Mean, s.Scale)
+	return compileShift(b, s, in, s.Mean, s.Scale, s.RoundFirst)
 }
 
 func (s *StandardScaler) describe(o *outline) {
@@ -97,8 +101,8 @@ func (h *head) checkShift(subName string, sub []Float, divName string, div []Flo
 }
 
 // compileShift compiles y = (x - sub) / div, column by column, each step
-// rounded to the column's type.
-func compileShift(b *builder, s step, in matrix, sub, div []Float) matrix {
+// rounded to the column's type, and with roundFirst sub and div too.
+func compileShift(b *builder, s step, in matrix, sub, div []Float, roundFirst bool) matrix {
 	m := b.numbers(s, in)
 	if len(b.errs) > 0 {
 		return m
@@ -112,6 +116,9 @@ func compileShift(b *builder, s step, in matrix, sub, div []Float) matrix {
 		}
 		if div != nil {
 			o.div = float64(div[i])
+		}
+		if o.narrow && roundFirst {
+			o.sub, o.div = float64(float32(o.sub)), float64(float32(o.div))
 		}
 		b.add(o)
 		m.cols[i] = out

@@ -27,7 +27,7 @@ func (s *TargetEncoder) read(a *attrs) {
 	}
 	if v, ok := a.must("encodings_"); ok {
 		for i, it := range a.list("encodings_", v) {
-			fs, shape, err := floatsOfValue(it)
+			fs, shape, err := a.floats(it)
 			if err != nil || len(shape) != 1 {
 				a.fail("encodings_: item %d: got %s, want an array of numbers", i, pickle.Describe(it))
 				return
@@ -37,7 +37,7 @@ func (s *TargetEncoder) read(a *attrs) {
 	}
 	if a.option("target_type_", "", "binary", "continuous", "multiclass") == "multiclass" {
 		v, _ := a.must("classes_")
-		items, ok := pickle.Items(v)
+		items, ok := a.items(v)
 		if !ok || len(items) == 0 || len(items) > MaxColumns {
 			a.fail("classes_: got %s, want a list of labels", pickle.Describe(v))
 			return

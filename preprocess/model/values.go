@@ -211,14 +211,20 @@ var pandasNA = pickle.Global{Module: "pandas._libs.missing", Name: "NA"}
 
 func isPandasNA(v pickle.Value) bool { return v == pandasNA }
 
-// floatsOfValue is an array or list of numbers, with its shape.
-func floatsOfValue(v pickle.Value) ([]float64, []int, error) {
+// floats is an array or list of numbers, with its shape.
+func (a *attrs) floats(v pickle.Value) ([]float64, []int, error) {
 	switch v := v.(type) {
 	case *pickle.Array:
+		if !a.im.room(v.Len(), 1) {
+			return nil, nil, errors.New("too many numbers")
+		}
 		f, err := v.Floats()
 		return f, v.Shape, err
 	case *pickle.List, *pickle.Tuple:
-		items, _ := pickle.Items(v)
+		items, ok := a.items(v)
+		if !ok {
+			return nil, nil, errors.New("too many numbers")
+		}
 		out := make([]float64, len(items))
 		for i, it := range items {
 			f, ok := pickle.Float(it)
