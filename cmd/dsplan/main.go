@@ -46,9 +46,12 @@ type cli struct {
 	Dir     string `default:"." type:"existingdir" help:"Directory of Pulumi.yaml."`
 }
 
+// stackProgram is what is planned.
+var stackProgram pulumi.RunFunc = stack.Deploy
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	p := program{run: stack.Deploy, getenv: os.Getenv, stdout: os.Stdout, stderr: os.Stderr}
+	p := program{run: stackProgram, getenv: os.Getenv, stdout: os.Stdout, stderr: os.Stderr}
 	status := p.main(ctx, os.Args[1:])
 	stop()
 	os.Exit(status)
