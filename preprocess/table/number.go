@@ -1,6 +1,7 @@
 package table
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 )
@@ -35,11 +36,18 @@ func ParseFloat(b []byte) (float64, bool) {
 		frac = i - start
 		digits += frac
 	}
-	if i < n || digits == 0 || digits > 19 || mant > 1<<53 || frac >= len(pow10) {
+	if i < n || digits == 0 || digits > 19 {
 		return parseFloatSlow(b)
 	}
-	// Both operands are exact, so the quotient is rounded once (Clinger).
-	f := float64(mant) / pow10[frac]
+	var f float64
+	if mant <= 1<<53 && frac < len(pow10) {
+		// Both operands are exact, so the quotient is rounded once (Clinger).
+		f = float64(mant) / pow10[frac]
+	} else if v, ok := nearest(mant, -frac); ok {
+		f = v
+	} else {
+		return parseFloatSlow(b)
+	}
 	if neg {
 		f = -f
 	}
@@ -212,15 +220,15 @@ func appendRepr(dst []byte, f float64, bits int) []byte {
 			dst = append(dst, '-')
 		}
 		return append(dst, "inf"...)
+	case bits == 64:
+		return appendShortest(dst, f)
 	case abs >= 1e16 || abs < 1e-4:
 		return strconv.AppendFloat(dst, f, 'e', -1, bits)
 	}
 	start := len(dst)
 	dst = strconv.AppendFloat(dst, f, 'f', -1, bits)
-	for _, c := range dst[start:] {
-		if c == '.' {
-			return dst
-		}
+	if bytes.IndexByte(dst[start:], '.') < 0 {
+		dst = append(dst, ".0"...)
 	}
-	return append(dst, ".0"...)
+	return dst
 }
