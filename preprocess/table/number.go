@@ -36,14 +36,35 @@ func ParseFloat(b []byte) (float64, bool) {
 		frac = i - start
 		digits += frac
 	}
+	exponent := -frac
+	if i+1 < n && b[i]|0x20 == 'e' {
+		i++
+		minus := b[i] == '-'
+		if minus || b[i] == '+' {
+			i++
+		}
+		e := 0
+		start = i
+		for i < n && b[i]-'0' <= 9 && e < 10_000 {
+			e = e*10 + int(b[i]-'0')
+			i++
+		}
+		if i == start {
+			return 0, false
+		}
+		if minus {
+			e = -e
+		}
+		exponent += e
+	}
 	if i < n || digits == 0 || digits > 19 {
 		return parseFloatSlow(b)
 	}
 	var f float64
-	if mant <= 1<<53 && frac < len(pow10) {
+	if mant <= 1<<53 && exponent <= 0 && exponent > -len(pow10) {
 		// Both operands are exact, so the quotient is rounded once (Clinger).
-		f = float64(mant) / pow10[frac]
-	} else if v, ok := nearest(mant, -frac); ok {
+		f = float64(mant) / pow10[-exponent]
+	} else if v, ok := nearest(mant, exponent); ok {
 		f = v
 	} else {
 		return parseFloatSlow(b)

@@ -34,7 +34,7 @@ func makePowers() *[maxPower - minPower + 1]power {
 	for e := 0; e <= -minPower; e++ {
 		length := value.BitLen()
 		if e <= maxPower {
-			p := &table[e-minPower]
+			p := &table[e-minPower] //nolint:gosec // the limits of the loop keep it inside
 			cut := new(big.Int)
 			if length <= 128 {
 				cut.Lsh(value, uint(128-length))
@@ -272,7 +272,7 @@ func appendShortest(dst []byte, f float64) []byte {
 	case point < n: // ddd.ddd
 		writeDigits(buf[1:n+1], digits)
 		copy(buf[:point], buf[1:])
-		buf[point] = '.'
+		buf[point] = '.' //nolint:gosec // fewer than 17 digits
 		return append(dst, buf[:n+1]...)
 	}
 	// ddd000.0
@@ -280,6 +280,6 @@ func appendShortest(dst []byte, f float64) []byte {
 	for i := n; i < point; i++ {
 		buf[i] = '0'
 	}
-	buf[point], buf[point+1] = '.', '0'
+	buf[point], buf[point+1] = '.', '0' //nolint:gosec // 16 at most
 	return append(dst, buf[:point+2]...)
 }

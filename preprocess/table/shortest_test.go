@@ -41,16 +41,16 @@ func TestShortest_equalsStrconv(t *testing.T) {
 		digits, exponent := trimZeros(shortest(f))
 		got = strconv.AppendUint(got[:0], digits, 10)
 		want = strconv.AppendFloat(want[:0], f, 'e', -1, 64)
-		mantissa := want[:1]
+		mantissa := string(want[:1])
 		e := len(want) - 1
 		for want[e] != 'e' {
 			e--
 		}
 		if e > 1 {
-			mantissa = append(want[:1:1], want[2:e]...)
+			mantissa += string(want[2:e])
 		}
 		wantExponent, _ := strconv.Atoi(string(want[e+1:]))
-		if string(got) != string(mantissa) || exponent != wantExponent-len(mantissa)+1 {
+		if string(got) != mantissa || exponent != wantExponent-len(mantissa)+1 {
 			t.Fatalf("%x: %s·10^%d, strconv has %s", math.Float64bits(f), got, exponent, want)
 		}
 	})
