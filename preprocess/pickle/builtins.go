@@ -8,6 +8,7 @@ var newable = map[Global]bool{
 	{"collections", "OrderedDict"}: true,
 	{"collections", "defaultdict"}: true,
 	wrapperClass:                   true,
+	seriesClass:                    true,
 }
 
 func init() {

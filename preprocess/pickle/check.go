@@ -148,6 +148,10 @@ func unfinished(v Value) error {
 		if !v.built {
 			return fail("a numpy array without elements; the file is damaged")
 		}
+	case *Index:
+		if v.Data == nil {
+			return fail("a %s without values; the file is damaged", v.Class)
+		}
 	}
 	return nil
 }

@@ -136,6 +136,8 @@ func (r *reader) build() error {
 		return r.setArray(t, state)
 	case *DType:
 		return t.setState(state)
+	case *Index:
+		return t.setSeries(state)
 	case *arrayWrapper:
 		a, err := r.readWrapped(state)
 		if err != nil {

@@ -191,6 +191,9 @@ func describe(v Value) any {
 		if err != nil {
 			return err.Error()
 		}
+		if v.Class == seriesClass {
+			return map[string]any{"series": elements(items)}
+		}
 		return map[string]any{"index": v.Class.Name, "values": elements(items), "label": describe(v.Name)}
 	case Global:
 		if strings.HasSuffix(v.Module, "_umath") || v.Module == "numpy" && (v.Name == "log1p" || v.Name == "sqrt" || v.Name == "expm1") {
@@ -198,9 +201,6 @@ func describe(v Value) any {
 		}
 		return map[string]any{"global": v.String()}
 	case *Object:
-		if items, ok := Items(v); ok {
-			return map[string]any{"series": elements(items)}
-		}
 		switch v.Class.Name {
 		case "__randomstate_ctor":
 			return map[string]any{"random": "state"}

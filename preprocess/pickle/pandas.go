@@ -1,5 +1,7 @@
 package pickle
 
+import "fmt"
+
 var (
 	rangeIndex     = Global{"pandas.core.indexes.range", "RangeIndex"}
 	seriesClass    = Global{"pandas.core.series", "Series"}
@@ -20,8 +22,8 @@ func init() {
 	}
 	inert[Global{"pandas._libs.missing", "NA"}] = true
 	inertClasses[stringArray] = true
-	inertClasses[seriesClass] = true
 	inertClasses[managerClass] = true
+	register(newSeries, seriesClass)
 	inertClasses[Global{"pandas.core.arrays.string_", "StringDtype"}] = true
 	register(newIndex, Global{"pandas.core.indexes.base", "_new_Index"})
 	register(newBackedArray, Global{"pandas._libs.arrays", "__pyx_unpickle_NDArrayBacked"})
@@ -77,39 +79,52 @@ func labels(data Value) (*Array, error) {
 	}
 	a, ok := data.(*Array)
 	if !ok || !a.built {
-		return nil, fail("the labels are %s, want an array; give the columns as a list of names", Describe(data))
+		return nil, fail("the values are %s, want an array; give the columns as a list of names", Describe(data))
 	}
 	if len(a.Shape) != 1 {
-		return nil, fail("the labels are %s, want one axis", Describe(a))
+		return nil, fail("the values are %s, want one axis", Describe(a))
 	}
 	return a, nil
 }
 
-// seriesItems are the values of a pandas Series: the one block of values that its manager's
-// state holds, ([index], [values], [index], ...).
-func seriesItems(o *Object) ([]Value, bool) {
-	manager, ok := o.Attr("_mgr")
+// newSeries is a Series without contents; BUILD gives it them.
+func newSeries(r *reader, args []Value) (Value, error) {
+	return &Index{Class: seriesClass}, firstError(arity(args, 0, 0), r.charge(nodeBytes))
+}
+
+// setSeries gives a Series its attributes, of which the manager's state holds the one block
+// of values: ([index], [values], [index], ...).
+func (x *Index) setSeries(state Value) error {
+	if x.Class != seriesClass || x.Data != nil {
+		return fail("%s is given a state, which it does not take", Describe(x))
+	}
+	attrs, ok := state.(*Dict)
 	if !ok {
-		manager, _ = o.Attr("_data") // until pandas 1.0
+		return fail("the state of a %s is %s, want a dict", seriesClass, Describe(state))
+	}
+	manager, ok := attrs.Get("_mgr")
+	if !ok {
+		manager, _ = attrs.Get("_data") // until pandas 1.0
 	}
 	m, ok := manager.(*Object)
 	if !ok || m.Class != managerClass {
-		return nil, false
+		return fail("the values of a %s are held by %s, want %s", seriesClass, Describe(manager), managerClass)
 	}
-	state, ok := m.State.(*Tuple)
-	if !ok || len(state.Items) < 3 {
-		return nil, false
+	parts, ok := m.State.(*Tuple)
+	if !ok || len(parts.Items) < 3 {
+		return fail("the state of a %s is %s, want a tuple", managerClass, Describe(m.State))
 	}
-	blocks, ok := state.Items[1].(*List)
+	blocks, ok := parts.Items[1].(*List)
 	if !ok || len(blocks.Items) != 1 {
-		return nil, false
+		return fail("the values of a %s are %s, want a list of 1", managerClass, Describe(parts.Items[1]))
 	}
 	a, err := labels(blocks.Items[0])
 	if err != nil {
-		return nil, false
+		return fmt.Errorf("%s: %w", seriesClass, err)
 	}
-	items, err := a.Values()
-	return items, err == nil
+	x.Data = a
+	x.Name, _ = attrs.Get("name")
+	return nil
 }
 
 // newBackedArray is how pandas makes an array of its own that keeps its elements in one of

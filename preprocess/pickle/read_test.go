@@ -77,6 +77,8 @@ func TestRead_saysWhatIsWrong(t *testing.T) {
 		{"wrapper cut short", "\x80\x04" + wrapper + x("subclass") + "cnumpy\nndarray\n" + x("shape") + "K\x03\x85" + x("order") + x("C") + x("dtype") + float8 + "ub01234567.", `24 bytes wanted, 9 left`},
 		{"wrapper of another order", "\x80\x04" + wrapper + x("subclass") + "cnumpy\nndarray\n" + x("shape") + ")" + x("order") + x("A") + x("dtype") + float8 + "ub01234567.", `the order is "A", want 'C' or 'F'`},
 		{"index of another kind", "\x80\x04cpandas.core.indexes.base\n_new_Index\ncthings\nMultiIndex\n}\x86R.", `an index of class things.MultiIndex is not supported; give the columns as a list of names`},
+		{"series without values", "\x80\x04cpandas.core.series\nSeries\n)\x81.", `a pandas.core.series.Series without values`},
+		{"series of nothing", "\x80\x04cpandas.core.series\nSeries\n)\x81}b.", `the values of a pandas.core.series.Series are held by None`},
 		{"codec", "\x80\x02c_codecs\nencode\n" + x("a") + x("rot13") + "\x86R.", `the encoding is "rot13", want latin1`},
 		{"old joblib", "ZF0x12                 ", `written by joblib before 0.10`},
 		{"damaged zlib", "\x78\x9c\x00\x00", `zlib: `},

@@ -31,10 +31,9 @@ import "math/big"
 //	*Array        numpy.ndarray
 //	*Scalar       a numpy scalar, such as numpy.float32(1)
 //	*DType        numpy.dtype
-//	*Index        a pandas Index
+//	*Index        a pandas Index or Series
 //	Global        a class, function, ufunc or named constant, by name only
-//	*Object       an instance of an allowed class, or the result of an allowed function; a
-//	              pandas Series, too, whose values Items gives
+//	*Object       an instance of an allowed class, or the result of an allowed function
 type Value any
 
 // Bytes is a Python bytes or bytearray. It may alias the input of Read: do not change it.
@@ -159,19 +158,21 @@ type Scalar struct {
 	Value Value
 }
 
-// Index is a pandas Index of one level.
+// Index is a pandas Index of one level, or the values of a pandas Series, which masks and
+// lists of columns may be. The index of the Series is left out.
 type Index struct {
-	// Class is the pandas class, such as pandas.core.indexes.base.Index.
+	// Class is the pandas class, such as pandas.core.indexes.base.Index or
+	// pandas.core.series.Series.
 	Class Global
-	// Data is the *Array of labels, or the *Range of a RangeIndex.
+	// Data is the *Array of labels or values, or the *Range of a RangeIndex.
 	Data Value
-	// Name is the label of the index itself, usually nil.
+	// Name is the label of the Index or Series itself, usually nil.
 	Name Value
 
 	node node
 }
 
-// Values are the labels.
+// Values are the labels, or the values of a Series.
 func (x *Index) Values() ([]Value, error) {
 	switch d := x.Data.(type) {
 	case *Array:
@@ -264,10 +265,6 @@ func Items(v Value) (items []Value, ok bool) {
 	case *Index:
 		items, err := v.Values()
 		return items, err == nil
-	case *Object:
-		if v.Class == seriesClass {
-			return seriesItems(v)
-		}
 	}
 	return nil, false
 }
