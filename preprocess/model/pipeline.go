@@ -49,10 +49,16 @@ func (s *Pipeline) adopt() {
 		if s.Inputs == 0 && n.Step.width() > 0 {
 			s.Inputs = n.Step.width()
 		}
-		if n.Step.featureNames() != nil {
+		if s.FeatureNames == nil {
 			s.FeatureNames = n.Step.featureNames()
 		}
-		if _, ok := n.Step.step.(*passthrough); !ok {
+		switch st := n.Step.step.(type) {
+		case *passthrough:
+		case *FunctionTransformer: // hands on as many columns, of the same names
+			if st.Validate {
+				return
+			}
+		default:
 			return
 		}
 	}

@@ -143,7 +143,7 @@ func kBest(scores []float64, k int) []bool {
 }
 
 // percentile is SelectPercentile's rule.
-func percentile(scores []float64, p float64) []bool {
+func (a *attrs) percentile(scores []float64, p float64) []bool {
 	n := len(scores)
 	switch {
 	case p == 100:
@@ -152,7 +152,7 @@ func percentile(scores []float64, p float64) []bool {
 		return all(n, false)
 	}
 	scores = cleaned(scores)
-	threshold := numpyPercentile(scores, 100-p)
+	threshold := numpyPercentile(scores, 100-p, a.before(0, 24))
 	mask := make([]bool, n)
 	kept := 0
 	var ties []int
@@ -176,8 +176,9 @@ func percentile(scores []float64, p float64) []bool {
 	return mask
 }
 
-// numpyPercentile is numpy.percentile with linear interpolation.
-func numpyPercentile(values []float64, p float64) float64 {
+// numpyPercentile is numpy.percentile with linear interpolation, weighted as
+// numpy did before 1.20 if old.
+func numpyPercentile(values []float64, p float64, old bool) float64 {
 	sorted := slices.Clone(values)
 	slices.Sort(sorted)
 	n := len(sorted)
@@ -189,6 +190,9 @@ func numpyPercentile(values []float64, p float64) float64 {
 	}
 	t := at - below
 	a, b := sorted[i], sorted[i+1]
+	if old {
+		return float64(a*(1-t)) + float64(b*t)
+	}
 	d := b - a
 	if t >= 0.5 {
 		return b - float64(d*(1-t))
@@ -253,7 +257,7 @@ type SelectPercentile struct{ selection }
 
 func (s *SelectPercentile) read(a *attrs) {
 	a.ignore("score_func", "pvalues_")
-	s.keep(a, percentile(a.scores("scores_"), a.share("percentile", 100)))
+	s.keep(a, a.percentile(a.scores("scores_"), a.share("percentile", 100)))
 }
 
 func (s *SelectPercentile) compile(b *builder, in matrix) matrix { return s.pick(b, in) }
@@ -319,7 +323,7 @@ func (s *GenericUnivariateSelect) read(a *attrs) {
 	}
 	switch mode {
 	case "percentile":
-		s.keep(a, percentile(a.scores("scores_"), a.share("param", 100)))
+		s.keep(a, a.percentile(a.scores("scores_"), a.share("param", 100)))
 	case "k_best":
 		scores := a.scores("scores_")
 		if v == "all" {

@@ -179,8 +179,8 @@ func (s *SimpleImputer) needs(in int, down []Want) []Want {
 	}
 	for i := range wants {
 		wants[i] = Infer
-		if _, ok := s.Statistics[i].V.(string); ok && s.Strategy == "most_frequent" {
-			wants[i] = Texts
+		if _, ok := s.Statistics[i].V.(string); ok {
+			wants[i] = Texts // also of numbers, which then print as they stand
 		}
 	}
 	for j, i := range s.kept() {

@@ -170,7 +170,7 @@ def data_file(df):
 TYPES = {"f": "DOUBLE", "i": "BIGINT", "b": "BOOLEAN", "O": "VARCHAR"}
 
 
-def case(name, make, cols, test=None, array=False, y=None, rtol=1e-12, fit_as=None, extra=None, dtype=None):
+def case(name, make, cols, test=None, array=False, y=None, rtol=1e-12, fit_as=None, extra=None, dtype=None, before_dump=None):
     """Fits make() on columns of TRAIN and writes what it does to test."""
     test = TEST if test is None else test
     train_x, test_x = TRAIN[cols].copy(), test[cols].copy()
@@ -208,14 +208,17 @@ def case(name, make, cols, test=None, array=False, y=None, rtol=1e-12, fit_as=No
             t = "BOOLEAN"
         schema.append({"name": str(c), "type": t})
     entry["input_schema"] = schema
+    fitted = model
+    if before_dump is not None:
+        fitted = before_dump(model)
     fmt = len(cases) % 5
     if fmt < 4:
         entry["model"] = "models/%s.pkl" % name
         with open(os.path.join(out, entry["model"]), "wb") as f:
-            pickle.dump(model, f, protocol=[2, 3, 4, 4][fmt])
+            pickle.dump(fitted, f, protocol=[2, 3, 4, 4][fmt])
     else:
         entry["model"] = "models/%s.joblib" % name
-        joblib.dump(model, os.path.join(out, entry["model"]), compress=3)
+        joblib.dump(fitted, os.path.join(out, entry["model"]), compress=3)
     try:
         res = model.transform(test_x)
         rows = rows_of(res)
@@ -480,6 +483,11 @@ if VERSION >= (1, 0):
     case("poly_0", lambda: PolynomialFeatures((0, 1)), ["area", "temp"])
 case("poly_sparse", lambda: make_pipeline(OneHotEncoder(), PolynomialFeatures(2, interaction_only=True)), ["heating", "garden"])
 
+if (1, 0) <= VERSION:
+    case("sp_constant_periodic", lambda: SplineTransformer(extrapolation="periodic", degree=1, n_knots=3), ["const", "temp"], rtol=P10)
+    case("sp_linear_degree1", lambda: SplineTransformer(extrapolation="linear", degree=1, n_knots=3), ["area", "temp", "dist"], test=TEST.assign(area=TEST["area"] * 4 - 100, temp=TEST["temp"] * 3, dist=TEST["dist"] * 30 - 20), rtol=P10)
+    case("sp_linear_degree0", lambda: SplineTransformer(extrapolation="linear", degree=0, n_knots=4), ["area", "temp", "dist"], test=TEST.assign(area=TEST["area"] * 4 - 100, temp=TEST["temp"] * 3, dist=TEST["dist"] * 30 - 20), rtol=P10)
+
 # Functions
 O2O = {"feature_names_out": "one-to-one"} if VERSION >= (1, 1) else {}
 for f in (np.log1p, np.sqrt, np.log, np.log2, np.log10, np.exp, np.expm1, np.exp2, np.abs, np.square, np.cbrt, np.sign, np.negative, np.sin, np.cos, np.tan,
@@ -611,10 +619,41 @@ if VERSION >= (1, 2):
     case("pd_pipe", lambda: make_pipeline(ColumnTransformer([("o", OneHotEncoder(**DENSE), ["heating"]), ("p", "passthrough", ["rooms", "temp"])]), SelectKBest(f_classif, k=3)).set_output(transform="pandas"), ALL + ["heating"], y=Y)
     case("pd_imp", lambda: make_pipeline(SimpleImputer(strategy="most_frequent").set_output(transform="pandas"), OneHotEncoder(handle_unknown="ignore")), ["heatingna", "ratingna"], test=UNK)
 
+if (1, 4) <= VERSION < (1, 5):
+    # 1.5 to 1.7 keep the remainder's columns in a list of their own kind.
+    from collections import UserList
+
+    from sklearn.compose import _column_transformer
+
+    class _RemainderColsList(UserList):
+        def __init__(self, columns):
+            super().__init__(columns)
+            self.future_dtype = "str"
+            self.warning_was_emitted = False
+            self.warning_enabled = True
+
+    _RemainderColsList.__module__ = "sklearn.compose._column_transformer"
+    _RemainderColsList.__qualname__ = "_RemainderColsList"
+    _column_transformer._RemainderColsList = _RemainderColsList
+
+    def remainder_list(model):
+        import copy
+
+        model = copy.copy(model)
+        name, trans, cols = model.transformers_[-1]
+        model.transformers_ = model.transformers_[:-1] + [(name, trans, _RemainderColsList(cols))]
+        model._remainder = (name, model.remainder, _RemainderColsList(cols))
+        return model
+
+    case("ct_remainder_list", ct(("s", StandardScaler(), ["area"]), remainder="passthrough"), NUM + GAP, before_dump=remainder_list)
+    case("ct_remainder_list_drop", ct(("s", StandardScaler(), ["area"])), NUM + GAP, before_dump=remainder_list)
+
 # float32 through a chain
 F32 = dict(dtype="float32", rtol=2e-6)
 case("f32_chain_pca", lambda: make_pipeline(StandardScaler(), PCA(2, svd_solver="full")), NUM, **F32)
 case("f32_chain_imp", lambda: make_pipeline(SimpleImputer(), StandardScaler(), PolynomialFeatures(2)), GAP, **F32)
+case("f32_std_ord", lambda: make_pipeline(OrdinalEncoder(dtype=np.float32), StandardScaler(with_mean=False), MinMaxScaler()), ["heating", "year"], rtol=1e-9)
+case("f32_weights", ct(("o", OrdinalEncoder(dtype=np.float32), ["heating", "year"]), transformer_weights={"o": 0.3}), ["heating", "year"], rtol=1e-9)
 case("f32_robust", RobustScaler, NUM, **F32)
 case("f32_maxabs", MaxAbsScaler, NUM, array=True, **F32)
 case("f32_svd", lambda: TruncatedSVD(2, random_state=0), NUM, **F32)
