@@ -18,6 +18,7 @@ import (
 // A caseFile describes what scikit-learn did: see testdata/public/manifest.json.
 type caseFile struct {
 	ID            string   `json:"id"`
+	Sklearn       string   `json:"sklearn"`
 	Model         string   `json:"model"`
 	Expect        string   `json:"expect"`
 	ErrorContains string   `json:"error_contains"`

@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -140,11 +141,9 @@ func advice(g pickle.Global) string {
 	return "custom code is never run; replace it by a scikit-learn transformer, or prepare its columns before this job"
 }
 
-func supported() string {
-	names := make([]string, 0, len(classes))
-	for n := range classes {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return strings.Join(names, ", ")
+// Classes are the names of the scikit-learn classes that are supported.
+func Classes() []string {
+	return slices.Sorted(maps.Keys(classes))
 }
+
+func supported() string { return strings.Join(Classes(), ", ") }
