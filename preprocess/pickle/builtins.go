@@ -12,12 +12,11 @@ var newable = map[Global]bool{
 }
 
 func init() {
-	for _, name := range []string{"object", "int", "float", "str", "bool", "dict", "tuple"} {
+	for _, name := range []string{"object", "int", "float", "str", "bool", "dict", "list", "tuple"} {
 		inert[builtin(name)] = true
 	}
 	register(newSet, builtin("set"))
 	register(newFrozenSet, builtin("frozenset"))
-	register(newList, builtin("list"))
 	register(newSlice, builtin("slice"))
 	register(newRange, builtin("range"))
 	register(newComplex, builtin("complex"))
@@ -31,7 +30,7 @@ func init() {
 	register(newObjEx, Global{"copyreg", "__newobj_ex__"})
 }
 
-// sequence is the one argument of list, set and frozenset, none meaning empty.
+// sequence is the one argument of set, frozenset and OrderedDict, none meaning empty.
 func sequence(args []Value) ([]Value, error) {
 	if err := arity(args, 0, 1); err != nil || len(args) == 0 {
 		return nil, err
@@ -43,15 +42,6 @@ func sequence(args []Value) ([]Value, error) {
 		return v.Items, nil
 	}
 	return nil, fail("called with %s, want a list", Describe(args[0]))
-}
-
-func newList(r *reader, args []Value) (Value, error) {
-	items, err := sequence(args)
-	if err != nil {
-		return nil, err
-	}
-	items, err = r.keep(items)
-	return &List{Items: items}, err
 }
 
 func newSet(r *reader, args []Value) (Value, error) {
@@ -112,7 +102,7 @@ func newComplex(_ *reader, args []Value) (Value, error) {
 	return complex(re, im), nil
 }
 
-// newBytes is bytes(), bytes(list of ints), bytearray(bytes) or bytearray(text, encoding).
+// newBytes is bytes(), bytearray(bytes) or bytearray(text, encoding).
 func newBytes(r *reader, args []Value) (Value, error) {
 	if err := arity(args, 0, 2); err != nil {
 		return nil, err
@@ -129,22 +119,6 @@ func newBytes(r *reader, args []Value) (Value, error) {
 		if len(args) == 2 {
 			return encode(r, args)
 		}
-	case *List:
-		if len(args) == 2 {
-			break
-		}
-		out := make(Bytes, 0, len(v.Items))
-		if err := r.charge(len(v.Items)); err != nil {
-			return nil, err
-		}
-		for _, item := range v.Items {
-			n, ok := item.(int64)
-			if !ok || n < 0 || n > 255 {
-				return nil, fail("a byte is %s", Describe(item))
-			}
-			out = append(out, byte(n))
-		}
-		return out, nil
 	}
 	return nil, fail("called with %s, want bytes", Describe(args[0]))
 }

@@ -9,6 +9,11 @@ import (
 // x is a BINUNICODE of a short text.
 func x(s string) string { return "\x8c" + string([]byte{byte(len(s))}) + s }
 
+// transposed is an array of 2 rows of 3 as numpy 2.3 pickles it with its axes reordered.
+func transposed(axes string) string {
+	return "\x80\x05cnumpy._core.numeric\n_frombuffer\n(C\x06\x00\x01\x02\x03\x04\x05cnumpy\ndtype\n" + x("u1") + "\x89\x88\x87RK\x02K\x03\x86" + x("K") + axes + "tR."
+}
+
 func TestRead_saysWhatIsWrong(t *testing.T) {
 	array := "cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R"
 	float8 := "cnumpy\ndtype\n" + x("f8") + "\x89\x88\x87R"
@@ -72,6 +77,8 @@ func TestRead_saysWhatIsWrong(t *testing.T) {
 		{"array with a list of bytes", "\x80\x04" + array + "(K\x01K\x01\x85" + float8 + "\x89]tb.", `the elements of a numpy array are a list of 0, want bytes`},
 		{"scalar too short", "\x80\x04cnumpy.core.multiarray\nscalar\n" + float8 + "C\x01a\x86R.", `a float64 is bytes of length 1, want bytes of length 8`},
 		{"wrapper never filled", "\x80\x04cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81.", `a joblib.numpy_pickle.NumpyArrayWrapper without an array`},
+		{"axes not in an order", transposed("K\x01K\x01\x86"), `the order of axes is not a permutation of 2`},
+		{"too few axes", transposed("K\x00\x85"), `the order of axes is a tuple of 1, want a permutation of 2`},
 		{"wrapper without a class", "\x80\x04" + wrapper + "ub.", `an array of class None, want numpy.ndarray`},
 		{"wrapper in a wrapper", "\x80\x04" + objects + objects, `inside the pickle of an array of objects, where joblib writes none`},
 		{"wrapper cut short", "\x80\x04" + wrapper + x("subclass") + "cnumpy\nndarray\n" + x("shape") + "K\x03\x85" + x("order") + x("C") + x("dtype") + float8 + "ub01234567.", `24 bytes wanted, 9 left`},
@@ -168,6 +175,11 @@ func TestRead_readsWhatOnlyOldPicklersWrite(t *testing.T) {
 		{"what follows the end", "N.garbage", `null`},
 		{"integer floats", "F3\n.", `{"float":"0x1.8000000000000p+1"}`},
 		{"Python 2 types", "(c__builtin__\nunicode\nc__builtin__\nlong\nl.", `{"list":[{"global":"builtins.str"},{"global":"builtins.int"}]}`},
+		{"copyreg.__newobj__", "ccopy_reg\n__newobj__\n(cthings\nArgued\nI1\ntR.", `{"new":{"tuple":[{"int":"1"}]},"object":"things.Argued"}`},
+		{"copyreg.__newobj_ex__", "\x80\x04ccopyreg\n__newobj_ex__\n(cthings\nKeyed\n)}" + x("size") + "K\x03stR.", `{"new":{"int":"3"},"object":"things.Keyed"}`},
+		{"OrderedDict of pairs", "ccollections\nOrderedDict\n](](I1\nI2\nee\x85R.", `{"dict":[[{"int":"1"},{"int":"2"}]]}`},
+		{"bytearray of text", "\x80\x02c__builtin__\nbytearray\n" + x("a\u00ff") + x("latin-1") + "\x86R.", `{"bytes":"61ff"}`},
+		{"array with its axes in another order", transposed("K\x01K\x00\x86"), `{"array":[{"int":"0"},{"int":"3"},{"int":"1"},{"int":"4"},{"int":"2"},{"int":"5"}],"dtype":"uint8","shape":[3,2]}`},
 		{"set of a repeated item", "\x80\x04\x8f(K\x01\x88G\x3f\xf0\x00\x00\x00\x00\x00\x00\x90.", `{"set":[{"int":"1"}]}`},
 		{"key given twice", "\x80\x04}(K\x01K\x02\x88K\x03u.", `{"dict":[[{"int":"1"},{"int":"3"}]]}`},
 	}
