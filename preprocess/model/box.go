@@ -29,13 +29,15 @@ func (b *Box) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	var s step
-	if info, ok := classes[h.Class]; ok {
+	info, known := classes[h.Class]
+	switch {
+	case known:
 		s = info.make()
-	} else if h.Class == "passthrough" {
+	case h.Class == "passthrough":
 		s = newPassthrough()
-	} else if h.Class == "" {
+	case h.Class == "":
 		return errors.New("class: missing; want one of passthrough, " + supported())
-	} else {
+	default:
 		return fmt.Errorf("class %q is not supported; want one of passthrough, %s", h.Class, supported())
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))

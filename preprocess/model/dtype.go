@@ -42,8 +42,6 @@ func (d dtype) String() string {
 	return fmt.Sprintf("float%d", 8*d.size)
 }
 
-func (d dtype) float() bool { return d.kind == 'f' }
-
 // cells is the kind of column that holds such an array. An array of objects
 // has cells of their own kinds.
 func (d dtype) cells() frame.Kind {

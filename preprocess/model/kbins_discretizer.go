@@ -91,7 +91,7 @@ func (s *KBinsDiscretizer) outputs(in int) (int, error) {
 			return 0, s.errorf("bin_edges: column %d has %d, want at least 2", i, len(edges))
 		}
 		for k, e := range edges {
-			if e != e || k > 0 && e < edges[k-1] {
+			if e.isNaN() || k > 0 && e < edges[k-1] {
 				return 0, s.errorf("bin_edges: column %d: edge %d is %v, want ascending numbers", i, k, e)
 			}
 		}

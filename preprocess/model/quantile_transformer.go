@@ -56,12 +56,12 @@ func (s *QuantileTransformer) outputs(in int) (int, error) {
 		if len(row) != in {
 			return 0, s.errorf("quantiles: row %d has %d values for %d columns", k, len(row), in)
 		}
-		if r := s.References[k]; r != r || k > 0 && r < s.References[k-1] {
+		if r := s.References[k]; r.isNaN() || k > 0 && r < s.References[k-1] {
 			return 0, s.errorf("references: item %d is %v, want ascending numbers", k, r)
 		}
 		for j, q := range row {
 			// A column without any value has NaN throughout.
-			if k > 0 && (q < s.Quantiles[k-1][j] || (q != q) != (s.Quantiles[k-1][j] != s.Quantiles[k-1][j])) {
+			if k > 0 && (q < s.Quantiles[k-1][j] || q.isNaN() != s.Quantiles[k-1][j].isNaN()) {
 				return 0, s.errorf("quantiles: row %d, column %d: got %v, want ascending numbers", k, j, q)
 			}
 		}

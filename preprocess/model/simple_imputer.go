@@ -210,7 +210,7 @@ func (s *SimpleImputer) compile(b *builder, in matrix) matrix {
 	}
 	nan := s.Missing.V != nil && s.Missing.missing()
 	for _, c := range m.cols {
-		b.refuseMissing(s, c, s.Missing, nan)
+		b.refuseMissing(c, s.Missing, nan)
 	}
 	var out matrix
 	out.sparse = in.sparse
@@ -249,7 +249,7 @@ func (b *builder) imputable(s step, m matrix, dtype string, numeric bool) matrix
 
 // refuseMissing refuses what check_array does: infinities, and NaN unless NaN
 // is what stands for missing.
-func (b *builder) refuseMissing(s step, c col, missing Cell, nan bool) {
+func (b *builder) refuseMissing(c col, missing Cell, nan bool) {
 	if c.dt.kind != 'O' {
 		b.checked(c, nan)
 		return

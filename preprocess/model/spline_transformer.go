@@ -130,7 +130,7 @@ func (s *SplineTransformer) outputs(in int) (int, error) {
 			return 0, s.errorf("knots: column %d has %d, too few for degree %d", i, len(t), s.Degree)
 		}
 		for k, v := range t {
-			if v-v != 0 || k > 0 && v < t[k-1] {
+			if !v.isFinite() || k > 0 && v < t[k-1] {
 				return 0, s.errorf("knots: column %d: knot %d is %v, want ascending numbers", i, k, v)
 			}
 		}

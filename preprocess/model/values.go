@@ -54,6 +54,10 @@ func (f *Float) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+func (f Float) isNaN() bool { return math.IsNaN(float64(f)) }
+
+func (f Float) isFinite() bool { return !math.IsNaN(float64(f)) && !math.IsInf(float64(f), 0) }
+
 func (f Float) String() string { return pyFloat(float64(f), 64) }
 
 // plainFloats are the numbers for computing.
