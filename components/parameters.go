@@ -27,7 +27,9 @@ func newParameters(ctx *pulumi.Context, name, prefix string, values map[string]p
 			Type:        pulumi.String("String"),
 			Tier:        pulumi.String("Standard"),
 			DataType:    pulumi.String("text"),
-			Value:       value.ToStringOutput().ToStringPtrOutput(),
+			// None of these is a secret, so a preview may show what changes. In
+			// Value everything counts as one.
+			InsecureValue: value.ToStringOutput().ToStringPtrOutput(),
 		}, pulumi.Parent(parent)); err != nil {
 			return fmt.Errorf("create parameter %q: %w", prefix+p.Name, err)
 		}

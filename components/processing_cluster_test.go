@@ -102,7 +102,7 @@ func TestProcessingCluster_storesTheContractsParameters(t *testing.T) {
 	got := map[string]string{}
 	for _, res := range r.resources {
 		if res.kind == "aws:ssm/parameter:Parameter" {
-			got[strings.TrimPrefix(res.text("name"), "/ds/preprocessing/")] = res.text("value")
+			got[strings.TrimPrefix(res.text("name"), "/ds/preprocessing/")] = res.text("insecureValue")
 		}
 	}
 	if len(got) != len(want) {
