@@ -34,23 +34,104 @@ func Load(data []byte) (*Model, error) {
 	if isJSON(data) {
 		return loadJSON(data)
 	}
-	var refused []pickle.Global
+	var unknown []pickle.Global
 	root, err := pickle.Read(data, func(g pickle.Global) bool {
-		if allowed(g) {
+		if allowed(g) || slices.Contains(unknown, g) {
 			return true
 		}
-		if len(refused) < 20 && !slices.Contains(refused, g) {
-			refused = append(refused, g)
-		}
-		return false
+		unknown = append(unknown, g)
+		return len(unknown) < 50
 	}, pickle.Limits{})
-	if len(refused) > 0 {
-		return nil, refuseAll(refused)
+	if err != nil && len(unknown) > 0 {
+		return nil, refuseAll(unknown)
 	}
 	if err != nil {
 		return nil, err
 	}
+	if bad := unexcused(root, unknown); len(bad) > 0 {
+		return nil, refuseAll(bad)
+	}
 	return loadTree(root)
+}
+
+// unexcused are those of the unknown names that are more than the name of a
+// function that was used in fitting and is not needed any more: what chose the
+// columns of a ColumnTransformer, the score of a selector, the inverse of a
+// FunctionTransformer.
+func unexcused(root pickle.Value, unknown []pickle.Global) []pickle.Global {
+	if len(unknown) == 0 {
+		return nil
+	}
+	excused := make(map[pickle.Global]bool)
+	called := make(map[pickle.Global]bool)
+	seen := make(map[pickle.Value]bool)
+	excuse := func(v pickle.Value) {
+		if g, ok := v.(pickle.Global); ok {
+			excused[g] = true
+		}
+	}
+	var walk func(v pickle.Value)
+	each := func(vs []pickle.Value) {
+		for _, v := range vs {
+			walk(v)
+		}
+	}
+	dict := func(d *pickle.Dict) {
+		if d == nil {
+			return
+		}
+		for _, it := range d.Items() {
+			walk(it.Key)
+			walk(it.Value)
+		}
+	}
+	walk = func(v pickle.Value) {
+		switch v.(type) {
+		case *pickle.Object, *pickle.Dict, *pickle.List, *pickle.Tuple, *pickle.Set, *pickle.Array:
+			if seen[v] {
+				return
+			}
+			seen[v] = true
+		}
+		switch v := v.(type) {
+		case *pickle.Object:
+			called[v.Class] = true
+			for _, name := range []string{"score_func", "inverse_func"} {
+				if f, ok := v.Attr(name); ok {
+					excuse(f)
+				}
+			}
+			if list, ok := v.Attr("transformers"); ok && v.Class.Name == "ColumnTransformer" {
+				items, _ := pickle.Items(list)
+				for _, it := range items {
+					if t, ok := pickle.Items(it); ok && len(t) == 3 {
+						excuse(t[2])
+					}
+				}
+			}
+			each(v.Args)
+			dict(v.Kwargs)
+			walk(v.State)
+			each(v.List)
+			dict(v.Dict)
+		case *pickle.Dict:
+			dict(v)
+		case *pickle.List:
+			each(v.Items)
+		case *pickle.Tuple:
+			each(v.Items)
+		case *pickle.Set:
+			each(v.Items)
+		case *pickle.Array:
+			if v.DType.Kind == 'O' {
+				if vs, err := v.Values(); err == nil {
+					each(vs)
+				}
+			}
+		}
+	}
+	walk(root)
+	return slices.DeleteFunc(slices.Clone(unknown), func(g pickle.Global) bool { return excused[g] && !called[g] })
 }
 
 // loadTree makes a model of what was unpickled.

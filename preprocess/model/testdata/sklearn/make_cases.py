@@ -660,6 +660,24 @@ case("f32_svd", lambda: TruncatedSVD(2, random_state=0), NUM, **F32)
 case("f32_ord", lambda: OrdinalEncoder(), ["floor", "dist"], test=TRAIN.head(20), **F32)
 
 
+# Functions that fitting used up
+def choose(x):
+    return ["area", "temp"]
+
+
+def own_score(x, y):
+    return f_classif(x, y)
+
+
+def own_inverse(x):
+    return np.expm1(x)
+
+
+case("own_selector", ct(("s", StandardScaler(), choose), remainder="passthrough"), NUM)
+case("own_score", lambda: SelectKBest(own_score, k=2), NUM, y=Y)
+case("own_inverse", lambda: FunctionTransformer(np.log1p, inverse_func=own_inverse, check_inverse=False, **O2O), ["area", "rooms"])
+
+
 # Refused by name
 class Custom(StandardScaler):
     """Not scikit-learn's."""
