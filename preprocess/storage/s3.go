@@ -27,8 +27,8 @@ const (
 	stallTimeout   = 30 * time.Second // between two bytes of a body
 	abortTimeout   = 10 * time.Second
 	commitGrace    = 15 * time.Second // for a commit under way when the run is interrupted
-	readPart       = 4 << 20
-	readsAtOnce    = 3
+	readPart       = 2 << 20
+	readsAtOnce    = 4
 	writesAtOnce   = 2
 	firstWritePart = 5 << 20 // the least that S3 accepts
 )

@@ -91,11 +91,11 @@ func (up *s3Upload) Write(p []byte) (int, error) {
 			}
 			continue
 		}
-		n := min(len(p), size-len(up.buf))
-		if need := len(up.buf) + n; need > cap(up.buf) {
-			// Small results never grow to a whole part.
-			up.buf = slices.Grow(up.buf, min(max(need, 2*cap(up.buf)), size)-len(up.buf))
+		if cap(up.buf) < size {
+			// At once: memory that is not written to is not used either.
+			up.buf = append(make([]byte, 0, size), up.buf...)
 		}
+		n := min(len(p), size-len(up.buf))
 		up.buf = append(up.buf, p[:n]...)
 		p = p[n:]
 		written += n
