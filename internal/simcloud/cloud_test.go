@@ -220,6 +220,43 @@ func TestBucketSettings_areChangedOneAfterTheOther(t *testing.T) {
 	t.Error("20 deployments of two settings at once met no conflict, want one")
 }
 
+// Step Functions looks at the role's permissions the moment a machine that
+// logs is created, so a missing dependency is an error that comes and goes.
+func TestStateMachine_thatLogsNeedsItsPolicyFirst(t *testing.T) {
+	t.Parallel()
+	logs := str(`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "logs:*LogDelivery", "Resource": "*"}]}`)
+	tests := []struct {
+		name   string
+		policy pulumi.String
+		order  []string // what is made after the role
+		fits   bool
+	}{
+		{"policy first", logs, []string{"policy", "machine"}, true},
+		{"machine first", logs, []string{"machine", "policy"}, false},
+		{"another permission", str(`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}`), []string{"policy", "machine"}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			all := map[string]res{
+				"policy": {typ: rolePolicyType, name: "policy", props: pulumi.Map{"role": str("r"), "name": str("p"), "policy": tt.policy}},
+				"machine": {typ: "aws:sfn/stateMachine:StateMachine", name: "machine", props: pulumi.Map{
+					"roleArn": str("arn:aws:iam::123456789012:role/r"), "definition": str(`{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}`),
+					"loggingConfiguration": pulumi.Map{"level": str("ALL"), "logDestination": str("arn:aws:logs:us-east-1:123456789012:log-group:g:*")},
+				}},
+			}
+			first, second := all[tt.order[0]], all[tt.order[1]]
+			first.after, second.after = []string{"role"}, []string{first.name}
+			s := simtest.Program(t, program(res{typ: roleType, name: "role", props: pulumi.Map{"name": str("r"), "assumeRolePolicy": str(`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "states.amazonaws.com"}}]}`)}}, first, second))
+			if tt.fits {
+				s.Up()
+			} else {
+				s.UpFails("StateMachine machine: ", "not authorized to access the Log Destination")
+			}
+		})
+	}
+}
+
 func TestDeletion_waitsForWhatNeedsTheResource(t *testing.T) {
 	t.Parallel()
 	trust := str(`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ecs-tasks.amazonaws.com"}}]}`)

@@ -189,6 +189,10 @@ func containers(c *checking) {
 		volumes[name] = true
 	})
 	onFargate := slices.Contains(refsOf(c.props["requiresCompatibilities"]), "FARGATE")
+	if onFargate {
+		c.executionRole(list)
+		c.containerSizes(list)
+	}
 	names := map[string]bool{}
 	essential := false
 	for n, e := range list {
@@ -225,6 +229,53 @@ func containers(c *checking) {
 	}
 	if !essential {
 		c.problem(at, "no container is essential; want at least one")
+	}
+}
+
+// executionRole wants the role with which Fargate pulls images, writes logs
+// and reads secrets, when there are any.
+func (c *checking) executionRole(containers []any) {
+	if c.has("executionRoleArn") {
+		return
+	}
+	for n, e := range containers {
+		container, _ := e.(map[string]any)
+		log, _ := container["logConfiguration"].(map[string]any)
+		var need string
+		switch {
+		case text(log, "logDriver") == "awslogs":
+			need = "the log driver awslogs"
+		case registryHost.MatchString(text(container, "image")):
+			need = "an image in ECR"
+		case len(given(container, []string{"secrets"})) > 0:
+			need = "secrets"
+		default:
+			continue
+		}
+		c.problem("executionRoleArn", "missing; FARGATE needs it for %s of containerDefinitions[%d]", need, n)
+		return
+	}
+}
+
+// containerSizes wants the containers together to fit into the task.
+func (c *checking) containerSizes(containers []any) {
+	for _, size := range []struct {
+		name string
+		unit *regexp.Regexp
+	}{{"cpu", vcpu}, {"memory", gigabytes}} {
+		whole, ok := units(text(c.props, size.name), size.unit)
+		if !ok {
+			continue
+		}
+		sum := 0.0
+		for _, e := range containers {
+			container, _ := e.(map[string]any)
+			n, _ := container[size.name].(float64)
+			sum += n
+		}
+		if sum > float64(whole) {
+			c.problem("containerDefinitions", "%s: the containers ask for %s together, want at most the task's %d", size.name, shown(sum), whole)
+		}
 	}
 }
 

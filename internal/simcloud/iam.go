@@ -2,6 +2,7 @@ package simcloud
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
@@ -93,4 +94,53 @@ func pathOf(i *instance) string {
 		return p
 	}
 	return "/"
+}
+
+// allows says whether some policy of a role allows an action on anything. The
+// cloud is locked.
+func (c *Cloud) allows(role *thing, action string) bool {
+	var documents []any
+	for _, p := range c.all("aws:iam/rolePolicy:RolePolicy", nil) {
+		if props := p.plain(); c.resolve(roleType, text(props, "role")) == role {
+			documents = append(documents, props["policy"])
+		}
+	}
+	inline, _ := role.plain()["inlinePolicies"].([]any)
+	for _, e := range inline {
+		entry, _ := e.(map[string]any)
+		documents = append(documents, entry["policy"])
+	}
+	attached := refsOf(role.plain()["managedPolicyArns"])
+	for _, a := range c.all("aws:iam/rolePolicyAttachment:RolePolicyAttachment", nil) {
+		if props := a.plain(); c.resolve(roleType, text(props, "role")) == role {
+			attached = append(attached, text(props, "policyArn"))
+		}
+	}
+	for _, arn := range attached {
+		if p := c.resolve(policyType, arn); p != nil {
+			documents = append(documents, p.plain()["policy"])
+		} else if strings.Contains(arn, "::aws:policy/") {
+			return true // what AWS's own policies allow is not known here
+		}
+	}
+	for _, d := range documents {
+		for _, s := range statementsOf(d) {
+			if s["Effect"] != "Allow" {
+				continue
+			}
+			for _, pattern := range refsOf(s["Action"]) {
+				if wildcard(pattern, action) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// wildcard matches an action with a pattern of * and ?, in any case.
+func wildcard(pattern, action string) bool {
+	quoted := regexp.QuoteMeta(strings.ToLower(pattern))
+	re, err := regexp.Compile("^" + strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(quoted) + "$")
+	return err == nil && re.MatchString(strings.ToLower(action))
 }

@@ -31,7 +31,7 @@ var kmsTypes = []*Type{
 	},
 	{
 		TypeName: "aws:kms/alias:Alias", Args: kms.AliasArgs{}, Outputs: kms.Alias{},
-		Name:    &Naming{Property: "name", Max: 256, Taken: "AlreadyExistsException"},
+		Name:    &Naming{Property: "name", Max: 256, Prefix: "alias/", Taken: "AlreadyExistsException"},
 		Replace: []string{"name", "namePrefix"},
 		Parents: []Parent{{Property: "targetKeyId", Type: keyType}},
 		Rules: []rule{

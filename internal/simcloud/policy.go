@@ -263,36 +263,44 @@ func eachText(at string, v any, report func(at, format string, args ...any), fn 
 // Public Access feature judges it: a wildcard principal in an Allow statement
 // without a condition.
 func publicPolicy(v any) bool {
-	document, ok := v.(map[string]any)
-	if s, isText := v.(string); isText {
-		var parsed any
-		if parseJSON(s, &parsed) != nil {
-			return false
-		}
-		document, ok = parsed.(map[string]any)
-	}
-	if !ok {
-		return false
-	}
-	statements, ok := document["Statement"].([]any)
-	if !ok {
-		statements = []any{document["Statement"]}
-	}
-	for _, s := range statements {
-		statement, _ := s.(map[string]any)
-		if statement["Effect"] != "Allow" || statement["Condition"] != nil {
+	for _, s := range statementsOf(v) {
+		if s["Effect"] != "Allow" || s["Condition"] != nil {
 			continue
 		}
-		everyone := statement["Principal"] == "*"
-		if p, ok := statement["Principal"].(map[string]any); ok {
-			everyone = p["AWS"] == "*"
-			if list, ok := p["AWS"].([]any); ok {
-				everyone = slices.Contains(list, any("*"))
-			}
+		everyone := s["Principal"] == "*"
+		if p, ok := s["Principal"].(map[string]any); ok {
+			everyone = slices.Contains(refsOf(p["AWS"]), "*")
 		}
 		if everyone {
 			return true
 		}
 	}
 	return false
+}
+
+// statementsOf returns the statements of a policy document, text or object;
+// nothing when it is not one.
+func statementsOf(v any) []map[string]any {
+	document, ok := v.(map[string]any)
+	if s, isText := v.(string); isText {
+		var parsed any
+		if parseJSON(s, &parsed) != nil {
+			return nil
+		}
+		document, ok = parsed.(map[string]any)
+	}
+	if !ok {
+		return nil
+	}
+	list, ok := document["Statement"].([]any)
+	if !ok {
+		list = []any{document["Statement"]}
+	}
+	var statements []map[string]any
+	for _, e := range list {
+		if s, ok := e.(map[string]any); ok {
+			statements = append(statements, s)
+		}
+	}
+	return statements
 }

@@ -220,24 +220,8 @@ func expireAfterTransition(c *checking) {
 // policyIsAbout refuses a policy whose statements name something else than
 // what it is attached to.
 func policyIsAbout(v any, arn string) error {
-	document, ok := v.(map[string]any)
-	if s, isText := v.(string); isText {
-		var parsed any
-		if err := parseJSON(s, &parsed); err != nil {
-			return err
-		}
-		document, ok = parsed.(map[string]any)
-	}
-	if !ok {
-		return nil
-	}
-	statements, ok := document["Statement"].([]any)
-	if !ok {
-		statements = []any{document["Statement"]}
-	}
-	for n, s := range statements {
-		statement, _ := s.(map[string]any)
-		for _, ref := range refsOf(statement["Resource"]) {
+	for n, s := range statementsOf(v) {
+		for _, ref := range refsOf(s["Resource"]) {
 			if ref != arn && !strings.HasPrefix(ref, arn+"/") && ref != "*" {
 				return fmt.Errorf("MalformedPolicy: policy.Statement[%d].Resource: got %q, want %s or what is in it", n, ref, arn)
 			}

@@ -120,6 +120,7 @@ var samples = map[string]sample{
 		{`volumes[1].efsVolumeConfiguration.transitEncryption="yes"`, "transitEncryption: "},
 		{`memory="2048"`, `memory: got "2048", want one of [4096 5120`}, {`cpu="1000"`, `cpu: got "1000", want one of [256 512`},
 		{`cpu="16384" & memory="32769"`, "memory: "}, {`cpu=null`, "cpu: missing; FARGATE needs it"}, {`networkMode="bridge"`, `networkMode: got "bridge", want "awsvpc" for FARGATE`},
+		{`executionRoleArn=null`, "executionRoleArn: missing; FARGATE needs it for the log driver awslogs of containerDefinitions[0]"},
 		{`containerDefinitions="[]"`, "containerDefinitions: got [], want a list of at least one container"},
 	}},
 	roleType: {`{"name": "r", "path": "/team/", "assumeRolePolicy": "` + trust + `", "maxSessionDuration": 3600, "description": "d",

@@ -22,11 +22,12 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// Versions of the SDKs whose providers are simulated.
+// Versions of the providers that are simulated: those of our SDKs, and the
+// docker-build that awsx brings.
 const (
 	AWSVersion         = "6.83.2"
 	AWSXVersion        = "2.22.0"
-	DockerBuildVersion = "0.0.3"
+	DockerBuildVersion = "0.0.8"
 )
 
 // Server listens on the loopback interface, one port for each provider.

@@ -1,6 +1,7 @@
 package simcloud
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sfn"
@@ -34,6 +35,7 @@ var sfnTypes = []*Type{
 			oneOf("encryptionConfiguration.type", "AWS_OWNED_KEY", "CUSTOMER_MANAGED_KMS_KEY"),
 			between("encryptionConfiguration.kmsDataKeyReusePeriodSeconds", 60, 900),
 		},
+		Create:   mayLog,
 		Defaults: map[string]any{"type": "STANDARD", "publish": false},
 		ID:       func(i *instance) string { return i.session.arn("states", "stateMachine:"+text(i.in, "name")) },
 		State: func(i *instance) {
@@ -52,4 +54,19 @@ var sfnTypes = []*Type{
 			}
 		},
 	},
+}
+
+// mayLog refuses a state machine that logs when its role may not: Step
+// Functions checks that on create, so the role's policy has to be there before.
+// A role that the simulator did not make is trusted.
+func mayLog(i *instance) error {
+	logging, _ := i.in["loggingConfiguration"].(map[string]any)
+	if level := text(logging, "level"); level == "" || level == "OFF" {
+		return nil
+	}
+	role := i.cloud.resolve(roleType, text(i.in, "roleArn"))
+	if role == nil || i.cloud.allows(role, "logs:CreateLogDelivery") {
+		return nil
+	}
+	return errors.New("AccessDeniedException: the state machine IAM Role is not authorized to access the Log Destination: at this moment no policy of the role allows logs:CreateLogDelivery; make the machine depend on the policy")
 }

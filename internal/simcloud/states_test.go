@@ -157,6 +157,8 @@ func TestContainers_areChecked(t *testing.T) {
 		`[{"name": "a", "image": "b", "mountPoints": [{"sourceVolume": "scratch", "containerPath": "tmp"}]}]`:                       "want an absolute path",
 		`[{"name": "a", "image": "b", "cpu": -1}]`:                                                                                  "cpu: got -1",
 		`[{"name": "a", "image": "b", "stopTimeout": 121}]`:                                                                         "want at most 120 seconds on FARGATE",
+		`[{"name": "a", "image": "b", "memory": 4000}, {"name": "c", "image": "b", "memory": 97}]`:                                  "memory: the containers ask for 4097 together, want at most the task's 4096",
+		`[{"name": "a", "image": "b", "cpu": 2049}]`:                                                                                "cpu: the containers ask for 2049 together",
 		`[{"name": "a", "image": "b", "privileged": true}]`:                                                                         "privileged: not allowed on FARGATE",
 		`[{"name": "a", "image": "b", "command": "run"}]`:                                                                           "command: got",
 		`[{"name": "a", "image": "b", "logConfiguration": "awslogs"}]`:                                                              "logConfiguration: got",

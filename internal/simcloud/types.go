@@ -80,6 +80,8 @@ type Naming struct {
 	Max int
 	// Lower: automatic names are in lower case.
 	Lower bool
+	// Prefix begins an automatic name ("alias/").
+	Prefix string
 	// Suffix ends an automatic name when the condition holds (".fifo").
 	Suffix func(props map[string]any) string
 	// Taken is what AWS calls the error for a name that exists.
@@ -196,7 +198,7 @@ func (t *Type) autoName(c *Cloud, s *session, urn resource.URN, props resource.P
 		props[key] = resource.NewStringProperty(strings.TrimPrefix(mode, "name:"))
 		return true
 	}
-	stem := urn.Name()
+	stem := n.Prefix + urn.Name()
 	if n.Lower {
 		stem = strings.ToLower(stem)
 	}
