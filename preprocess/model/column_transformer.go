@@ -442,9 +442,10 @@ func pyFormat(format, transformer, feature string) (string, error) {
 
 func (s *ColumnTransformer) compile(b *builder, in matrix) matrix {
 	var parts []matrix
+	places := in.places()
 	for i := range s.Transformers {
 		br := &s.Transformers[i]
-		part := apply(b, br.Step.step, b.take(in, br.at))
+		part := apply(b, br.Step.step, b.take(in, places, br.at))
 		if len(b.errs) > 0 {
 			return matrix{}
 		}

@@ -9,8 +9,12 @@ import (
 	"ds-pipeline/preprocess/frame"
 )
 
-// maxRegisters bounds the columns, intermediate ones included, of a program.
-const maxRegisters = 250_000
+// maxRegisters bounds the columns, intermediate ones included, of a program,
+// and maxWork how often steps are given one.
+const (
+	maxRegisters = 250_000
+	maxWork      = 10_000_000
+)
 
 // builder collects a program: operations on registers, each a column of the
 // batch. A register is written once, by the operation that made it, or is one
@@ -20,6 +24,7 @@ type builder struct {
 	regs   []frame.Kind
 	ops    []op
 	errs   []error
+	work   int                // columns that steps were given
 	finite map[int]finiteness // what is known of a register
 }
 
@@ -283,15 +288,22 @@ func (o expand) run(w *Worker, rows int) {
 	}
 }
 
-// take is the columns of m at those places, in that order.
-func (b *builder) take(m matrix, at []int) matrix {
-	type place struct{ col, within int }
+// place is a column of a matrix: an ordinary one, or one within a one-hot run.
+type place struct{ col, within int }
+
+// places lists the columns of m.
+func (m matrix) places() []place {
 	places := make([]place, 0, m.width())
 	for i, c := range m.cols {
 		for j := range c.width() {
 			places = append(places, place{i, j})
 		}
 	}
+	return places
+}
+
+// take is the columns of m at those of its places, in that order.
+func (b *builder) take(m matrix, places []place, at []int) matrix {
 	out := matrix{frame: m.frame, sparse: m.sparse}
 	for i := 0; i < len(at); {
 		p := places[at[i]]

@@ -60,8 +60,10 @@ func loadJSON(data []byte) (*Model, error) {
 	if doc.Model.step == nil {
 		return nil, errors.New("model: missing")
 	}
-	if err := whole(doc.Model.step); err != nil {
+	if n, err := whole(doc.Model.step); err != nil {
 		return nil, err
+	} else if n > maxSteps {
+		return nil, fmt.Errorf("the model has %d steps, want at most %d", n, maxSteps)
 	}
 	m := &Model{root: doc.Model.step, version: doc.Version}
 	return m, m.check()
@@ -98,8 +100,8 @@ func jsonDepth(data []byte) int {
 	return deepest
 }
 
-// whole makes sure that no step is left out in a document.
-func whole(s step) error {
+// whole makes sure that no step is left out in a document, and counts them.
+func whole(s step) (steps int, err error) {
 	var inner []Named
 	switch s := s.(type) {
 	case *Pipeline:
@@ -115,11 +117,13 @@ func whole(s step) error {
 	}
 	for _, n := range inner {
 		if n.Step.step == nil {
-			return errNamed(n.Name, errNoStep)
+			return 0, errNamed(n.Name, errNoStep)
 		}
-		if err := whole(n.Step.step); err != nil {
-			return errNamed(n.Name, err)
+		k, err := whole(n.Step.step)
+		if err != nil {
+			return 0, errNamed(n.Name, err)
 		}
+		steps += k
 	}
-	return nil
+	return steps + 1, nil
 }

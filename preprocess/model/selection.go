@@ -77,7 +77,7 @@ func (s *selection) pick(b *builder, in matrix) matrix {
 			b.add(mustBePresent{in: c.reg, column: c.from})
 		}
 	}
-	return b.take(m, s.Selected)
+	return b.take(m, m.places(), s.Selected)
 }
 
 func (s *selection) describe(o *outline) {
