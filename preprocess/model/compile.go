@@ -13,7 +13,7 @@ import (
 // and maxWork how often steps are given one.
 const (
 	maxRegisters = 250_000
-	maxWork      = 10_000_000
+	maxWork      = 2_000_000
 )
 
 // builder collects a program: operations on registers, each a column of the
@@ -24,7 +24,6 @@ type builder struct {
 	regs   []frame.Kind
 	ops    []op
 	errs   []error
-	work   int                // columns that steps were given
 	finite map[int]finiteness // what is known of a register
 }
 

@@ -103,10 +103,37 @@ type Binding struct {
 // Inputs lists the columns the model reads, each once.
 func (b *Binding) Inputs() []Input { return b.inputs }
 
+// workOf is how many columns the steps are given in all; beyond maxWork it
+// stops counting.
+func workOf(s step, in int) int {
+	work := in + 1
+	add := func(s step, in int) {
+		if work <= maxWork {
+			work += workOf(s, in)
+		}
+	}
+	switch s := s.(type) {
+	case *Pipeline:
+		for _, st := range s.Steps {
+			add(st.Step.step, in)
+			in, _ = st.Step.outputs(in)
+		}
+	case *FeatureUnion:
+		for _, p := range s.Transformers {
+			add(p.Step.step, in)
+		}
+	case *ColumnTransformer:
+		for _, br := range s.Transformers {
+			add(br.Step.step, len(br.at))
+		}
+	}
+	return work
+}
+
 // Bind finds the model's columns in a header: by name if the model has feature
 // names, otherwise by position. It reports every missing column at once. A
 // name that occurs twice means its first column, and name.1 the second, as
-// pandas.read_csv names them.
+// pandas.read_csv names them. It must not be called by two goroutines at once.
 func (m *Model) Bind(header []string) (*Binding, error) {
 	names, named := m.Features()
 	n := m.root.width()
@@ -123,6 +150,9 @@ func (m *Model) Bind(header []string) (*Binding, error) {
 	out, err := m.root.outputs(n)
 	if err != nil {
 		return nil, err
+	}
+	if work := workOf(m.root, n); work > maxWork {
+		return nil, fmt.Errorf("the steps of the model together take %d columns or more, want at most %d", work, maxWork)
 	}
 	down := make([]Want, out)
 	for i := range down {

@@ -72,9 +72,6 @@ func (h *head) checkHead(in int) error {
 
 // apply compiles a step, and gives its result the form that set_output asks for.
 func apply(b *builder, s step, in matrix) matrix {
-	if b.work += 1 + len(in.cols); b.work > maxWork && len(b.errs) == 0 {
-		b.fail(s, "the steps together take more than %d columns", maxWork)
-	}
 	if len(b.errs) > 0 {
 		return matrix{}
 	}
