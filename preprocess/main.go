@@ -119,7 +119,7 @@ func (p program) run(ctx context.Context, args []string) (status int) {
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		p.complain(fmt.Errorf("%w; see preprocess --help", err))
+		p.complain(fmt.Errorf("%w (see preprocess --help)", err))
 		return contract.ExitUsage
 	}
 	if parsed.Command() == "inspect" {

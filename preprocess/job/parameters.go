@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -43,5 +44,5 @@ func parameterError(kind error, names []string, err error) error {
 	if kind == nil {
 		kind = storage.ErrUnavailable
 	}
-	return fmt.Errorf("read parameters %s (needed as the input, model and output are not all set by flag or environment): %w: %w", quoteAll(names), kind, err)
+	return fmt.Errorf("read parameters %s: %w: %w", strings.Join(names, ", "), kind, err)
 }

@@ -239,11 +239,11 @@ func (l *loader) ask(ctx context.Context, parameters Parameters) error {
 		names[i] = l.prefix + name
 	}
 	found, err := parameters(ctx, names)
-	if err != nil {
-		if len(l.problems) > 0 {
-			l.problems = append(l.problems, err)
-			return l.err()
-		}
+	switch {
+	case errors.Is(err, storage.ErrTarget), err != nil && len(l.problems) > 0:
+		// Whatever is missing is reported beside it.
+		l.problems = append(l.problems, err)
+	case err != nil:
 		return err
 	}
 	for i, name := range l.wanted {

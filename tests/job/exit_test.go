@@ -52,7 +52,7 @@ func TestExit_statusSaysWhatIsWrong(t *testing.T) {
 		{"throttled", deny("/ds-in/", "SlowDown", 503), nil, files("s3://ds-in/raw/data.csv", model, out), 69, "the service did not answer: SlowDown"},
 		{"broken service", deny("/ds-in/", "InternalError", 500), nil, files("s3://ds-in/raw/data.csv", model, out), 69, "InternalError"},
 		{"nobody there", nil, []string{"AWS_ENDPOINT_URL=http://127.0.0.1:1"}, files("s3://ds-in/raw/data.csv", model, out), 69, "read s3://ds-in/raw/data.csv: the service did not answer"},
-		{"parameters throttled", deny("GetParameters", "ThrottlingException", 400), nil, []string{"run"}, 69, "read parameters \"/ds/preprocessing/input-bucket\", "},
+		{"parameters throttled", deny("GetParameters", "ThrottlingException", 400), nil, []string{"run"}, 69, "read parameters /ds/preprocessing/input-bucket, "},
 
 		{"read error", nil, nil, files("/proc/self/mem", model, out), 74, "read /proc/self/mem"},
 
@@ -62,6 +62,8 @@ func TestExit_statusSaysWhatIsWrong(t *testing.T) {
 		{"no credentials", nil, []string{"AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY="}, files("s3://ds-in/raw/data.csv", model, out), 77, "AWS credentials"},
 
 		{"no settings", nil, nil, []string{"run"}, 78, "input-bucket: missing"},
+		{"no region for the parameters", nil, []string{"AWS_REGION="}, []string{"run"}, 78, "AWS region: missing; set AWS_REGION"},
+		{"no region and no settings", nil, []string{"AWS_REGION="}, []string{"run"}, 78, "input-key: missing; set --input, DS_INPUT, DS_INPUT_KEY or parameter /ds/preprocessing/input-key"},
 		{"no such scheme", nil, nil, files("https://x/y.csv", model, out), 78, `input (--input): "https://x/y.csv": scheme "https" is not known; want s3://bucket/key or a path`},
 		{"empty flag", nil, nil, files("", model, out), 78, "input (--input): empty; want s3://bucket/key or a path"},
 		{"bad prefix", nil, []string{"DS_PARAMETER_PREFIX=ds"}, files(in, model, out), 78, `DS_PARAMETER_PREFIX: got "ds", want a path that starts and ends with a slash`},
