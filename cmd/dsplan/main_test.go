@@ -169,8 +169,14 @@ func TestJSON_holdsEveryResourceWithItsInputs(t *testing.T) {
 				t.Errorf("%s: got input %s = %v, want a resolved one", r.Name, name, v)
 			}
 		}
-		if r.Type == "aws:ssm/parameter:Parameter" && r.Inputs["value"] != secret {
-			t.Errorf("%s: got value %v, want it masked", r.Name, r.Inputs["value"])
+		if v, given := r.Inputs["value"]; r.Type == "aws:ssm/parameter:Parameter" && given && v != secret {
+			t.Errorf("%s: got value %v, want it masked", r.Name, v)
+		}
+		if r.Type == "docker-build:index:Image" {
+			registries, _ := r.Inputs["registries"].([]any)
+			if registry, _ := registries[0].(map[string]any); registry["password"] != secret {
+				t.Errorf("%s: got registry %v, want its password masked", r.Name, registry)
+			}
 		}
 		if r.Type == "aws:sfn/stateMachine:StateMachine" {
 			if definition, _ := r.Inputs["definition"].(string); !json.Valid([]byte(definition)) || !strings.Contains(definition, "arn:aws:ecs:us-east-1:") {
