@@ -128,11 +128,11 @@ func (o power) run(w *Worker, rows int) {
 		case x >= 0 && logPos:
 			to[i] = math.Log1p(x)
 		case x >= 0:
-			to[i] = (math.Pow(x+1, l) - 1) / l
+			to[i] = (pow(x+1, l) - 1) / l
 		case logNeg:
 			to[i] = -math.Log1p(-x)
 		default:
-			to[i] = -(math.Pow(1-x, 2-l) - 1) / (2 - l)
+			to[i] = -(pow(1-x, 2-l) - 1) / (2 - l)
 		}
 	}
 	if o.narrow {
