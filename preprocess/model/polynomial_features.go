@@ -187,7 +187,7 @@ func (s *PolynomialFeatures) compile(b *builder, in matrix) matrix {
 		made[i] = m.cols[t.factor]
 		if t.rest >= 0 {
 			made[i] = b.derived(col{from: both2(m.cols[t.factor].from, made[t.rest].from)}, dt)
-			b.add(product{a: made[t.rest].reg, b: m.cols[t.factor].reg, out: made[i].reg, narrow: dt == dtFloat32})
+			b.add(cellProduct{a: made[t.rest].reg, b: m.cols[t.factor].reg, out: made[i].reg, narrow: dt == dtFloat32})
 		}
 		if t.degree >= s.MinDegree {
 			out.cols = append(out.cols, made[i])
@@ -237,13 +237,13 @@ func (o constant) run(w *Worker, rows int) {
 	}
 }
 
-// product is y = a * b.
-type product struct {
+// cellProduct is y = a * b.
+type cellProduct struct {
 	a, b, out int
 	narrow    bool
 }
 
-func (o product) run(w *Worker, rows int) {
+func (o cellProduct) run(w *Worker, rows int) {
 	to := floatsOf(&w.regs[o.out], rows)
 	x, y := w.regs[o.a].Floats[:len(to)], w.regs[o.b].Floats[:len(to)]
 	for i, v := range x {

@@ -41,8 +41,11 @@ from sklearn.feature_selection import (
     mutual_info_classif,
 )
 from sklearn.impute import MissingIndicator, SimpleImputer
-from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import BayesianRidge, ElasticNet, Lasso, LassoCV, LinearRegression, LogisticRegression, Ridge, RidgeCV
+from sklearn.model_selection import KFold
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.svm import LinearSVC
 from sklearn.preprocessing import (
     Binarizer,
     FunctionTransformer,
@@ -453,6 +456,7 @@ for dist in ("uniform", "normal"):
     for n in (10, 60):
         case("q_%s_%d" % (dist, n), lambda: QuantileTransformer(n_quantiles=n, output_distribution=dist, random_state=0), NUM + ["tempna", "const", "floor"], rtol=P10)
 case("q_outside", lambda: QuantileTransformer(n_quantiles=20, output_distribution="normal", random_state=0), ["temp", "area"], test=TEST.assign(temp=TEST["temp"] * 3), rtol=P10)
+case("q_randomstate", lambda: QuantileTransformer(n_quantiles=20, random_state=np.random.RandomState(3)), NUM, rtol=P10)
 case("q_train", lambda: QuantileTransformer(n_quantiles=50, output_distribution="normal", random_state=0), NUM, test=TRAIN.head(60), rtol=P10)
 if VERSION >= (1, 0):
     from sklearn.preprocessing import SplineTransformer
@@ -521,6 +525,15 @@ for mode, param in (("percentile", 40), ("k_best", 2), ("fpr", 0.1), ("fdr", 0.2
 case("k_ints", lambda: SelectKBest(chi2, k=1), ["rooms", "year"], y=Y)
 case("rfe", lambda: RFE(LinearRegression(), n_features_to_select=2), NUM, y=YF)
 case("rfecv", lambda: RFECV(Ridge(), cv=3), NUM, y=YF)
+case("rfecv_folds", lambda: RFECV(Ridge(), cv=KFold(3, shuffle=True, random_state=np.random.RandomState(1))), NUM, y=YF)
+case("sfm_lassocv", lambda: SelectFromModel(LassoCV(cv=3)), NUM, y=YF)
+case("sfm_ridgecv", lambda: SelectFromModel(RidgeCV(), threshold="median"), NUM, y=YF)
+case("sfm_lda", lambda: SelectFromModel(LinearDiscriminantAnalysis()), ["temp", "rooms", "floor"], y=TRAIN["rating"].values)
+case("sfm_svc", lambda: SelectFromModel(LinearSVC(C=0.01, penalty="l1", dual=False)), ["temp", "rooms", "floor"], y=Y)
+case("sfm_bayes", lambda: SelectFromModel(BayesianRidge(), norm_order=1), NUM, y=YF)
+case("rfe_logit", lambda: RFE(LogisticRegression(max_iter=200), n_features_to_select=1), ["temp", "rooms", "floor"], y=Y)
+case("svd_randomstate", lambda: TruncatedSVD(2, random_state=np.random.RandomState(0)), NUM, rtol=P10)
+case("pipe_memory", lambda: Pipeline([("s", StandardScaler()), ("m", MinMaxScaler())], memory=joblib.Memory(None)), NUM)
 case("sfm_lasso", lambda: SelectFromModel(Lasso(alpha=0.5)), NUM, y=YF)
 case("sfm_ridge", lambda: SelectFromModel(Ridge(), threshold="1.25*median"), NUM, y=YF)
 case("sfm_logit", lambda: SelectFromModel(LogisticRegression(max_iter=200)), ["temp", "rooms", "floor"], y=Y)
