@@ -133,12 +133,6 @@ func (s *FunctionTransformer) read(a *attrs) {
 			a.fail("kw_args: got %s, want none", pickle.Describe(v))
 		}
 	}
-	if !s.Validate {
-		// What it was fitted on does not bind it.
-		if s.FeatureNames == nil {
-			s.Inputs = 0
-		}
-	}
 }
 
 func (s *FunctionTransformer) outputs(in int) (int, error) {
