@@ -56,6 +56,7 @@ var ec2Types = []*Type{
 			like("vpcId", `^vpc-[0-9a-f]{8,17}$`, "the id of a VPC"),
 			cidr("cidrBlock", 16, 28),
 			atMostOne("", "availabilityZone", "availabilityZoneId"),
+			oneOf("privateDnsHostnameTypeOnLaunch", "ip-name", "resource-name"),
 			func(c *checking) {
 				if zone, ok := c.props["availabilityZone"].(string); ok && !slices.Contains(zones(c.session.region), zone) {
 					c.problem("availabilityZone", "got %q, want a zone of this region: %s", zone, quotedList(zones(c.session.region)))
@@ -208,6 +209,8 @@ var ec2Types = []*Type{
 		Rules: []rule{
 			oneOf("vpcEndpointType", "Gateway", "Interface", "GatewayLoadBalancer", "Resource", "ServiceNetwork"),
 			exactlyOne("", "serviceName", "resourceConfigurationArn", "serviceNetworkArn"),
+			oneOf("ipAddressType", "ipv4", "ipv6", "dualstack"),
+			oneOf("dnsOptions.dnsRecordIpType", "ipv4", "ipv6", "dualstack", "service-defined"),
 			policy("policy", resourcePolicy),
 			like("vpcId", `^vpc-[0-9a-f]{8,17}$`, "the id of a VPC"),
 			func(c *checking) {

@@ -50,6 +50,10 @@ var eventTypes = []*Type{
 			atMostOne("", "input", "inputPath", "inputTransformer"),
 			jsonText("input"),
 			sized("input", 0, 8192),
+			oneOf("ecsTarget.launchType", "EC2", "FARGATE", "EXTERNAL"),
+			oneOf("ecsTarget.propagateTags", "TASK_DEFINITION"),
+			between("ecsTarget.taskCount", 1, 10),
+			arn("ecsTarget.taskDefinitionArn", "ecs"),
 			between("retryPolicy.maximumRetryAttempts", 0, 185),
 			between("retryPolicy.maximumEventAgeInSeconds", 60, 86400),
 			func(c *checking) {

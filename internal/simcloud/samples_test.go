@@ -112,6 +112,7 @@ var samples = map[string]sample{
 		{`family="a b"`, "family: got"},
 		{`networkMode="wifi"`, "networkMode: "},
 		{`requiresCompatibilities[0]="MOON"`, "requiresCompatibilities[0]: "},
+		{`pidMode="mine"`, "pidMode: "}, {`ipcMode="mine"`, "ipcMode: "}, {`placementConstraints[0]={"type": "near"}`, "placementConstraints[0].type: "},
 		{`runtimePlatform.cpuArchitecture="RISCV"`, "runtimePlatform.cpuArchitecture: "},
 		{`runtimePlatform.operatingSystemFamily="BEOS"`, "runtimePlatform.operatingSystemFamily: "},
 		{`executionRoleArn="role"`, "executionRoleArn: "}, {`taskRoleArn="` + anyQueue + `"`, `taskRoleArn: got "` + anyQueue + `", want an ARN of "iam"`},
@@ -182,6 +183,8 @@ var samples = map[string]sample{
 		{`targetId="a b"`, "targetId: got"}, {`arn="m"`, "arn: got"}, {`roleArn="r"`, "roleArn: got"}, {`deadLetterConfig.arn="q"`, "deadLetterConfig.arn: "},
 		{`inputPath="$.a"`, "inputPath: conflicts"}, {`input="{"`, "input: not valid JSON"}, {`input=` + long(8193), "input: got 8193"},
 		{`retryPolicy.maximumRetryAttempts=186`, "maximumRetryAttempts: got 186"}, {`retryPolicy.maximumEventAgeInSeconds=59`, "maximumEventAgeInSeconds: got 59"},
+		{`ecsTarget={"taskDefinitionArn": "t", "launchType": "MOON"}`, "ecsTarget.launchType: "}, {`ecsTarget={"taskDefinitionArn": "t"}`, "ecsTarget.taskDefinitionArn: got"},
+		{`ecsTarget={"taskDefinitionArn": "t", "propagateTags": "ALL"}`, "ecsTarget.propagateTags: "}, {`ecsTarget={"taskDefinitionArn": "t", "taskCount": 0}`, "ecsTarget.taskCount: "},
 		{`roleArn=null`, "roleArn: missing; EventBridge needs a role to start a target of states"},
 	}},
 	"aws:ssm/parameter:Parameter": {`{"name": "/ds/a/b", "type": "String", "value": "v", "tier": "Standard", "dataType": "text", "description": "d", "allowedPattern": "^v$"}`, []spoiled{
@@ -221,6 +224,7 @@ var samples = map[string]sample{
 		{`cidrBlock="ten"`, "want an IPv4 range"}, {`instanceTenancy="mine"`, "instanceTenancy: "},
 	}},
 	subnetType: {`{"vpcId": "vpc-12345678", "cidrBlock": "10.0.0.0/24", "availabilityZone": "us-east-1a"}`, []spoiled{
+		{`privateDnsHostnameTypeOnLaunch="name"`, "privateDnsHostnameTypeOnLaunch: "},
 		{`vpcId="net"`, "vpcId: got"}, {`cidrBlock="10.0.0.0/29"`, "got /29"}, {`availabilityZoneId="use1-az1"`, "availabilityZoneId: conflicts"}, {`availabilityZone="eu-west-1a"`, "availabilityZone: got"},
 	}},
 	gatewayType:    {`{"vpcId": "vpc-12345678"}`, []spoiled{{`vpcId="net"`, "vpcId: got"}}},
@@ -244,6 +248,7 @@ var samples = map[string]sample{
 		{`egress[0]={"protocol": "-1", "fromPort": 0, "toPort": 0}`, "egress[0]: reaches nobody"},
 	}},
 	"aws:ec2/vpcEndpoint:VpcEndpoint": {`{"vpcId": "vpc-12345678", "serviceName": "com.amazonaws.us-east-1.s3", "vpcEndpointType": "Gateway", "routeTableIds": ["rtb-1"]}`, []spoiled{
+		{`ipAddressType="ipv5"`, "ipAddressType: "}, {`dnsOptions={"dnsRecordIpType": "ipv5"}`, "dnsOptions.dnsRecordIpType: "},
 		{`vpcEndpointType="Door"`, "vpcEndpointType: "}, {`serviceName=null`, "serviceName: got nothing, want exactly one"}, {`policy="{}"`, "policy.Version: missing"}, {`vpcId="net"`, "vpcId: got"},
 		{`subnetIds=["subnet-1"]`, "subnetIds: only with vpcEndpointType Interface"}, {`vpcEndpointType="Interface"`, "routeTableIds: only with vpcEndpointType Gateway"},
 		{`serviceName="com.amazonaws.eu-west-1.s3"`, "want a service of this region"}, {`serviceName="com.amazonaws.us-east-1.ecr.api"`, "only s3 and dynamodb"},

@@ -189,3 +189,19 @@ func TestExportOfAPlan_canBeImported(t *testing.T) {
 		t.Errorf("got output %v after the import, want %v", got, want)
 	}
 }
+
+// The command line decides how names are made; the providers follow.
+func TestAutonaming_isTheUsersChoice(t *testing.T) {
+	t.Parallel()
+	p := newAccount(t, testAccount).other("naming", func(ctx *pulumi.Context) error {
+		var queue pulumi.CustomResourceState
+		return ctx.RegisterResource("aws:sqs/queue:Queue", "jobs", nil, &queue)
+	})
+	p.must("stack", "init", "dev")
+	p.must("config", "set", "aws:region", "us-east-1", "--stack", "dev")
+	p.must("config", "set", "--path", "pulumi:autonaming.mode", "verbatim", "--stack", "dev")
+	p.must("up", "--yes", "--stack", "dev")
+	if got := p.cloud.IDs("aws:sqs/queue:Queue"); len(got) != 1 || !strings.HasSuffix(got[0], "/jobs") {
+		t.Errorf("got queues %v, want one that is called jobs", got)
+	}
+}

@@ -137,6 +137,28 @@ func TestTaskSize_replacesTheTaskDefinitionAndKeepsTheOldRevision(t *testing.T) 
 	s.Settled()
 }
 
+func TestPreview_saysWhatUpDoes(t *testing.T) {
+	t.Parallel()
+	s := ours(t, "dev", nil)
+	s.Up()
+	for key, value := range map[string]string{
+		"ds-pipeline:logRetentionDays": "60",
+		"ds-pipeline:taskMemoryMiB":    "8192",
+		"ds-pipeline:networkCidr":      "10.1.0.0/24",
+	} {
+		s.Set(key, value)
+		planned := simtest.Touched(s.Preview())
+		done := simtest.Touched(s.Up())
+		for op, names := range done {
+			for _, name := range names {
+				if !slices.Contains(planned[op], name) {
+					t.Errorf("%s = %s: up did %s of %s, the preview said %v", key, value, op, name, planned)
+				}
+			}
+		}
+	}
+}
+
 func TestSchedule_switchesOnWithoutAReplacement(t *testing.T) {
 	t.Parallel()
 	s := ours(t, "dev", nil)
