@@ -21,8 +21,8 @@ type interpreter struct {
 	object map[string]any                                          // the context object, $$
 
 	visited []string
-	waits   []int // seconds
-	retried int   // by Retry of a Task
+	waits   []int          // seconds
+	retries map[string]int // by Retry of a Task, by state
 }
 
 // taskError is what a task fails with.
@@ -48,7 +48,7 @@ func newInterpreter(definition string) (*interpreter, error) {
 	if err := json.Unmarshal([]byte(definition), &machine); err != nil {
 		return nil, err
 	}
-	return &interpreter{states: machine.States, start: machine.StartAt, object: map[string]any{
+	return &interpreter{states: machine.States, start: machine.StartAt, retries: map[string]int{}, object: map[string]any{
 		"Execution":    map[string]any{"Id": "arn:aws:states:us-east-1:111111111111:execution:machine:run"},
 		"StateMachine": map[string]any{"Name": "machine"},
 	}}, nil
@@ -91,7 +91,7 @@ func (in *interpreter) step(s state, document any) (next string, out any, err er
 		"Pass":   {"Parameters", "ResultPath", "Next"},
 		"Wait":   {"SecondsPath", "Next"},
 		"Choice": {"Choices", "Default"},
-		"Task":   {"Resource", "Parameters", "ResultPath", "TimeoutSeconds", "Retry", "Catch", "Next"},
+		"Task":   {"Resource", "Parameters", "ResultSelector", "ResultPath", "TimeoutSeconds", "Retry", "Catch", "Next"},
 	}[s["Type"].(string)]
 	for field := range s {
 		if field != "Type" && field != "Comment" && !slices.Contains(allowed, field) {
@@ -137,6 +137,9 @@ func (in *interpreter) task(s state, document any) (string, any, error) {
 	retries := map[int]int{} // by position of the retrier
 	for {
 		result, err := in.tasks[s["Resource"].(string)](parameters.(map[string]any))
+		if err == nil && s["ResultSelector"] != nil {
+			result, err = in.template(result, s["ResultSelector"])
+		}
 		if err == nil {
 			out, err := place(document, s["ResultPath"], result)
 			return s["Next"].(string), out, err
@@ -171,7 +174,7 @@ func (in *interpreter) retry(s state, failed *taskError, retries map[int]int) bo
 			if retries[i] > int(retrier["MaxAttempts"].(float64)) {
 				return false
 			}
-			in.retried++
+			in.retries[in.visited[len(in.visited)-1]]++
 			return true
 		}
 	}

@@ -57,6 +57,8 @@ func validPipeline(suffix string) *PipelineArgs {
 		LogRetentionDays:   30,
 		TaskTimeoutMinutes: 240,
 		Attempts:           4,
+		InputBucketName:    pulumi.String("in" + suffix),
+		InputKey:           "raw/monthly_data.csv",
 		ClusterArn:         pulumi.String("arn:aws:ecs:us-east-1:111111111111:cluster/ds-processing-cluster"),
 		ClusterName:        pulumi.String("ds-processing-cluster"),
 		TaskDefinitionArn:  pulumi.String("arn:aws:ecs:us-east-1:111111111111:task-definition/ds-preprocessing:7"),
@@ -327,6 +329,8 @@ BuildContext: missing`)
 	pipeline("attempts and timeout", func(a *PipelineArgs) { a.Attempts, a.TaskTimeoutMinutes = 0, 10081 },
 		"TaskTimeoutMinutes: got 10081, want 1 to 10080\nAttempts: got 0, want 1 to 10")
 	pipeline("email", func(a *PipelineArgs) { a.NotificationEmail = "someone" }, `NotificationEmail: got "someone", want one e-mail address`)
+	pipeline("no input", func(a *PipelineArgs) { a.InputBucketName, a.InputKey = nil, "/raw/data.csv" },
+		"InputBucketName: missing\nInputKey: got \"/raw/data.csv\", want 1 to 1024 bytes, no slash at the start, no white space at either end, no {{")
 	pipeline("nothing to run", func(a *PipelineArgs) { a.TaskDefinitionArn, a.SubnetIDs = nil, nil },
 		"TaskDefinitionArn: missing\nSubnetIDs: missing")
 	pipeline("name", func(a *PipelineArgs) { a.StateMachineName = "a b" },

@@ -41,6 +41,11 @@ type PipelineArgs struct {
 	// NotificationEmailSecret keeps the address encrypted in the state.
 	NotificationEmailSecret bool
 
+	// InputBucketName and InputKey name the object that has to be there before
+	// a task is started. InputKey is what the job's parameter says as well.
+	InputBucketName pulumi.StringInput
+	InputKey        string
+
 	// Where and how the task runs.
 	ClusterArn        pulumi.StringInput
 	ClusterName       pulumi.StringInput
@@ -65,6 +70,8 @@ func (a *PipelineArgs) validate() error {
 		named("LogRetentionDays", CheckLogRetentionDays(a.LogRetentionDays)),
 		named("TaskTimeoutMinutes", CheckRange(a.TaskTimeoutMinutes, 1, 10080)),
 		named("Attempts", CheckRange(a.Attempts, 1, 10)),
+		present("InputBucketName", a.InputBucketName != nil),
+		named("InputKey", CheckObjectKey(a.InputKey)),
 		present("ClusterArn", a.ClusterArn != nil),
 		present("ClusterName", a.ClusterName != nil),
 		present("TaskDefinitionArn", a.TaskDefinitionArn != nil),
@@ -81,8 +88,8 @@ func (a *PipelineArgs) validate() error {
 	return errors.Join(errs...)
 }
 
-// Pipeline runs the job once for each execution, tries again where that can
-// help, and tells people when it did not:
+// Pipeline runs the job once for each execution, once the input object is seen
+// to be there, tries again where that can help, and tells people when it did not:
 //
 //	<name>-topic    gets one message for each failed run
 //	<name>-logs     every event of every execution
@@ -180,8 +187,8 @@ func newFailureTopic(ctx *pulumi.Context, name string, args *PipelineArgs, paren
 	return topic, nil
 }
 
-// newMachineRole is what the state machine may do: run tasks of one family on one
-// cluster, watch and stop them, publish to one topic, and write its own logs and
+// newMachineRole is what the state machine may do: look at objects of the input
+// bucket, run tasks of one family on one cluster, watch and stop them, publish to one topic, and write its own logs and
 // traces.
 func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic *sns.Topic, parent pulumi.Resource) (*serviceRole, error) {
 	place := args.Place
@@ -192,9 +199,26 @@ func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic 
 		description: "What the preprocessing pipeline may do",
 		policy: document(func(in []string) any {
 			clusterArn, clusterName, family, topicArn := in[0], in[1], in[2], in[3]
+			input := place.bucketArn(in[6])
 			onCluster := map[string]any{"ArnEquals": map[string]any{"ecs:cluster": clusterArn}}
 			tasks := place.arn("ecs", "task/"+clusterName+"/*")
 			return newPolicy(
+				statement{
+					// HeadObject is part of GetObject: IAM has no smaller right. An
+					// execution may name any object of the bucket.
+					Sid:      "CheckInput",
+					Effect:   "Allow",
+					Action:   []string{"s3:GetObject"},
+					Resource: []string{input + "/*"},
+				},
+				statement{
+					// Without it S3 answers 403 for a key that does not exist, and a
+					// missing input would pass for a forbidden one.
+					Sid:      "TellMissingFromForbidden",
+					Effect:   "Allow",
+					Action:   []string{"s3:ListBucket"},
+					Resource: []string{input},
+				},
 				statement{
 					// Every revision: an execution that began before a deployment
 					// still runs the one it began with.
@@ -262,14 +286,14 @@ func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic 
 					Resource: []string{"*"},
 				},
 			)
-		}, args.ClusterArn, args.ClusterName, args.TaskFamily, topic.Arn, args.TaskRoleArn, args.ExecutionRoleArn),
+		}, args.ClusterArn, args.ClusterName, args.TaskFamily, topic.Arn, args.TaskRoleArn, args.ExecutionRoleArn, args.InputBucketName),
 	}, parent)
 }
 
 // newStateMachine creates the machine once its role can do everything: Step
 // Functions checks the permissions for logging when it creates a machine.
 func newStateMachine(ctx *pulumi.Context, name string, args *PipelineArgs, topic *sns.Topic, logs *cloudwatch.LogGroup, role *serviceRole, parent pulumi.Resource) (*sfn.StateMachine, error) {
-	definition := pulumi.All(args.ClusterArn, args.TaskDefinitionArn, args.SecurityGroupID, args.SubnetIDs, topic.Arn, args.TaskLogGroupName).
+	definition := pulumi.All(args.ClusterArn, args.TaskDefinitionArn, args.SecurityGroupID, args.SubnetIDs, topic.Arn, args.TaskLogGroupName, args.InputBucketName).
 		ApplyT(func(in []any) (string, error) {
 			return renderJSON(machineDefinition(machineInputs{
 				place:             args.Place,
@@ -280,6 +304,8 @@ func newStateMachine(ctx *pulumi.Context, name string, args *PipelineArgs, topic
 				subnetIDs:         in[3].([]string),
 				topicArn:          in[4].(string),
 				taskLogGroupName:  in[5].(string),
+				inputBucket:       in[6].(string),
+				inputKey:          args.InputKey,
 				taskTimeout:       args.TaskTimeoutMinutes,
 				attempts:          args.Attempts,
 			}))

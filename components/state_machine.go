@@ -2,6 +2,7 @@ package components
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"ds-pipeline/preprocess/contract"
@@ -21,6 +22,8 @@ type machineInputs struct {
 	subnetIDs         []string
 	topicArn          string
 	taskLogGroupName  string
+	inputBucket       string
+	inputKey          string
 	taskTimeout       int // minutes
 	attempts          int
 }
@@ -39,15 +42,18 @@ const (
 
 // machineDefinition is the pipeline as a state machine:
 //
-//	Prepare ─► Preprocess ─────────────────────────────► Succeeded
-//	               ▲   │ any error
-//	               │   ▼
-//	               │ Diagnose ─► ReadTask ─► Classify ─┐
-//	               │   │                      │        │ running again cannot help
-//	               │   └─► MoreAttempts ◄─────┘        ▼
-//	           WaitToRetry ◄─ BackOff          Explain ─► Explain… ─► Notify ─► Failed
+//	Prepare ─► CheckInput ─► WeighInput ─► Preprocess ─────────────► Succeeded
+//	               │ missing      │ empty      ▲   │ any error
+//	               │              │            │   ▼
+//	               │              │            │ Diagnose ─► ReadTask ─► Classify ─┐
+//	               │              │            │   │                      │        │ running again cannot help
+//	               │              │            │   └─► MoreAttempts ◄─────┘        ▼
+//	               │              │        WaitToRetry ◄─ BackOff      Explain ─► Explain… ─► Notify ─► Failed
+//	               └──────────────┴──────────────────────────────────────────────────▲
 //
-// Diagnose tells a task that ran and failed from a task that could not be
+// CheckInput looks for the input object before anything that costs is started,
+// so that data that has not come is told by its name within a second. Diagnose
+// tells a task that ran and failed from a task that could not be
 // started. Classify decides by the job's exit status, which the contract
 // lists, whether another attempt makes sense.
 //
@@ -55,6 +61,8 @@ const (
 //
 //	input    what the execution was started with
 //	newline  a line break, for texts that have more than one line
+//	run      inputKey: what this run works on
+//	found    bytes: how long the input object is
 //	retry    attempt (from 1), seconds (the next wait), wait (the one drawn)
 //	task     the finished task, after a success
 //	error    Error and Cause of the latest failure
@@ -69,8 +77,9 @@ func machineDefinition(in machineInputs) any {
 				"input.$": "$",
 				"retry":   map[string]any{"attempt": 1, "seconds": firstWaitSeconds, "wait": 0},
 				"newline": "\n",
+				"run":     map[string]any{"inputKey": in.inputKey},
 			},
-			"Next": "Preprocess",
+			"Next": "CheckInput",
 		},
 		"Preprocess": preprocessState(in),
 		"Diagnose": choice("A task that stopped, or an error before there was one?", "Explain",
@@ -94,6 +103,7 @@ func machineDefinition(in machineInputs) any {
 			"Parameters": map[string]any{
 				"input.$":   "$.input",
 				"newline.$": "$.newline",
+				"run.$":     "$.run",
 				"retry": map[string]any{
 					"attempt.$": "States.MathAdd($.retry.attempt, 1)",
 					"seconds.$": "States.MathAdd($.retry.seconds, $.retry.seconds)",
@@ -107,9 +117,8 @@ func machineDefinition(in machineInputs) any {
 		"Failed":      {"Type": "Fail", "Error": "PreprocessingFailed", "CausePath": "$.failure.summary"},
 		"Succeeded":   {"Type": "Succeed"},
 	}
-	for name, s := range explainStates(in) {
-		states[name] = s
-	}
+	maps.Copy(states, inputStates(in))
+	maps.Copy(states, explainStates(in))
 	return map[string]any{
 		"Comment":        "Preprocess the data, try again where that can help, and tell people when it did not",
 		"StartAt":        "Prepare",
@@ -188,9 +197,6 @@ func classifyRules() []state {
 // explainStates put into words why the run failed, one state for each exit
 // status of the contract, and leave the words in $.failure.summary.
 func explainStates(in machineInputs) map[string]state {
-	explain := func(comment string, summary map[string]any) state {
-		return state{"Type": "Pass", "Comment": comment, "Parameters": summary, "ResultPath": "$.failure", "Next": "Notify"}
-	}
 	states := map[string]state{
 		"ExplainExit": explain("An exit status that is not the job's own: 137 is a kill, often for memory", map[string]any{
 			"summary.$": format("the job ended with exit status {}, which is not one of its own (137: killed, often because memory ran out)", exitCodePath),
@@ -226,6 +232,11 @@ func explainStates(in machineInputs) map[string]state {
 	)
 	states["Explain"] = choice("What shall we say?", "ExplainBareError", rules...)
 	return states
+}
+
+// explain leaves what to tell people in $.failure.
+func explain(comment string, summary map[string]any) state {
+	return state{"Type": "Pass", "Comment": comment, "Parameters": summary, "ResultPath": "$.failure", "Next": "Notify"}
 }
 
 // notifyState tells the topic what failed and where to look. When even that

@@ -20,6 +20,8 @@ func testMachineInputs() machineInputs {
 		subnetIDs:         []string{"subnet-1", "subnet-2"},
 		topicArn:          "arn:aws:sns:us-east-1:111111111111:topic",
 		taskLogGroupName:  "/ecs/ds-preprocessing-dev",
+		inputBucket:       "ds-input-dev-111111111111-us-east-1",
+		inputKey:          "raw/monthly_data.csv",
 		taskTimeout:       240,
 		attempts:          4,
 	}
@@ -45,10 +47,22 @@ func stoppedTask(exitCode int) *taskError {
 			`"LastStatus":"STOPPED","StopCode":"EssentialContainerExited","StoppedReason":"Essential container in task exited","TaskArn":"arn"}`, exitCode)}
 }
 
+// world is what the machine meets.
+type world struct {
+	tasks []error                                                 // what the task says at each start, the last one again and again
+	head  func(parameters map[string]any) (map[string]any, error) // S3's answer; nil finds every object
+}
+
 // run drives the machine: answers are what the task says at each start, the
 // last one again and again.
 func run(t *testing.T, in machineInputs, input string, answers ...error) (outcome, *interpreter, []map[string]any) {
 	t.Helper()
+	return world{tasks: answers}.run(t, in, input)
+}
+
+func (w world) run(t *testing.T, in machineInputs, input string) (outcome, *interpreter, []map[string]any) {
+	t.Helper()
+	answers := w.tasks
 	machine, err := newInterpreter(machineJSON(t, in))
 	if err != nil {
 		t.Fatal(err)
@@ -56,6 +70,12 @@ func run(t *testing.T, in machineInputs, input string, answers ...error) (outcom
 	var messages []map[string]any
 	starts := 0
 	machine.tasks = map[string]func(map[string]any) (any, error){
+		headObject: func(parameters map[string]any) (any, error) {
+			if w.head == nil {
+				return foundObject, nil
+			}
+			return w.head(parameters)
+		},
 		"arn:aws:states:::ecs:runTask.sync": func(map[string]any) (any, error) {
 			answer := answers[min(starts, len(answers)-1)]
 			starts++
@@ -73,8 +93,13 @@ func run(t *testing.T, in machineInputs, input string, answers ...error) (outcom
 	return out, machine, messages
 }
 
+const headObject = "arn:aws:states:::aws-sdk:s3:headObject"
+
+// foundObject is what S3 says of an object; the real answer has more fields.
+var foundObject = map[string]any{"ContentLength": 1234.0, "ETag": `"0"`}
+
 func (in *interpreter) starts() int {
-	n := in.retried
+	n := in.retries["Preprocess"]
 	for _, name := range in.visited {
 		if name == "Preprocess" {
 			n++
@@ -206,6 +231,7 @@ func TestMachine_failsEvenWhenNobodyCanBeTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	machine.tasks = map[string]func(map[string]any) (any, error){
+		headObject:                          func(map[string]any) (any, error) { return foundObject, nil },
 		"arn:aws:states:::ecs:runTask.sync": func(map[string]any) (any, error) { return nil, stoppedTask(contract.ExitData) },
 		"arn:aws:states:::sns:publish":      func(map[string]any) (any, error) { return nil, &taskError{name: "SNS.NotFoundException"} },
 	}
@@ -213,8 +239,8 @@ func TestMachine_failsEvenWhenNobodyCanBeTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out.succeeded || !strings.Contains(out.cause, "exit status 65") || machine.retried != 4 {
-		t.Errorf("got %+v after %d retries", out, machine.retried)
+	if out.succeeded || !strings.Contains(out.cause, "exit status 65") || machine.retries["Notify"] != 4 {
+		t.Errorf("got %+v after %d retries", out, machine.retries["Notify"])
 	}
 }
 

@@ -106,6 +106,8 @@ func Deploy(ctx *pulumi.Context) error {
 		NotificationEmail:  cfg.NotificationEmail,
 		// Whoever sets the address with --secret wants it so in the state too.
 		NotificationEmailSecret: ctx.IsConfigSecret(ctx.Project() + ":notificationEmail"),
+		InputBucketName:         data.InputBucketName,
+		InputKey:                cfg.InputKey,
 		ClusterArn:              processing.ClusterArn,
 		ClusterName:             processing.ClusterName,
 		TaskDefinitionArn:       processing.TaskDefinitionArn,

@@ -1,0 +1,71 @@
+package components
+
+import "fmt"
+
+// How often a check of the input object is repeated when S3 does not answer it,
+// and how long one may take, in seconds.
+const (
+	checkRetries = 4
+	checkTimeout = 30
+)
+
+// inputStates look for the input object. A missing or empty one ends the run in
+// words that name it: no task is started, which would come to the same end
+// minutes later.
+func inputStates(in machineInputs) map[string]state {
+	const key = "$.run.inputKey"
+	object := "the input object s3://" + in.inputBucket + "/{} "
+	return map[string]state{
+		"CheckInput": {
+			"Type":     "Task",
+			"Comment":  "Is the data there?",
+			"Resource": fmt.Sprintf("arn:%s:states:::aws-sdk:s3:headObject", in.place.partition()),
+			"Parameters": map[string]any{
+				"Bucket": in.inputBucket,
+				"Key.$":  key,
+				// A bucket of the same name that somebody else owns is not ours.
+				"ExpectedBucketOwner": in.place.AccountID,
+			},
+			"ResultSelector": map[string]any{"bytes.$": "$.ContentLength"},
+			"ResultPath":     "$.found",
+			"TimeoutSeconds": checkTimeout,
+			"Retry": []any{
+				map[string]any{"ErrorEquals": []string{"S3.NoSuchKeyException"}, "MaxAttempts": 0},
+				// S3.S3Exception is every other answer of S3: throttling, its own
+				// faults, and 403, which new permissions cause for some seconds.
+				map[string]any{
+					"ErrorEquals":     []string{"S3.S3Exception", "S3.SdkClientException", "States.Timeout"},
+					"IntervalSeconds": 2,
+					"BackoffRate":     2,
+					"MaxAttempts":     checkRetries,
+					"JitterStrategy":  "FULL",
+				},
+			},
+			"Catch": []any{
+				map[string]any{"ErrorEquals": []string{"S3.NoSuchKeyException"}, "ResultPath": "$.error", "Next": "ExplainMissingInput"},
+				catchAll("$.error", "DiagnoseInput"),
+			},
+			"Next": "WeighInput",
+		},
+		"DiagnoseInput": choice("Why could it not be checked?", "ExplainUncheckedInput",
+			// The answer to HEAD has no body, so the name of the error may be lost.
+			and("ExplainMissingInput", isPresent("$.error.Cause"), matches("$.error.Cause", "*Status Code: 404*")),
+			and("ExplainRefusedInput", isPresent("$.error.Cause")),
+		),
+		"WeighInput": choice("Is there anything in it?", "Preprocess",
+			state{"Variable": "$.found.bytes", "NumericEquals": 0, "Next": "ExplainEmptyInput"},
+		),
+		"ExplainMissingInput": explain("The data has not come, or has another name", map[string]any{
+			"summary.$": format(object+"does not exist", key),
+		}),
+		"ExplainEmptyInput": explain("An upload of nothing", map[string]any{
+			"summary.$": format(object+"is empty", key),
+		}),
+		"ExplainRefusedInput": explain("S3 answered something else", map[string]any{
+			"summary.$": format(object+"could not be checked: {}: {}", key, "$.error.Error", "$.error.Cause"),
+		}),
+		"ExplainUncheckedInput": explain("S3 did not answer", map[string]any{
+			"summary.$": format(object+"could not be checked: {}", key, "$.error.Error"),
+		}),
+	}
+}

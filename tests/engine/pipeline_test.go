@@ -1,0 +1,42 @@
+package engine_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"ds-pipeline/internal/simcloud/simstack"
+)
+
+const stateMachine = "aws:sfn/stateMachine:StateMachine"
+
+// machineState is one state of the deployed machine.
+func machineState(t *testing.T, r *simstack.Result, name string) map[string]any {
+	t.Helper()
+	var machine struct{ States map[string]map[string]any }
+	definition := r.Find(stateMachine, "pipeline-machine").Inputs["definition"].StringValue()
+	if err := json.Unmarshal([]byte(definition), &machine); err != nil {
+		t.Fatal(err)
+	}
+	if machine.States[name] == nil {
+		t.Fatalf("the machine has no state %q", name)
+	}
+	return machine.States[name]
+}
+
+func TestInputKey_changesWhatTheJobReadsAndWhatTheMachineChecks(t *testing.T) {
+	t.Parallel()
+	s := ours(t, "dev", nil)
+	s.Up()
+	s.Set("ds-pipeline:inputKey", "raw/other.csv")
+	changed := s.Up()
+	want(t, changed, map[string][]string{"update": {"processing-input-key", "pipeline-machine"}})
+	parameters := machineState(t, changed, "CheckInput")["Parameters"].(map[string]any)
+	if got := parameters["Bucket"]; got != "ds-input-dev-111111111111-us-east-1" {
+		t.Errorf("the machine looks into %v", got)
+	}
+	run := machineState(t, changed, "Prepare")["Parameters"].(map[string]any)["run"].(map[string]any)
+	if got := run["inputKey"]; got != "raw/other.csv" {
+		t.Errorf("the machine looks for %v", got)
+	}
+	s.Settled()
+}
