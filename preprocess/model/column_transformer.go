@@ -508,7 +508,17 @@ func (s *ColumnTransformer) describe(o *outline) {
 			}
 		}
 		o.line("%s: of %s", br.Name, some(cols))
+		given := o.names
+		if o.names != nil && len(br.at) == len(br.Columns) {
+			o.names = make([]string, len(br.at))
+			for j, k := range br.at {
+				o.names[j] = given[k]
+			}
+		} else {
+			o.names = nil
+		}
 		o.under(br.Step.step)
+		o.names = given
 	}
 	o.depth--
 }

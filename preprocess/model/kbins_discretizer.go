@@ -161,7 +161,7 @@ func (s *KBinsDiscretizer) compile(b *builder, in matrix) matrix {
 func (s *KBinsDiscretizer) describe(o *outline) {
 	o.line("KBinsDiscretizer: the bin of each number, as %s", s.Encode)
 	for i, e := range s.Edges {
-		o.line("  column %d: edges %s", i, some(e))
+		o.line("  %s: edges %s", o.column(i), some(e))
 	}
 }
 

@@ -59,5 +59,5 @@ func (s *MaxAbsScaler) describe(o *outline) {
 	if s.Clip {
 		clip = ", cut off at -1 and 1"
 	}
-	o.line("MaxAbsScaler: divide by %s%s", some(s.Scale), clip)
+	o.line("MaxAbsScaler: divide by %s%s", o.of(s.Scale), clip)
 }

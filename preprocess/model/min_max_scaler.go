@@ -67,7 +67,7 @@ func (s *MinMaxScaler) describe(o *outline) {
 	if s.Clip {
 		clip = ", cut off there"
 	}
-	o.line("MinMaxScaler: to the range %v to %v%s: multiply by %s, add %s", s.Range[0], s.Range[1], clip, some(s.Scale), some(s.Min))
+	o.line("MinMaxScaler: to the range %v to %v%s: multiply by %s, add %s", s.Range[0], s.Range[1], clip, o.of(s.Scale), o.of(s.Min))
 }
 
 // stretch is y = x*mul + add, cut off at lo and hi.

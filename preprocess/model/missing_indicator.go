@@ -93,7 +93,7 @@ func (s *MissingIndicator) compile(b *builder, in matrix) matrix {
 }
 
 func (s *MissingIndicator) describe(o *outline) {
-	o.line("MissingIndicator: whether columns %s are missing", some(s.Columns))
+	o.line("MissingIndicator: whether each is missing: %s", o.columns(s.Columns))
 }
 
 // mustBeFalse refuses rows that a column of True and False marks.

@@ -320,6 +320,6 @@ func (s *OneHotEncoder) describe(o *outline) {
 		if s.Drop != nil && s.Drop[i] >= 0 {
 			extra += "; one is dropped"
 		}
-		o.line("  column %d: %s%s", i, some(s.Categories[i].labels(false)), extra)
+		o.line("  %s: %s%s", o.column(i), some(s.Categories[i].labels(false)), extra)
 	}
 }

@@ -209,6 +209,6 @@ func (s *OrdinalEncoder) describe(o *outline) {
 	}
 	o.line("OrdinalEncoder: the place among the categories, from 0; unknown categories: %s", unknown)
 	for i := range s.Categories {
-		o.line("  column %d: %s", i, some(s.Categories[i].labels(false)))
+		o.line("  %s: %s", o.column(i), some(s.Categories[i].labels(false)))
 	}
 }

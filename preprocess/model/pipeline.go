@@ -134,9 +134,14 @@ func (s *Pipeline) compile(b *builder, in matrix) matrix {
 func (s *Pipeline) describe(o *outline) {
 	o.line("Pipeline: one after the other")
 	o.depth++
+	given := o.names
 	for _, st := range s.Steps {
 		o.line("%s:", st.Name)
 		o.under(st.Step.step)
+		if o.names != nil {
+			o.names = st.Step.names(o.names)
+		}
 	}
+	o.names = given
 	o.depth--
 }

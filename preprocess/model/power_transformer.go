@@ -100,7 +100,7 @@ func (s *PowerTransformer) compile(b *builder, in matrix) matrix {
 }
 
 func (s *PowerTransformer) describe(o *outline) {
-	o.line("PowerTransformer: %s with lambda %s", s.Method, some(s.Lambdas))
+	o.line("PowerTransformer: %s with lambda %s", s.Method, o.of(s.Lambdas))
 	if s.Scaler != nil {
 		o.under(s.Scaler)
 	}

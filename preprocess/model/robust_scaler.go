@@ -53,10 +53,10 @@ func (s *RobustScaler) describe(o *outline) {
 	case s.Center == nil && s.Scale == nil:
 		o.line("RobustScaler: leave numbers as they are")
 	case s.Center == nil:
-		o.line("RobustScaler: divide by %s", some(s.Scale))
+		o.line("RobustScaler: divide by %s", o.of(s.Scale))
 	case s.Scale == nil:
-		o.line("RobustScaler: subtract %s", some(s.Center))
+		o.line("RobustScaler: subtract %s", o.of(s.Center))
 	default:
-		o.line("RobustScaler: subtract %s, divide by %s", some(s.Center), some(s.Scale))
+		o.line("RobustScaler: subtract %s, divide by %s", o.of(s.Center), o.of(s.Scale))
 	}
 }

@@ -81,7 +81,7 @@ func (s *selection) pick(b *builder, in matrix) matrix {
 }
 
 func (s *selection) describe(o *outline) {
-	o.line("%s: keep columns %s", s.Class, some(s.Selected))
+	o.line("%s: keep %s", s.Class, o.columns(s.Selected))
 }
 
 // scores reads a fitted array of scores or p-values.

@@ -502,6 +502,7 @@ func (s *SimpleImputer) describe(o *outline) {
 		if _, ok := c.V.(string); ok {
 			fills[i] = strconv.Quote(fills[i])
 		}
+		fills[i] = o.column(i) + ": " + fills[i]
 	}
 	missing := "missing cells"
 	if !s.Missing.missing() {
@@ -509,6 +510,6 @@ func (s *SimpleImputer) describe(o *outline) {
 	}
 	o.line("SimpleImputer: fill %s by %s: %s", missing, s.Strategy, some(fills))
 	if len(s.Indicator) > 0 {
-		o.line("  and say whether columns %s were missing", some(s.Indicator))
+		o.line("  and add whether each was missing: %s", o.columns(s.Indicator))
 	}
 }

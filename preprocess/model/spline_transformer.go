@@ -206,7 +206,7 @@ func (s *SplineTransformer) compile(b *builder, in matrix) matrix {
 func (s *SplineTransformer) describe(o *outline) {
 	o.line("SplineTransformer: B-splines of degree %d, beyond the knots: %s", s.Degree, s.Extrapolation)
 	for i, t := range s.Knots {
-		o.line("  column %d: knots %s", i, some(t))
+		o.line("  %s: knots %s", o.column(i), some(t))
 	}
 }
 

@@ -52,11 +52,11 @@ func (s *StandardScaler) describe(o *outline) {
 	case s.Mean == nil && s.Scale == nil:
 		o.line("StandardScaler: leave numbers as they are")
 	case s.Mean == nil:
-		o.line("StandardScaler: divide by %s", some(s.Scale))
+		o.line("StandardScaler: divide by %s", o.of(s.Scale))
 	case s.Scale == nil:
-		o.line("StandardScaler: subtract %s", some(s.Mean))
+		o.line("StandardScaler: subtract %s", o.of(s.Mean))
 	default:
-		o.line("StandardScaler: subtract %s, divide by %s", some(s.Mean), some(s.Scale))
+		o.line("StandardScaler: subtract %s, divide by %s", o.of(s.Mean), o.of(s.Scale))
 	}
 }
 

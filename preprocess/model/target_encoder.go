@@ -162,6 +162,6 @@ func (o encode) run(w *Worker, rows int) {
 func (s *TargetEncoder) describe(o *outline) {
 	o.line("TargetEncoder: a number per category; %s for unknown ones", some(s.Means))
 	for i := range s.Categories {
-		o.line("  column %d: %s", i, some(s.Categories[i].labels(false)))
+		o.line("  %s: %s", o.column(i), some(s.Categories[i].labels(false)))
 	}
 }
