@@ -155,8 +155,8 @@ type lookup struct {
 	in     int
 	column string
 
-	texts   map[string]int32
-	floats  map[float64]int32
+	texts   textTable
+	floats  floatTable
 	ints    map[int64]int32
 	missing int32
 	unknown int32
@@ -182,11 +182,11 @@ func (b *builder) find(s step, c col, cats *Categories, codes []int32, missing, 
 	texts := cats.want() == Texts
 	switch c.kind {
 	case frame.Text:
-		l.texts = make(map[string]int32, len(cats.Values))
+		codesOf := make(map[string]int32, len(cats.Values))
 		for i, v := range cats.Values {
 			switch v := v.V.(type) {
 			case string:
-				put(l.texts, v, codes[i], last)
+				put(codesOf, v, codes[i], last)
 			case nil:
 			default:
 				if !cats.Values[i].missing() {
@@ -195,6 +195,7 @@ func (b *builder) find(s step, c col, cats *Categories, codes []int32, missing, 
 				}
 			}
 		}
+		l.texts = newTextTable(codesOf)
 		return l, c
 	case frame.Int:
 		l.ints = make(map[int64]int32, len(cats.Values))
@@ -209,12 +210,13 @@ func (b *builder) find(s step, c col, cats *Categories, codes []int32, missing, 
 			}
 		}
 	case frame.Bool, frame.Float, frame.Float32:
-		l.floats = make(map[float64]int32, len(cats.Values))
+		codesOf := make(map[float64]int32, len(cats.Values))
 		for i, v := range cats.Values {
 			if f, ok := v.number(); ok && f == f {
-				put(l.floats, f, codes[i], last)
+				put(codesOf, f, codes[i], last)
 			}
 		}
+		l.floats = newFloatTable(codesOf)
 	}
 	if texts {
 		for _, v := range cats.Values {
@@ -243,7 +245,7 @@ func (l *lookup) codes(w *Worker, rows int, to []int32) {
 			code := l.missing
 			if v != nil {
 				var ok bool
-				if code, ok = l.texts[string(v)]; !ok {
+				if code, ok = l.texts.find(v); !ok {
 					code = l.unknown
 				}
 			}
@@ -268,7 +270,7 @@ func (l *lookup) codes(w *Worker, rows int, to []int32) {
 			code := l.missing
 			if v >= 0 {
 				var ok bool
-				if code, ok = l.floats[float64(v)]; !ok {
+				if code, ok = l.floats.find(float64(v)); !ok {
 					code = l.unknown
 				}
 			}
@@ -282,7 +284,7 @@ func (l *lookup) codes(w *Worker, rows int, to []int32) {
 			code := l.missing
 			if v == v {
 				var ok bool
-				if code, ok = l.floats[v]; !ok {
+				if code, ok = l.floats.find(v); !ok {
 					code = l.unknown
 				}
 			}

@@ -155,6 +155,9 @@ func tryTree(t *testing.T, name string, root pickle.Value) bool {
 	if err != nil {
 		return false
 	}
+	if m.Describe() == "" {
+		t.Errorf("%s: nothing to say", name)
+	}
 	header, named := m.Features()
 	if !named && len(header) == 0 {
 		header = []string{"a", "b", "c"}
