@@ -228,6 +228,7 @@ func (p *runPass) findKinds(plan *plan, first []byte, offset int64) []frame.Kind
 	kinds := make([]frame.Kind, len(inputs))
 	for i := range inputs {
 		inputs[i].Kind = inputs[i].As.Kind(p.facts[i])
+		inputs[i].Open = inputs[i].As.Open(p.facts[i])
 		kinds[i] = inputs[i].Kind
 	}
 	return kinds

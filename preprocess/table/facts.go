@@ -58,6 +58,13 @@ func (as As) Kind(f Facts) frame.Kind {
 	return frame.Int
 }
 
+// Open tells whether any cell may still change the kind of a column of which f
+// was seen: nothing was seen yet, or large integers that a fraction would make
+// numbers. Otherwise only a cell that is not of the kind can change it.
+func (as As) Open(f Facts) bool {
+	return as == AsFound && (f == 0 || f&(SawText|SawBool|SawMissing|SawFloat) == 0 && f&SawBigInt != 0)
+}
+
 // look classifies one cell that is not missing.
 func look(b []byte) Facts {
 	_, ok, big := parseInt(b)

@@ -18,6 +18,7 @@ type Input struct {
 	Index int // position in the record, from 0
 	As    As
 	Kind  frame.Kind // as As.Kind found it
+	Open  bool       // as As.Open found it: every cell is a fact
 }
 
 // Layout says which fields of a record are wanted.
@@ -438,6 +439,9 @@ func (p *Parser) convert(input int) {
 			}
 			col.Texts[row] = b
 		}
+	}
+	if in.Open {
+		facts = p.look(input)
 	}
 	p.batch.Facts[input] = facts
 }

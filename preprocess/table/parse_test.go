@@ -266,3 +266,32 @@ func BenchmarkParser(b *testing.B) {
 		benchmarkParser(b, data.Bytes(), Layout{Dialect: CSV, Fields: 4, Nulls: nulls, Inputs: []Input{number(0), number(1), number(2), number(3)}})
 	})
 }
+
+func TestParser_watchesEveryCellOfAnOpenColumn(t *testing.T) {
+	tests := []struct {
+		before Facts
+		cell   string
+		open   bool
+		want   frame.Kind
+	}{
+		{0, "5", true, frame.Int},
+		{0, "99999999999999999999", true, frame.Text},
+		{SawBigInt, "1.5", true, frame.Float},
+		{SawInt | SawBigInt, "", true, frame.Float},
+		{SawBigInt, "7", true, frame.Text},
+		{SawMissing, "5", false, frame.Float},
+		{SawFloat, "99999999999999999999", false, frame.Float},
+		{SawText, "5", false, frame.Text},
+	}
+	for _, test := range tests {
+		if got := AsFound.Open(test.before); got != test.open {
+			t.Errorf("%b: open %t", test.before, got)
+		}
+		p := NewParser(Layout{Dialect: CSV, Fields: 2, Nulls: NewNulls(nil), Inputs: []Input{
+			{Name: "x", As: AsFound, Kind: AsFound.Kind(test.before), Open: test.open}}})
+		p.Reset([]byte(test.cell+",0\n"), 0)
+		if got := AsFound.Kind(test.before | p.Next(1).Facts[0]); got != test.want {
+			t.Errorf("%b, then %q: kind %d, want %d", test.before, test.cell, got, test.want)
+		}
+	}
+}
