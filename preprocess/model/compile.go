@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
 
 	"ds-pipeline/preprocess/frame"
 )
@@ -436,7 +435,7 @@ func (o mustBeFinite) run(w *Worker, rows int) {
 			continue
 		}
 		if v == v {
-			w.refuse(i, o.column, strconv.FormatFloat(v, 'g', -1, 64), "is infinite, which the model refuses")
+			w.refuse(i, o.column, pyFloat(v, 64), "is infinite, which the model refuses")
 		} else if !o.allowNaN {
 			w.refuse(i, o.column, "", "is missing, which the model refuses here")
 		}

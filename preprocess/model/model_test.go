@@ -140,9 +140,9 @@ func TestApply_namesRowColumnAndValue(t *testing.T) {
 			{Row: 1, Column: "rating", Value: "Zürich", Reason: "holds a category that the model was not fitted with"},
 			{Row: 2, Column: "rating", Reason: "is missing, and the model was fitted without missing cells there"}}},
 		{"infinity", scaler, floats, []frame.RowError{
-			{Row: 1, Column: "age", Value: "+Inf", Reason: "is infinite, which the model refuses"}}},
+			{Row: 1, Column: "age", Value: "inf", Reason: "is infinite, which the model refuses"}}},
 		{"missing", binarizer, floats, []frame.RowError{
-			{Row: 1, Column: "age", Value: "+Inf", Reason: "is infinite, which the model refuses"},
+			{Row: 1, Column: "age", Value: "inf", Reason: "is infinite, which the model refuses"},
 			{Row: 2, Column: "age", Reason: "is missing, which the model refuses here"}}},
 	}
 	for _, tt := range tests {

@@ -2,7 +2,6 @@ package model
 
 import (
 	"math"
-	"strconv"
 
 	"ds-pipeline/preprocess/pickle"
 )
@@ -155,7 +154,7 @@ func (o boxCox) run(w *Worker, rows int) {
 	for i, x := range w.regs[o.in].Floats[:len(to)] {
 		switch {
 		case x <= 0:
-			w.refuse(i, o.column, strconv.FormatFloat(x, 'g', -1, 64), "is not positive, and Box-Cox takes positive numbers only")
+			w.refuse(i, o.column, pyFloat(x, 64), "is not positive, and Box-Cox takes positive numbers only")
 			to[i] = 0
 		case math.Abs(l) < 1e-19:
 			to[i] = math.Log(x)

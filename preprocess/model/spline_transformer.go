@@ -326,7 +326,7 @@ func (o spline) run(w *Worker, rows int) {
 			continue
 		case o.how == "constant" && x > o.hi:
 			if o.k == 0 {
-				w.refuse(i, o.column, strconv.FormatFloat(x, 'g', -1, 64), "is above the knots, where scikit-learn fails on splines of degree 0")
+				w.refuse(i, o.column, pyFloat(x, 64), "is above the knots, where scikit-learn fails on splines of degree 0")
 				continue
 			}
 			o.put(w, i, o.fHi, o.n-o.k, o.n)
@@ -345,7 +345,7 @@ func (o spline) run(w *Worker, rows int) {
 		}
 		first, ok := o.basis(x, 0, h)
 		if !ok {
-			w.refuse(i, o.column, strconv.FormatFloat(x, 'g', -1, 64), "is beyond the knots, and extrapolation is error")
+			w.refuse(i, o.column, pyFloat(x, 64), "is beyond the knots, and extrapolation is error")
 			continue
 		}
 		for j := range o.k + 1 {
