@@ -188,3 +188,23 @@ func TestExit_helpDocumentsStatusesAndEnvironment(t *testing.T) {
 		t.Errorf("version %q", r.stdout)
 	}
 }
+
+func TestExit_leavesThePreviousResultWhenTheDiskIsFull(t *testing.T) {
+	dir := t.TempDir()
+	out := write(t, filepath.Join(dir, "out.csv"), "the previous result")
+	in := write(t, filepath.Join(dir, "in.csv"), lateSurprise(100_000, "1"))
+	cmd := command(t, nil)
+	// A file may not grow beyond 100 kB.
+	cmd.Path = "/bin/sh"
+	cmd.Args = []string{"sh", "-c", `ulimit -f 200; exec "$0" "$@"`, binary,
+		"run", "--input", in, "--model", passthrough, "--output", out}
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, cmd, &stdout, &stderr).expect(t, 74, "output: write "+out+": file too large")
+	if left := names(t, dir); len(left) != 2 || read(t, out) != "the previous result" {
+		t.Errorf("left behind: %v", left)
+	}
+}
