@@ -308,6 +308,19 @@ func (in *interpreter) evaluate(document any, expression string) (any, error) {
 			b.WriteString(part)
 		}
 		return b.String(), nil
+	case "States.StringSplit":
+		separators := args[1].(string)
+		var parts []any
+		for _, part := range strings.FieldsFunc(args[0].(string), func(r rune) bool { return strings.ContainsRune(separators, r) }) {
+			parts = append(parts, part)
+		}
+		return parts, nil
+	case "States.ArrayGetItem":
+		list, i := args[0].([]any), int(args[1].(float64))
+		if i >= len(list) {
+			return nil, fmt.Errorf("item %d of %d", i, len(list))
+		}
+		return list[i], nil
 	case "States.StringToJson":
 		var v any
 		err := json.Unmarshal([]byte(args[0].(string)), &v)

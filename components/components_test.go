@@ -331,6 +331,11 @@ BuildContext: missing`)
 	pipeline("email", func(a *PipelineArgs) { a.NotificationEmail = "someone" }, `NotificationEmail: got "someone", want one e-mail address`)
 	pipeline("no input", func(a *PipelineArgs) { a.InputBucketName, a.InputKey = nil, "/raw/data.csv" },
 		"InputBucketName: missing\nInputKey: got \"/raw/data.csv\", want 1 to 1024 bytes, no slash at the start, no white space at either end, no {{")
+	pipeline("subscriptions", func(a *PipelineArgs) {
+		a.Subscriptions = []string{"https://example.com", "sms:12", "https://example.com", "http://example.com"}
+	}, `Subscriptions: number 2: the endpoint does not fit sms, want sms:+4915112345678
+number 3: got the same as number 1, want each once
+number 4: no protocol that is offered, want email:team@example.com, https://example.com/hook, lambda:arn:aws:lambda:<region>:<account>:function:<name>, sms:+4915112345678 or sqs:arn:aws:sqs:<region>:<account>:<queue>`)
 	pipeline("nothing to run", func(a *PipelineArgs) { a.TaskDefinitionArn, a.SubnetIDs = nil, nil },
 		"TaskDefinitionArn: missing\nSubnetIDs: missing")
 	pipeline("name", func(a *PipelineArgs) { a.StateMachineName = "a b" },

@@ -55,16 +55,16 @@ func inputStates(in machineInputs) map[string]state {
 		"WeighInput": choice("Is there anything in it?", "Preprocess",
 			state{"Variable": "$.found.bytes", "NumericEquals": 0, "Next": "ExplainEmptyInput"},
 		),
-		"ExplainMissingInput": explain("The data has not come, or has another name", map[string]any{
+		"ExplainMissingInput": explain("The data has not come, or has another name", remedyMissing, map[string]any{
 			"summary.$": format(object+"does not exist", key),
 		}),
-		"ExplainEmptyInput": explain("An upload of nothing", map[string]any{
+		"ExplainEmptyInput": explain("An upload of nothing", remedyEmpty, map[string]any{
 			"summary.$": format(object+"is empty", key),
 		}),
-		"ExplainRefusedInput": explain("S3 answered something else", map[string]any{
+		"ExplainRefusedInput": explain("S3 answered something else", remedyNoAnswer, map[string]any{
 			"summary.$": format(object+"could not be checked: {}: {}", key, "$.error.Error", "$.error.Cause"),
 		}),
-		"ExplainUncheckedInput": explain("S3 did not answer", map[string]any{
+		"ExplainUncheckedInput": explain("S3 did not answer", remedyNoAnswer, map[string]any{
 			"summary.$": format(object+"could not be checked: {}", key, "$.error.Error"),
 		}),
 	}

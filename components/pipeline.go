@@ -41,6 +41,17 @@ type PipelineArgs struct {
 	// NotificationEmailSecret keeps the address encrypted in the state.
 	NotificationEmailSecret bool
 
+	// Subscriptions get the same messages as NotificationEmail: each is a protocol
+	// and an endpoint, see CheckSubscription. A queue or a function has to let the
+	// topic in by its own policy; an https endpoint has to confirm.
+	Subscriptions []string
+
+	// SubscriptionsSecret keeps the endpoints encrypted in the state.
+	SubscriptionsSecret bool
+
+	// NotifySuccess sends a message for each run that succeeded, too.
+	NotifySuccess bool
+
 	// InputBucketName and InputKey name the object that has to be there before
 	// a task is started. InputKey is what the job's parameter says as well.
 	InputBucketName pulumi.StringInput
@@ -85,13 +96,14 @@ func (a *PipelineArgs) validate() error {
 	if a.NotificationEmail != "" {
 		errs = append(errs, named("NotificationEmail", CheckEmail(a.NotificationEmail)))
 	}
+	errs = append(errs, named("Subscriptions", CheckSubscriptions(a.Subscriptions)))
 	return errors.Join(errs...)
 }
 
 // Pipeline runs the job once for each execution, once the input object is seen
 // to be there, tries again where that can help, and tells people when it did not:
 //
-//	<name>-topic    gets one message for each failed run
+//	<name>-topic    gets one message for each failed run, or for every run
 //	<name>-logs     every event of every execution
 //	<name>-role     what the machine may do
 //	<name>-machine  the state machine; see machineDefinition
@@ -170,26 +182,39 @@ func newFailureTopic(ctx *pulumi.Context, name string, args *PipelineArgs, paren
 	}, pulumi.Parent(parent)); err != nil {
 		return nil, fmt.Errorf("attach the policy of topic %q: %w", name, err)
 	}
-	if args.NotificationEmail == "" {
-		return topic, nil
+	if args.NotificationEmail != "" {
+		if err := subscribe(ctx, name+"-email", topic, "email", args.NotificationEmail, args.NotificationEmailSecret, parent); err != nil {
+			return nil, err
+		}
 	}
-	address := pulumi.String(args.NotificationEmail).ToStringOutput()
-	if args.NotificationEmailSecret {
-		address = pulumi.ToSecret(address).(pulumi.StringOutput)
-	}
-	if _, err := sns.NewTopicSubscription(ctx, name+"-email", &sns.TopicSubscriptionArgs{
-		Topic:    topic.Arn,
-		Protocol: pulumi.String("email"),
-		Endpoint: address,
-	}, pulumi.Parent(parent)); err != nil {
-		return nil, fmt.Errorf("subscribe to topic %q: %w", name, err)
+	for _, subscription := range args.Subscriptions {
+		protocol, endpoint := splitSubscription(subscription)
+		// Called after the endpoint, so that a change of one leaves the others alone.
+		if err := subscribe(ctx, fmt.Sprintf("%s-%s-%s", name, protocol, digest(endpoint)), topic, protocol, endpoint, args.SubscriptionsSecret, parent); err != nil {
+			return nil, err
+		}
 	}
 	return topic, nil
 }
 
+func subscribe(ctx *pulumi.Context, name string, topic *sns.Topic, protocol, endpoint string, secret bool, parent pulumi.Resource) error {
+	address := pulumi.String(endpoint).ToStringOutput()
+	if secret {
+		address = pulumi.ToSecret(address).(pulumi.StringOutput)
+	}
+	if _, err := sns.NewTopicSubscription(ctx, name, &sns.TopicSubscriptionArgs{
+		Topic:    topic.Arn,
+		Protocol: pulumi.String(protocol),
+		Endpoint: address,
+	}, pulumi.Parent(parent)); err != nil {
+		return fmt.Errorf("create subscription %q: %w", name, err)
+	}
+	return nil
+}
+
 // newMachineRole is what the state machine may do: look at objects of the input
-// bucket, run tasks of one family on one cluster, watch and stop them, publish to one topic, and write its own logs and
-// traces.
+// bucket, run tasks of one family on one cluster, watch and stop them, quote their log, publish to one topic, and write
+// its own logs and traces.
 func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic *sns.Topic, parent pulumi.Resource) (*serviceRole, error) {
 	place := args.Place
 	return newServiceRole(ctx, name, serviceRoleArgs{
@@ -259,6 +284,14 @@ func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic 
 					Resource: []string{place.arn("events", "rule/StepFunctionsGetEventsForECSTaskRule")},
 				},
 				statement{
+					// The streams of the job's container; a stream's name ends in the
+					// id of a task.
+					Sid:      "QuoteLog",
+					Effect:   "Allow",
+					Action:   []string{"logs:GetLogEvents"},
+					Resource: []string{place.arn("logs", "log-group:"+in[7]+":log-stream:"+logStreamPrefix+"*")},
+				},
+				statement{
 					Sid:      "Notify",
 					Effect:   "Allow",
 					Action:   []string{"sns:Publish"},
@@ -286,7 +319,7 @@ func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic 
 					Resource: []string{"*"},
 				},
 			)
-		}, args.ClusterArn, args.ClusterName, args.TaskFamily, topic.Arn, args.TaskRoleArn, args.ExecutionRoleArn, args.InputBucketName),
+		}, args.ClusterArn, args.ClusterName, args.TaskFamily, topic.Arn, args.TaskRoleArn, args.ExecutionRoleArn, args.InputBucketName, args.TaskLogGroupName),
 	}, parent)
 }
 
@@ -306,6 +339,7 @@ func newStateMachine(ctx *pulumi.Context, name string, args *PipelineArgs, topic
 				taskLogGroupName:  in[5].(string),
 				inputBucket:       in[6].(string),
 				inputKey:          args.InputKey,
+				notifySuccess:     args.NotifySuccess,
 				taskTimeout:       args.TaskTimeoutMinutes,
 				attempts:          args.Attempts,
 			}))

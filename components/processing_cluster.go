@@ -24,6 +24,12 @@ const (
 	scratchDir    = "/tmp"
 )
 
+// ECS calls a log stream <streamPrefix>/<container>/<task>.
+const (
+	streamPrefix    = "run"
+	logStreamPrefix = streamPrefix + "/" + containerName + "/"
+)
+
 // stopTimeoutSeconds is how long a task may take to end after SIGTERM. The job
 // promises 30 s; Fargate allows 120.
 const stopTimeoutSeconds = 60
@@ -422,7 +428,7 @@ func newTaskDefinition(ctx *pulumi.Context, name string, args *ProcessingCluster
 					Options: map[string]string{
 						"awslogs-group":         in[1],
 						"awslogs-region":        args.Place.Region,
-						"awslogs-stream-prefix": "run",
+						"awslogs-stream-prefix": streamPrefix,
 						// A run does not wait for CloudWatch; the buffer holds far more
 						// than a run prints.
 						"mode":            "non-blocking",

@@ -24,6 +24,7 @@ type machineInputs struct {
 	taskLogGroupName  string
 	inputBucket       string
 	inputKey          string
+	notifySuccess     bool
 	taskTimeout       int // minutes
 	attempts          int
 }
@@ -51,6 +52,10 @@ const (
 //	               │              │        WaitToRetry ◄─ BackOff      Explain ─► Explain… ─► Notify ─► Failed
 //	               └──────────────┴──────────────────────────────────────────────────▲
 //
+// On the way from an exit status to Notify, ReadLog fetches the last line of the
+// job's log; a run that cannot be helped should not need three consoles. With
+// notifySuccess, NotifySuccess comes before Succeeded.
+//
 // CheckInput looks for the input object before anything that costs is started,
 // so that data that has not come is told by its name within a second. Diagnose
 // tells a task that ran and failed from a task that could not be
@@ -67,7 +72,8 @@ const (
 //	task     the finished task, after a success
 //	error    Error and Cause of the latest failure
 //	stopped  the stopped task, read from Cause, when there was one
-//	failure  summary: what to tell people
+//	failure  summary, remedy: what to tell people
+//	log      line, link: the end of the job's log and where to read all of it
 func machineDefinition(in machineInputs) any {
 	states := map[string]state{
 		"Prepare": {
@@ -78,6 +84,7 @@ func machineDefinition(in machineInputs) any {
 				"retry":   map[string]any{"attempt": 1, "seconds": firstWaitSeconds, "wait": 0},
 				"newline": "\n",
 				"run":     map[string]any{"inputKey": in.inputKey},
+				"log":     map[string]any{"line": "none", "link": in.logGroupLink()},
 			},
 			"Next": "CheckInput",
 		},
@@ -104,6 +111,8 @@ func machineDefinition(in machineInputs) any {
 				"input.$":   "$.input",
 				"newline.$": "$.newline",
 				"run.$":     "$.run",
+				"log.$":     "$.log",
+				"found.$":   "$.found",
 				"retry": map[string]any{
 					"attempt.$": "States.MathAdd($.retry.attempt, 1)",
 					"seconds.$": "States.MathAdd($.retry.seconds, $.retry.seconds)",
@@ -119,6 +128,10 @@ func machineDefinition(in machineInputs) any {
 	}
 	maps.Copy(states, inputStates(in))
 	maps.Copy(states, explainStates(in))
+	maps.Copy(states, logStates(in))
+	if in.notifySuccess {
+		states["NotifySuccess"] = notifySuccessState(in)
+	}
 	return map[string]any{
 		"Comment":        "Preprocess the data, try again where that can help, and tell people when it did not",
 		"StartAt":        "Prepare",
@@ -170,7 +183,7 @@ func preprocessState(in machineInputs) state {
 			"JitterStrategy":  "FULL",
 		}},
 		"Catch": []any{catchAll("$.error", "Diagnose")},
-		"Next":  "Succeeded",
+		"Next":  in.afterSuccess(),
 	}
 }
 
@@ -194,77 +207,12 @@ func classifyRules() []state {
 	return rules
 }
 
-// explainStates put into words why the run failed, one state for each exit
-// status of the contract, and leave the words in $.failure.summary.
-func explainStates(in machineInputs) map[string]state {
-	states := map[string]state{
-		"ExplainExit": explain("An exit status that is not the job's own: 137 is a kill, often for memory", map[string]any{
-			"summary.$": format("the job ended with exit status {}, which is not one of its own (137: killed, often because memory ran out)", exitCodePath),
-		}),
-		"ExplainStop": explain("The container never ran", map[string]any{
-			"summary.$": format("the task stopped before the job ran: {}", "$.stopped.task.StoppedReason"),
-		}),
-		"ExplainTimeout": explain("Preprocess took longer than it may", map[string]any{
-			"summary": fmt.Sprintf("the task ran longer than %d minutes and was stopped", in.taskTimeout),
-		}),
-		"ExplainError": explain("ECS or Step Functions refused something", map[string]any{
-			"summary.$": format("the task could not be run: {}: {}", "$.error.Error", "$.error.Cause"),
-		}),
-		"ExplainBareError": explain("An error without a cause", map[string]any{
-			"summary.$": format("the task could not be run: {}", "$.error.Error"),
-		}),
+// afterSuccess is where a run that succeeded goes.
+func (in machineInputs) afterSuccess() string {
+	if in.notifySuccess {
+		return "NotifySuccess"
 	}
-	rules := []state{{"Variable": "$.error.Error", "StringEquals": "States.Timeout", "Next": "ExplainTimeout"}}
-	for _, status := range contract.ExitStatuses() {
-		if status.Code == contract.ExitOK {
-			continue
-		}
-		name := fmt.Sprintf("ExplainExit%d", status.Code)
-		states[name] = explain(status.Name, map[string]any{
-			"summary": fmt.Sprintf("the job ended with exit status %d (%s): %s", status.Code, status.Name, status.Meaning),
-		})
-		rules = append(rules, and(name, isPresent(exitCodePath), isNumber(exitCodePath, status.Code)))
-	}
-	rules = append(rules,
-		state{"Variable": exitCodePath, "IsPresent": true, "Next": "ExplainExit"},
-		state{"Variable": "$.stopped.task.StoppedReason", "IsPresent": true, "Next": "ExplainStop"},
-		state{"Variable": "$.error.Cause", "IsPresent": true, "Next": "ExplainError"},
-	)
-	states["Explain"] = choice("What shall we say?", "ExplainBareError", rules...)
-	return states
-}
-
-// explain leaves what to tell people in $.failure.
-func explain(comment string, summary map[string]any) state {
-	return state{"Type": "Pass", "Comment": comment, "Parameters": summary, "ResultPath": "$.failure", "Next": "Notify"}
-}
-
-// notifyState tells the topic what failed and where to look. When even that
-// fails the execution still ends as failed, with the reason.
-func notifyState(in machineInputs) state {
-	executions := fmt.Sprintf("https://%s/states/home?region=%s#/v2/executions/details/{}", in.place.consoleHost(), in.place.Region)
-	message := strings.Join([]string{
-		"{} failed: {}",
-		"",
-		"Attempts: {}",
-		"Execution: " + executions,
-		"Logs of the job: " + in.taskLogGroupName,
-	}, "\n")
-	return state{
-		"Type":     "Task",
-		"Resource": fmt.Sprintf("arn:%s:states:::sns:publish", in.place.partition()),
-		"Parameters": map[string]any{
-			"TopicArn":  in.topicArn,
-			"Subject":   subject(in.pipelineName + " failed"),
-			"Message.$": format(message, "$$.StateMachine.Name", "$.failure.summary", "$.retry.attempt", "$$.Execution.Id"),
-		},
-		"ResultPath": "$.notification",
-		"Retry": []any{map[string]any{
-			"ErrorEquals": []string{"States.ALL"}, "IntervalSeconds": 5, "BackoffRate": 2, "MaxAttempts": 4, "JitterStrategy": "FULL",
-		}},
-		"Catch": []any{catchAll("$.notification", "Failed")},
-		"Next":  "Failed",
-	}
+	return "Succeeded"
 }
 
 // subject cuts text to what SNS allows as the subject of an e-mail.

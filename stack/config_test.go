@@ -62,7 +62,7 @@ func TestLoadConfig_readsEveryKey(t *testing.T) {
 		"aws:region": "eu-west-1", "aws:profile": "p", "environment": "test", "accountId": "111111111111", "resourceSuffix": "-blue",
 		"inputKey": "i", "modelKey": "m", "scriptKey": "s", "packageKey": "p", "taskCpu": "4096", "taskMemoryMiB": "8192",
 		"architecture": "arm64", "imageUri": image, "keepImages": "3", "taskTimeoutMinutes": "60", "taskAttempts": "2",
-		"scheduleExpression": "rate(1 day)", "scheduleEnabled": "false", "notificationEmail": "a@example.com", "logRetentionDays": "7",
+		"scheduleExpression": "rate(1 day)", "scheduleEnabled": "false", "notificationEmail": "a@example.com", "notificationSubscriptions": "sms:+491511234567", "notifySuccess": "true", "logRetentionDays": "7",
 		"containerInsights": "true", "networkCidr": "10.1.0.0/20", "keepVersionsDays": "5", "protectData": "true", "forceDestroyData": "false",
 	})
 	if err != nil {
@@ -72,7 +72,7 @@ func TestLoadConfig_readsEveryKey(t *testing.T) {
 		Region: "eu-west-1", Profile: "p", Environment: "test", AccountID: "111111111111", ResourceSuffix: "-blue",
 		ParameterPrefix: "/ds/preprocessing-blue/", InputKey: "i", ModelKey: "m", ScriptKey: "s", PackageKey: "p",
 		TaskCPU: 4096, TaskMemoryMiB: 8192, Architecture: components.ARM64, ImageURI: image, KeepImages: 3, TaskTimeoutMinutes: 60, TaskAttempts: 2,
-		ScheduleExpression: "rate(1 day)", NotificationEmail: "a@example.com", LogRetentionDays: 7, ContainerInsights: true,
+		ScheduleExpression: "rate(1 day)", NotificationEmail: "a@example.com", NotificationSubscriptions: "sms:+491511234567", NotifySuccess: true, LogRetentionDays: 7, ContainerInsights: true,
 		NetworkCIDR: "10.1.0.0/20", KeepVersionsDays: 5, ProtectData: true,
 	}
 	if got != want {
@@ -104,6 +104,7 @@ func TestLoadConfig_saysWhatIsWrongAndWhatIsAllowed(t *testing.T) {
 		{"architecture", map[string]string{"architecture": "x86_64"}, `architecture: got "x86_64", want amd64 or arm64`},
 		{"image", map[string]string{"imageUri": "nginx"}, `imageUri: got "nginx", want <account>`},
 		{"email", map[string]string{"notificationEmail": "me"}, `notificationEmail: got "me", want one e-mail address`},
+		{"subscriptions", map[string]string{"notificationSubscriptions": "sqs:queue, fax:1"}, "notificationSubscriptions: number 1: the endpoint does not fit sqs, want sqs:arn:aws:sqs:<region>:<account>:<queue>\nnumber 2: no protocol that is offered, want email:"},
 		{"network", map[string]string{"networkCidr": "1.2.3.0/24"}, `networkCidr: got "1.2.3.0/24", want a private IPv4 range`},
 		{"key", map[string]string{"inputKey": "/raw"}, `inputKey: got "/raw", want 1 to 1024 bytes`},
 		{"empty key", map[string]string{"modelKey": ""}, `modelKey: got "", want 1 to 1024 bytes`},

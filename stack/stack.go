@@ -106,6 +106,9 @@ func Deploy(ctx *pulumi.Context) error {
 		NotificationEmail:  cfg.NotificationEmail,
 		// Whoever sets the address with --secret wants it so in the state too.
 		NotificationEmailSecret: ctx.IsConfigSecret(ctx.Project() + ":notificationEmail"),
+		Subscriptions:           splitList(cfg.NotificationSubscriptions),
+		SubscriptionsSecret:     ctx.IsConfigSecret(ctx.Project() + ":notificationSubscriptions"),
+		NotifySuccess:           cfg.NotifySuccess,
 		InputBucketName:         data.InputBucketName,
 		InputKey:                cfg.InputKey,
 		ClusterArn:              processing.ClusterArn,

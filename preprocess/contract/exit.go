@@ -21,20 +21,32 @@ type ExitStatus struct {
 	Name    string // as in sysexits.h
 	Meaning string
 	Retry   bool // running the same again can succeed
+
+	// Remedy says what a person can do about it: a sentence, "" for ExitOK.
+	Remedy string
 }
 
 // ExitStatuses lists every exit status, in numerical order.
 func ExitStatuses() []ExitStatus {
 	return []ExitStatus{
-		{ExitOK, "EX_OK", "the result is published", false},
-		{ExitUsage, "EX_USAGE", "the command line is wrong", false},
-		{ExitData, "EX_DATAERR", "the input data or the model was refused", false},
-		{ExitNoInput, "EX_NOINPUT", "an input object does not exist", false},
-		{ExitUnavailable, "EX_UNAVAILABLE", "a service did not answer after several tries", true},
-		{ExitSoftware, "EX_SOFTWARE", "a fault in this program", false},
-		{ExitIO, "EX_IOERR", "reading or writing failed", true},
-		{ExitTempFail, "EX_TEMPFAIL", "interrupted by a signal or a Spot reclaim; try again", true},
-		{ExitNoPerm, "EX_NOPERM", "permission denied", false},
-		{ExitConfig, "EX_CONFIG", "a setting is missing or malformed", false},
+		{ExitOK, "EX_OK", "the result is published", false, ""},
+		{ExitUsage, "EX_USAGE", "the command line is wrong", false,
+			"Compare the command with what preprocess run --help says; deploying the stack again restores the task's own."},
+		{ExitData, "EX_DATAERR", "the input data or the model was refused", false,
+			"The log names the row, the column or the step: replace the data or the model, then start again."},
+		{ExitNoInput, "EX_NOINPUT", "an input object does not exist", false,
+			"Upload the object that the log names, or correct the key, then start again."},
+		{ExitUnavailable, "EX_UNAVAILABLE", "a service did not answer after several tries", true,
+			"Start again later; if it stays, look at the status of AWS and at the network of the task."},
+		{ExitSoftware, "EX_SOFTWARE", "a fault in this program", false,
+			"Report it with the log, and go back to the image that worked last."},
+		{ExitIO, "EX_IOERR", "reading or writing failed", true,
+			"Start again; if it stays, look at the space left on the disk and at the bucket that the log names."},
+		{ExitTempFail, "EX_TEMPFAIL", "interrupted by a signal or a Spot reclaim; try again", true,
+			"Start again: nothing is wrong with the data or the model."},
+		{ExitNoPerm, "EX_NOPERM", "permission denied", false,
+			"Compare the object that the log names with the policies of the role, the bucket and the encryption key."},
+		{ExitConfig, "EX_CONFIG", "a setting is missing or malformed", false,
+			"Correct the settings that the log names in the configuration of the stack, and deploy it."},
 	}
 }

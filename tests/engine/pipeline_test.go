@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"ds-pipeline/internal/simcloud/simstack"
+	"ds-pipeline/internal/simcloud/simtest"
 )
 
 const stateMachine = "aws:sfn/stateMachine:StateMachine"
@@ -37,6 +38,27 @@ func TestInputKey_changesWhatTheJobReadsAndWhatTheMachineChecks(t *testing.T) {
 	run := machineState(t, changed, "Prepare")["Parameters"].(map[string]any)["run"].(map[string]any)
 	if got := run["inputKey"]; got != "raw/other.csv" {
 		t.Errorf("the machine looks for %v", got)
+	}
+	s.Settled()
+}
+
+func TestNotifications_areAddedOneByOne(t *testing.T) {
+	t.Parallel()
+	s := ours(t, "dev", nil)
+	s.Up()
+	s.Set("ds-pipeline:notificationSubscriptions", "https://example.com/hook, sms:+4915112345678")
+	if created := simtest.Touched(s.Up())["create"]; len(created) != 2 {
+		t.Fatalf("got %v, want two subscriptions", created)
+	}
+	s.Set("ds-pipeline:notificationSubscriptions", "sms:+4915112345678")
+	if touched := simtest.Touched(s.Up()); len(touched) != 1 || len(touched["delete"]) != 1 {
+		t.Errorf("got %v, want one subscription deleted", touched)
+	}
+	s.Set("ds-pipeline:notifySuccess", "true")
+	changed := s.Up()
+	want(t, changed, map[string][]string{"update": {"pipeline-machine"}})
+	if next := machineState(t, changed, "Preprocess")["Next"]; next != "NotifySuccess" {
+		t.Errorf("a run that succeeded goes to %v", next)
 	}
 	s.Settled()
 }

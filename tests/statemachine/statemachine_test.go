@@ -26,13 +26,23 @@ var validators = []struct {
 	{"statelint", []string{"statelint"}, true},
 }
 
+// variants are the stack files as they are, and all that adds states.
+var variants = []struct {
+	name, stack string
+	set         map[string]string
+}{
+	{"dev", "dev", nil},
+	{"prod", "prod", nil},
+	{"everything", "dev", map[string]string{"ds-pipeline:notifySuccess": "true"}},
+}
+
 func TestStateMachine_isAcceptedByOthers(t *testing.T) {
-	for _, stackName := range []string{"dev", "prod"} {
-		definition := plannedMachine(t, stackName)
+	for _, variant := range variants {
+		definition := plannedMachine(t, variant.stack, variant.set)
 		for _, validator := range validators {
-			t.Run(stackName+"/"+validator.name, func(t *testing.T) {
+			t.Run(variant.name+"/"+validator.name, func(t *testing.T) {
 				if output, accepted := validate(t, validator.command, validator.silent, definition); !accepted {
-					t.Errorf("%s refuses the state machine of %s:\n%s", validator.name, stackName, output)
+					t.Errorf("%s refuses the state machine of %s:\n%s", validator.name, variant.name, output)
 				}
 			})
 		}
@@ -41,7 +51,7 @@ func TestStateMachine_isAcceptedByOthers(t *testing.T) {
 
 // A validator that accepts everything proves nothing.
 func TestValidators_refuseABrokenMachine(t *testing.T) {
-	definition := plannedMachine(t, "dev")
+	definition := plannedMachine(t, "dev", nil)
 	broken := strings.Replace(definition, `"Next":"Preprocess"`, `"Next":"NoSuchState"`, 1)
 	if broken == definition {
 		t.Fatal(`nothing was broken: the machine has no "Next":"Preprocess"`)
@@ -55,9 +65,9 @@ func TestValidators_refuseABrokenMachine(t *testing.T) {
 	}
 }
 
-func plannedMachine(t *testing.T, stackName string) string {
+func plannedMachine(t *testing.T, stackName string, set map[string]string) string {
 	t.Helper()
-	result := simtest.File(t, stack.Deploy, "../..", stackName, nil).Up()
+	result := simtest.File(t, stack.Deploy, "../..", stackName, set).Up()
 	for _, resource := range result.Resources {
 		if string(resource.Type) == machineType {
 			return resource.Inputs["definition"].StringValue()
