@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -26,6 +27,7 @@ type caseFile struct {
 	InputSchema   []schema `json:"input_schema"`
 	ExpectedCSV   string   `json:"expected_csv"`
 	NamesFrom     string   `json:"names_from"`
+	BadRows       []int    `json:"bad_rows"`
 	RTol          float64  `json:"rtol"`
 	ATol          float64  `json:"atol"`
 }
@@ -378,6 +380,13 @@ func runCases(t *testing.T, dir fs.FS) {
 				if c.Expect == "transform_error" {
 					if err == nil && len(bad) == 0 {
 						t.Error("applied, want an error")
+					}
+					var rows []int
+					for _, e := range bad {
+						rows = append(rows, e.Row)
+					}
+					if err == nil && c.BadRows != nil && !slices.Equal(rows, c.BadRows) {
+						t.Errorf("refused rows %v, want %v", rows, c.BadRows)
 					}
 					continue
 				}

@@ -11,6 +11,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"ds-pipeline/preprocess/frame"
@@ -312,8 +313,8 @@ func (p *Program) NewWorker() *Worker {
 // Apply transforms a batch of rows. in is parallel to Inputs. The result
 // aliases in and the worker's scratch and is valid until the next Apply.
 //
-// bad lists the rows that scikit-learn would refuse, each once, by the first
-// reason found; their cells in out are meaningless. err means that the model
+// bad lists the rows that scikit-learn would refuse, ascending, each once, by
+// the first reason found; their cells in out are meaningless. err means that the model
 // cannot be applied at all.
 func (w *Worker) Apply(in []frame.Column, rows int) (out []frame.Column, bad []frame.RowError, err error) {
 	p := w.program
@@ -337,6 +338,7 @@ func (w *Worker) Apply(in []frame.Column, rows int) (out []frame.Column, bad []f
 		w.out[i] = w.regs[c.reg]
 		w.out[i].Width = c.hot
 	}
+	slices.SortFunc(w.bad, func(a, b frame.RowError) int { return a.Row - b.Row })
 	return w.out, w.bad, nil
 }
 

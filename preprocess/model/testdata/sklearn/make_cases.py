@@ -5,7 +5,8 @@
 Run it once per scikit-learn release; the folders beside it were made with
 0.23.2, 1.2.1, 1.4.2 and 1.9.0. Conventions are those of ../public/manifest.json:
 text is quoted, an unquoted empty field is missing, a case of expect
-"transform_error" is one that scikit-learn raises on.
+"transform_error" is one that scikit-learn raises on, bad_rows those rows on
+which it raises when they are alone.
 """
 import io
 import json
@@ -228,6 +229,12 @@ def case(name, make, cols, test=None, array=False, y=None, rtol=1e-12, fit_as=No
     except Exception as e:
         entry["expect"] = "transform_error"
         entry["python_error"] = "%s: %s" % (type(e).__name__, str(e)[:150])
+        entry["bad_rows"] = []
+        for i in range(len(test_x)):
+            try:
+                model.transform(test_x.iloc[i : i + 1] if hasattr(test_x, "iloc") else test_x[i : i + 1])
+            except Exception:
+                entry["bad_rows"].append(i)
         cases.append(entry)
         return
     entry["expect"] = "ok"
