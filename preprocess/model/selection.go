@@ -3,6 +3,7 @@ package model
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"ds-pipeline/preprocess/pickle"
 )
@@ -134,96 +135,6 @@ func largest(scores []float64, k int) []bool {
 	return mask
 }
 
-// kBest is SelectKBest's rule.
-func kBest(scores []float64, k int) []bool {
-	if k == 0 {
-		return all(len(scores), false)
-	}
-	return largest(cleaned(scores), k)
-}
-
-// percentile is SelectPercentile's rule.
-func (a *attrs) percentile(scores []float64, p float64) []bool {
-	n := len(scores)
-	switch {
-	case p == 100:
-		return all(n, true)
-	case p == 0 || n == 0:
-		return all(n, false)
-	}
-	scores = cleaned(scores)
-	threshold := numpyPercentile(scores, 100-p, a.before(0, 24))
-	mask := make([]bool, n)
-	kept := 0
-	var ties []int
-	for i, v := range scores {
-		mask[i] = v > threshold
-		if mask[i] {
-			kept++
-		}
-		if v == threshold {
-			ties = append(ties, i)
-		}
-	}
-	// As Python slices: a negative end counts from the back.
-	end := int(float64(n)*p/100) - kept
-	if end < 0 {
-		end = max(0, len(ties)+end)
-	}
-	for _, i := range ties[:min(end, len(ties))] {
-		mask[i] = true
-	}
-	return mask
-}
-
-// numpyPercentile is numpy.percentile with linear interpolation, weighted as
-// numpy did before 1.20 if old.
-func numpyPercentile(values []float64, p float64, old bool) float64 {
-	sorted := slices.Clone(values)
-	slices.Sort(sorted)
-	n := len(sorted)
-	at := float64(n-1) * (p / 100)
-	below := math.Floor(at)
-	i := int(below)
-	if i >= n-1 {
-		return sorted[n-1]
-	}
-	t := at - below
-	a, b := sorted[i], sorted[i+1]
-	if old {
-		return float64(a*(1-t)) + float64(b*t)
-	}
-	d := b - a
-	if t >= 0.5 {
-		return b - float64(d*(1-t))
-	}
-	return a + float64(d*t)
-}
-
-// fdr is SelectFdr's rule, after Benjamini and Hochberg.
-func fdr(p []float64, alpha float64) []bool {
-	n := len(p)
-	sorted := slices.Clone(p)
-	slices.Sort(sorted)
-	// numpy sorts NaN last, Go first.
-	nans := 0
-	for nans < n && sorted[nans] != sorted[nans] {
-		nans++
-	}
-	sorted = sorted[nans:]
-	limit := math.Inf(-1)
-	for i, v := range sorted {
-		if v <= alpha/float64(n)*float64(i+1) {
-			limit = v
-		}
-	}
-	mask := make([]bool, n)
-	for i, v := range p {
-		mask[i] = v <= limit
-	}
-	return mask
-}
-
 // below marks the values below a limit.
 func below(values []float64, limit float64) []bool {
 	mask := make([]bool, len(values))
@@ -232,35 +143,6 @@ func below(values []float64, limit float64) []bool {
 	}
 	return mask
 }
-
-// SelectKBest keeps the columns with the K highest scores.
-// See sklearn.feature_selection.SelectKBest.
-type SelectKBest struct{ selection }
-
-func (s *SelectKBest) read(a *attrs) {
-	a.ignore("score_func", "pvalues_")
-	scores := a.scores("scores_")
-	if v, ok := a.must("k"); ok {
-		if v == "all" {
-			s.keep(a, all(len(scores), true))
-			return
-		}
-		s.keep(a, kBest(scores, a.whole("k", 0)))
-	}
-}
-
-func (s *SelectKBest) compile(b *builder, in matrix) matrix { return s.pick(b, in) }
-
-// SelectPercentile keeps a share of the columns, those with the highest
-// scores. See sklearn.feature_selection.SelectPercentile.
-type SelectPercentile struct{ selection }
-
-func (s *SelectPercentile) read(a *attrs) {
-	a.ignore("score_func", "pvalues_")
-	s.keep(a, a.percentile(a.scores("scores_"), a.share("percentile", 100)))
-}
-
-func (s *SelectPercentile) compile(b *builder, in matrix) matrix { return s.pick(b, in) }
 
 // share is a number from 0 to most.
 func (a *attrs) share(name string, most float64) float64 {
@@ -276,86 +158,32 @@ func (a *attrs) share(name string, most float64) float64 {
 	return f
 }
 
-// SelectFpr keeps the columns with p-values below alpha.
-// See sklearn.feature_selection.SelectFpr.
-type SelectFpr struct{ selection }
-
-func (s *SelectFpr) read(a *attrs) {
-	a.ignore("score_func", "scores_")
-	s.keep(a, below(a.scores("pvalues_"), a.share("alpha", 1)))
+// readSupport reads a selector that keeps its mask.
+func (s *selection) readSupport(a *attrs) {
+	a.ignore("estimator", "estimator_", "n_features_to_select", "step", "importance_getter", "n_features_", "ranking_",
+		"cv", "scoring", "min_features_to_select", "cv_results_", "grid_scores_", "tol", "direction",
+		"n_features_to_select_")
+	s.keep(a, a.mask("support_"))
+	v, _ := a.get("estimator")
+	s.AllowNaN = a.allowsNaN(v)
 }
 
-func (s *SelectFpr) compile(b *builder, in matrix) matrix { return s.pick(b, in) }
-
-// SelectFdr keeps the columns that an estimated false discovery rate allows.
-// See sklearn.feature_selection.SelectFdr.
-type SelectFdr struct{ selection }
-
-func (s *SelectFdr) read(a *attrs) {
-	a.ignore("score_func", "scores_")
-	s.keep(a, fdr(a.scores("pvalues_"), a.share("alpha", 1)))
-}
-
-func (s *SelectFdr) compile(b *builder, in matrix) matrix { return s.pick(b, in) }
-
-// SelectFwe keeps the columns that a family-wise error rate allows.
-// See sklearn.feature_selection.SelectFwe.
-type SelectFwe struct{ selection }
-
-func (s *SelectFwe) read(a *attrs) {
-	a.ignore("score_func", "scores_")
-	p := a.scores("pvalues_")
-	s.keep(a, below(p, a.share("alpha", 1)/float64(len(p))))
-}
-
-func (s *SelectFwe) compile(b *builder, in matrix) matrix { return s.pick(b, in) }
-
-// GenericUnivariateSelect keeps columns by one of the rules above.
-// See sklearn.feature_selection.GenericUnivariateSelect.
-type GenericUnivariateSelect struct{ selection }
-
-func (s *GenericUnivariateSelect) read(a *attrs) {
-	a.ignore("score_func", "scores_", "pvalues_")
-	mode := a.option("mode", "", "percentile", "k_best", "fpr", "fdr", "fwe")
-	v, ok := a.must("param")
+// allowsNaN says whether an estimator takes missing cells, so that a selector
+// over it does.
+func (a *attrs) allowsNaN(v pickle.Value) bool {
+	o, ok := v.(*pickle.Object)
 	if !ok {
-		return
+		return false
 	}
-	switch mode {
-	case "percentile":
-		s.keep(a, a.percentile(a.scores("scores_"), a.share("param", 100)))
-	case "k_best":
-		scores := a.scores("scores_")
-		if v == "all" {
-			s.keep(a, all(len(scores), true))
-			return
-		}
-		s.keep(a, kBest(scores, a.whole("param", 0)))
-	case "fpr":
-		s.keep(a, below(a.scores("pvalues_"), a.share("param", 1)))
-	case "fdr":
-		s.keep(a, fdr(a.scores("pvalues_"), a.share("param", 1)))
-	case "fwe":
-		p := a.scores("pvalues_")
-		s.keep(a, below(p, a.share("param", 1)/float64(len(p))))
+	switch n := o.Class.Name; {
+	case strings.HasPrefix(n, "HistGradientBoosting"):
+		return true
+	case strings.HasPrefix(n, "DecisionTree"):
+		return !a.before(1, 3)
+	case strings.HasPrefix(n, "RandomForest"):
+		return !a.before(1, 4)
+	case strings.HasPrefix(n, "ExtraTree"):
+		return !a.before(1, 6)
 	}
+	return false
 }
-
-func (s *GenericUnivariateSelect) compile(b *builder, in matrix) matrix { return s.pick(b, in) }
-
-// VarianceThreshold keeps the columns that varied more than a threshold when
-// fitted. See sklearn.feature_selection.VarianceThreshold.
-type VarianceThreshold struct{ selection }
-
-func (s *VarianceThreshold) read(a *attrs) {
-	s.AllowNaN = true
-	t := float64(a.number("threshold", 0))
-	variances := a.scores("variances_")
-	mask := make([]bool, len(variances))
-	for i, v := range variances {
-		mask[i] = v > t
-	}
-	s.keep(a, mask)
-}
-
-func (s *VarianceThreshold) compile(b *builder, in matrix) matrix { return s.pick(b, in) }

@@ -9,60 +9,6 @@ import (
 	"ds-pipeline/preprocess/pickle"
 )
 
-// RFE keeps the columns that recursive elimination left.
-// See sklearn.feature_selection.RFE.
-type RFE struct{ selection }
-
-func (s *RFE) read(a *attrs) { s.readSupport(a) }
-
-func (s *RFE) compile(b *builder, in matrix) matrix { return s.pick(b, in) }
-
-// RFECV is RFE with the number of columns found by cross-validation.
-// See sklearn.feature_selection.RFECV.
-type RFECV struct{ selection }
-
-func (s *RFECV) read(a *attrs) { s.readSupport(a) }
-
-func (s *RFECV) compile(b *builder, in matrix) matrix { return s.pick(b, in) }
-
-// SequentialFeatureSelector keeps the columns that a greedy search chose.
-// See sklearn.feature_selection.SequentialFeatureSelector.
-type SequentialFeatureSelector struct{ selection }
-
-func (s *SequentialFeatureSelector) read(a *attrs) { s.readSupport(a) }
-
-func (s *SequentialFeatureSelector) compile(b *builder, in matrix) matrix { return s.pick(b, in) }
-
-// readSupport reads a selector that keeps its mask.
-func (s *selection) readSupport(a *attrs) {
-	a.ignore("estimator", "estimator_", "n_features_to_select", "step", "importance_getter", "n_features_", "ranking_",
-		"cv", "scoring", "min_features_to_select", "cv_results_", "grid_scores_", "tol", "direction",
-		"n_features_to_select_")
-	s.keep(a, a.mask("support_"))
-	v, _ := a.get("estimator")
-	s.AllowNaN = a.allowsNaN(v)
-}
-
-// allowsNaN says whether an estimator takes missing cells, so that a selector
-// over it does.
-func (a *attrs) allowsNaN(v pickle.Value) bool {
-	o, ok := v.(*pickle.Object)
-	if !ok {
-		return false
-	}
-	switch n := o.Class.Name; {
-	case strings.HasPrefix(n, "HistGradientBoosting"):
-		return true
-	case strings.HasPrefix(n, "DecisionTree"):
-		return !a.before(1, 3)
-	case strings.HasPrefix(n, "RandomForest"):
-		return !a.before(1, 4)
-	case strings.HasPrefix(n, "ExtraTree"):
-		return !a.before(1, 6)
-	}
-	return false
-}
-
 // SelectFromModel keeps the columns to which a linear model gave weights of at
 // least a threshold. See sklearn.feature_selection.SelectFromModel.
 type SelectFromModel struct{ selection }
