@@ -154,6 +154,7 @@ func (c *Categories) missingCode() (code int, none bool) {
 type lookup struct {
 	in     int
 	column string
+	class  string
 
 	texts   textTable
 	floats  floatTable
@@ -168,12 +169,12 @@ const refused = math.MinInt32
 // find builds the lookup of column c: category i becomes codes[i], a missing
 // cell missing, all else unknown.
 func (b *builder) find(s step, c col, cats *Categories, codes []int32, missing, unknown int32) (*lookup, col) {
-	l := &lookup{column: c.from, missing: missing, unknown: unknown}
+	l := &lookup{column: c.from, class: s.header().Class, missing: missing, unknown: unknown}
 	if cats.DType == "float32" && c.dt != dtFloat32 && c.kind != frame.Text {
 		c = b.cast(c, dtFloat32)
 	}
 	if c.dt.kind != 'O' {
-		b.checked(c, true)
+		b.checked(s.header().Class, c, true)
 	}
 	l.in = c.reg
 	// scikit-learn looks numbers up by bisection, which finds the first of
@@ -302,7 +303,7 @@ func (w *Worker) refuseCategory(l *lookup, row int) {
 	}
 	c := &w.regs[l.in]
 	if missingAt(c, row) {
-		w.refuse(row, l.column, "", "is missing, and the model was fitted without missing cells there")
+		w.refuse(row, l.column, "", "is missing, and "+l.class+" was fitted without missing cells there")
 		return
 	}
 	value := ""
@@ -316,5 +317,5 @@ func (w *Worker) refuseCategory(l *lookup, row int) {
 	default:
 		value = pyFloat(c.Floats[row], 64)
 	}
-	w.refuse(row, l.column, value, "holds a category that the model was not fitted with")
+	w.refuse(row, l.column, value, "holds a category that "+l.class+" was not fitted with")
 }

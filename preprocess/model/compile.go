@@ -398,7 +398,7 @@ func (b *builder) stack(parts []matrix, frames bool) matrix {
 
 // checked makes sure that scikit-learn would not raise on a column: on
 // infinities, and on NaN unless allowed.
-func (b *builder) checked(c col, allowNaN bool) {
+func (b *builder) checked(class string, c col, allowNaN bool) {
 	if c.reg < 0 || c.hot > 0 || c.kind != frame.Float && c.kind != frame.Float32 {
 		return
 	}
@@ -413,19 +413,20 @@ func (b *builder) checked(c col, allowNaN bool) {
 		b.finite = make(map[int]finiteness)
 	}
 	b.finite[c.reg] = want
-	b.add(mustBeFinite{in: c.reg, column: c.from, allowNaN: allowNaN})
+	b.add(mustBeFinite{in: c.reg, column: c.from, class: class, allowNaN: allowNaN})
 }
 
 // allChecked is checked for every column.
-func (b *builder) allChecked(m matrix, allowNaN bool) {
+func (b *builder) allChecked(class string, m matrix, allowNaN bool) {
 	for _, c := range m.cols {
-		b.checked(c, allowNaN)
+		b.checked(class, c, allowNaN)
 	}
 }
 
 type mustBeFinite struct {
 	in       int
 	column   string
+	class    string
 	allowNaN bool
 }
 
@@ -435,9 +436,9 @@ func (o mustBeFinite) run(w *Worker, rows int) {
 			continue
 		}
 		if v == v {
-			w.refuse(i, o.column, pyFloat(v, 64), "is infinite, which the model refuses")
+			w.refuse(i, o.column, pyFloat(v, 64), "is infinite, which "+o.class+" refuses")
 		} else if !o.allowNaN {
-			w.refuse(i, o.column, "", "is missing, which the model refuses here")
+			w.refuse(i, o.column, "", "is missing, which "+o.class+" refuses")
 		}
 	}
 }

@@ -219,7 +219,7 @@ func (b *builder) validNumbers(s step, m matrix, allowNaN bool) matrix {
 		}
 	}
 	if len(b.errs) == 0 {
-		b.allChecked(m, allowNaN)
+		b.allChecked(s.header().Class, m, allowNaN)
 	}
 	return m
 }

@@ -133,7 +133,7 @@ func (s *KBinsDiscretizer) compile(b *builder, in matrix) matrix {
 		if s.DType != "" {
 			c = b.cast(c, dtypeNames[s.DType])
 		}
-		b.checked(c, false)
+		b.checked(s.Class, c, false)
 		n := len(s.Edges[i]) - 1
 		o := bins{in: c.reg, inner: plainFloats(s.Edges[i][1:n]), tolerant: s.Tolerant, narrow: c.dt == dtFloat32}
 		if s.Tolerant {

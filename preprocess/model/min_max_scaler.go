@@ -52,7 +52,7 @@ func (s *MinMaxScaler) compile(b *builder, in matrix) matrix {
 	if len(b.errs) > 0 {
 		return m
 	}
-	b.allChecked(m, true)
+	b.allChecked(s.Class, m, true)
 	for i, c := range m.cols {
 		out := b.derived(c, c.dt)
 		b.add(stretch{in: c.reg, out: out.reg, mul: float64(s.Scale[i]), add: float64(s.Min[i]),

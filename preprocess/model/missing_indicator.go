@@ -73,7 +73,7 @@ func (s *MissingIndicator) compile(b *builder, in matrix) matrix {
 	}
 	nan := s.Missing.V != nil && s.Missing.missing()
 	for _, c := range m.cols {
-		b.refuseMissing(c, s.Missing, nan)
+		b.refuseMissing(s, c, s.Missing, nan)
 	}
 	looked := make([]bool, len(m.cols))
 	out := matrix{sparse: s.Sparse}

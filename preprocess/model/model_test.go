@@ -137,13 +137,13 @@ func TestApply_namesRowColumnAndValue(t *testing.T) {
 		want        []frame.RowError
 	}{
 		{"unknown category", ordinal, texts, []frame.RowError{
-			{Row: 1, Column: "rating", Value: "Zürich", Reason: "holds a category that the model was not fitted with"},
-			{Row: 2, Column: "rating", Reason: "is missing, and the model was fitted without missing cells there"}}},
+			{Row: 1, Column: "rating", Value: "Zürich", Reason: "holds a category that OrdinalEncoder was not fitted with"},
+			{Row: 2, Column: "rating", Reason: "is missing, and OrdinalEncoder was fitted without missing cells there"}}},
 		{"infinity", scaler, floats, []frame.RowError{
-			{Row: 1, Column: "age", Value: "inf", Reason: "is infinite, which the model refuses"}}},
+			{Row: 1, Column: "age", Value: "inf", Reason: "is infinite, which StandardScaler refuses"}}},
 		{"missing", binarizer, floats, []frame.RowError{
-			{Row: 1, Column: "age", Value: "inf", Reason: "is infinite, which the model refuses"},
-			{Row: 2, Column: "age", Reason: "is missing, which the model refuses here"}}},
+			{Row: 1, Column: "age", Value: "inf", Reason: "is infinite, which Binarizer refuses"},
+			{Row: 2, Column: "age", Reason: "is missing, which Binarizer refuses"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -45,7 +45,7 @@ func (s *Normalizer) compile(b *builder, in matrix) matrix {
 	if len(b.errs) > 0 {
 		return m
 	}
-	b.allChecked(m, false)
+	b.allChecked(s.Class, m, false)
 	o := normalize{norm: s.Norm, smallest: float64(s.Smallest)}
 	for i, c := range m.cols {
 		out := b.derived(c, c.dt)

@@ -170,7 +170,7 @@ func (s *PolynomialFeatures) compile(b *builder, in matrix) matrix {
 	if len(b.errs) > 0 {
 		return m
 	}
-	b.allChecked(m, false)
+	b.allChecked(s.Class, m, false)
 	out := matrix{sparse: in.sparse}
 	dt := dtFloat64
 	if len(m.cols) > 0 {

@@ -81,7 +81,7 @@ func (s *PowerTransformer) compile(b *builder, in matrix) matrix {
 	if len(b.errs) > 0 {
 		return m
 	}
-	b.allChecked(m, true)
+	b.allChecked(s.Class, m, true)
 	for i, c := range m.cols {
 		out := b.derived(c, c.dt)
 		o := power{in: c.reg, out: out.reg, lambda: float64(s.Lambdas[i]), column: c.from, narrow: c.dt == dtFloat32}

@@ -6,7 +6,7 @@ func (b *builder) project(s step, in matrix, rows [][]Float, mean, scale []Float
 	if len(b.errs) > 0 {
 		return m
 	}
-	b.allChecked(m, false)
+	b.allChecked(s.header().Class, m, false)
 	o := projection{rows: make([][]float64, len(rows)), center: make([]float64, len(m.cols))}
 	dt := dtFloat64
 	if len(m.cols) > 0 {

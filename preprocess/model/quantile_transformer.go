@@ -82,7 +82,7 @@ func (s *QuantileTransformer) compile(b *builder, in matrix) matrix {
 	if len(b.errs) > 0 {
 		return m
 	}
-	b.allChecked(m, true)
+	b.allChecked(s.Class, m, true)
 	n := len(s.References)
 	up := plainFloats(s.References)
 	down := make([]float64, n)

@@ -73,9 +73,9 @@ func (s *selection) pick(b *builder, in matrix) matrix {
 		switch {
 		case c.reg < 0 || s.AllowNaN:
 		case c.dt.kind != 'O':
-			b.checked(c, false)
+			b.checked(s.Class, c, false)
 		default:
-			b.add(mustBePresent{in: c.reg, column: c.from})
+			b.add(mustBePresent{in: c.reg, column: c.from, class: s.Class})
 		}
 	}
 	return b.take(m, m.places(), s.Selected)

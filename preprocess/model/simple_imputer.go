@@ -210,7 +210,7 @@ func (s *SimpleImputer) compile(b *builder, in matrix) matrix {
 	}
 	nan := s.Missing.V != nil && s.Missing.missing()
 	for _, c := range m.cols {
-		b.refuseMissing(c, s.Missing, nan)
+		b.refuseMissing(s, c, s.Missing, nan)
 	}
 	var out matrix
 	out.sparse = in.sparse
@@ -249,28 +249,29 @@ func (b *builder) imputable(s step, m matrix, dtype string, numeric bool) matrix
 
 // refuseMissing refuses what check_array does: infinities, and NaN unless NaN
 // is what stands for missing.
-func (b *builder) refuseMissing(c col, missing Cell, nan bool) {
+func (b *builder) refuseMissing(s step, c col, missing Cell, nan bool) {
 	if c.dt.kind != 'O' {
-		b.checked(c, nan)
+		b.checked(s.header().Class, c, nan)
 		return
 	}
 	if nan || missing.V == nil {
 		return
 	}
-	b.add(mustBePresent{in: c.reg, column: c.from})
+	b.add(mustBePresent{in: c.reg, column: c.from, class: s.header().Class})
 }
 
 // mustBePresent refuses missing cells of any kind.
 type mustBePresent struct {
 	in     int
 	column string
+	class  string
 }
 
 func (o mustBePresent) run(w *Worker, rows int) {
 	c := &w.regs[o.in]
 	for i := range rows {
 		if missingAt(c, i) {
-			w.refuse(i, o.column, "", "is missing, which the model refuses here")
+			w.refuse(i, o.column, "", "is missing, which "+o.class+" refuses")
 		}
 	}
 }

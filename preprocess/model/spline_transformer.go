@@ -169,7 +169,7 @@ func (s *SplineTransformer) compile(b *builder, in matrix) matrix {
 		return m
 	}
 	if s.HandleMissing == "error" {
-		b.allChecked(m, false)
+		b.allChecked(s.Class, m, false)
 	}
 	out := matrix{sparse: s.Sparse}
 	degree := s.Degree

@@ -107,7 +107,7 @@ func compileShift(b *builder, s step, in matrix, sub, div []Float, roundFirst bo
 	if len(b.errs) > 0 {
 		return m
 	}
-	b.allChecked(m, true)
+	b.allChecked(s.header().Class, m, true)
 	for i, c := range m.cols {
 		out := b.derived(c, c.dt)
 		o := shift{in: c.reg, out: out.reg, narrow: c.dt == dtFloat32, div: 1}
