@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // interpreter runs a state machine as Step Functions does, for the part of the
@@ -197,16 +198,26 @@ func place(document any, resultPath, result any) (any, error) {
 	if resultPath == nil || resultPath == "$" {
 		return result, nil
 	}
-	field, ok := strings.CutPrefix(resultPath.(string), "$.")
-	if !ok || strings.ContainsAny(field, ".[") {
+	path, ok := strings.CutPrefix(resultPath.(string), "$.")
+	if !ok || strings.Contains(path, "[") {
 		return nil, fmt.Errorf("ResultPath %v is not interpreted", resultPath)
 	}
+	object, ok := document.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("ResultPath %v: nothing to put it into", resultPath)
+	}
 	out := map[string]any{}
-	for k, v := range document.(map[string]any) {
+	for k, v := range object {
 		out[k] = v
 	}
-	out[field] = result
-	return out, nil
+	field, rest, nested := strings.Cut(path, ".")
+	if !nested {
+		out[field] = result
+		return out, nil
+	}
+	inner, err := place(out[field], "$."+rest, result)
+	out[field] = inner
+	return out, err
 }
 
 // holds evaluates one rule of a Choice. A comparison with a path that leads
@@ -220,6 +231,18 @@ func (in *interpreter) holds(document any, rule map[string]any) (bool, error) {
 		}
 		return true, nil
 	}
+	if some, ok := rule["Or"]; ok {
+		for _, condition := range some.([]any) {
+			if holds, err := in.holds(document, condition.(map[string]any)); holds || err != nil {
+				return holds, err
+			}
+		}
+		return false, nil
+	}
+	if not, ok := rule["Not"]; ok {
+		holds, err := in.holds(document, not.(map[string]any))
+		return !holds, err
+	}
 	value, err := in.lookup(document, rule["Variable"].(string))
 	if want, ok := rule["IsPresent"]; ok {
 		return (err == nil) == want.(bool), nil
@@ -230,6 +253,13 @@ func (in *interpreter) holds(document any, rule map[string]any) (bool, error) {
 	for operator, operand := range rule {
 		switch operator {
 		case "Variable", "Next":
+		case "IsString":
+			_, is := value.(string)
+			return is == operand.(bool), nil
+		case "IsTimestamp":
+			text, is := value.(string)
+			_, err := time.Parse(time.RFC3339, text)
+			return (is && err == nil) == operand.(bool), nil
 		case "StringEquals":
 			return value == operand, nil
 		case "NumericEquals":
@@ -263,6 +293,15 @@ func (in *interpreter) template(document, value any) (any, error) {
 			}
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", key, err)
+			}
+		}
+		return out, nil
+	case []any:
+		out := make([]any, len(v))
+		for i, inner := range v {
+			var err error
+			if out[i], err = in.template(document, inner); err != nil {
+				return nil, fmt.Errorf("[%d]: %w", i, err)
 			}
 		}
 		return out, nil
@@ -357,7 +396,7 @@ func splitArguments(text string) []string {
 	return append(args, strings.TrimSpace(text[start:]))
 }
 
-var pathStep = regexp.MustCompile(`\A(?:\.([A-Za-z0-9_]+)|\[([0-9]+)\])`)
+var pathStep = regexp.MustCompile(`\A(?:\.([A-Za-z0-9_]+)|\[([0-9]+)\]|\['([^']+)'\])`)
 
 // lookup follows a reference path such as $.a.b[0].c, or $$.x in the context
 // object.
@@ -376,7 +415,7 @@ func (in *interpreter) lookup(document any, path string) (any, error) {
 			return nil, fmt.Errorf("path %q is not interpreted", path)
 		}
 		rest = rest[len(m[0]):]
-		if m[1] != "" {
+		if m[1] += m[3]; m[1] != "" {
 			object, _ := value.(map[string]any)
 			if value, ok = object[m[1]]; !ok {
 				return nil, fmt.Errorf("path %q leads nowhere", path)

@@ -59,6 +59,7 @@ func validPipeline(suffix string) *PipelineArgs {
 		Attempts:           4,
 		InputBucketName:    pulumi.String("in" + suffix),
 		InputKey:           "raw/monthly_data.csv",
+		OutputBucketName:   pulumi.String("out" + suffix),
 		ClusterArn:         pulumi.String("arn:aws:ecs:us-east-1:111111111111:cluster/ds-processing-cluster"),
 		ClusterName:        pulumi.String("ds-processing-cluster"),
 		TaskDefinitionArn:  pulumi.String("arn:aws:ecs:us-east-1:111111111111:task-definition/ds-preprocessing:7"),

@@ -13,7 +13,7 @@ const (
 // words that name it: no task is started, which would come to the same end
 // minutes later.
 func inputStates(in machineInputs) map[string]state {
-	const key = "$.run.inputKey"
+	const key = "$.run.input.key"
 	object := "the input object s3://" + in.inputBucket + "/{} "
 	return map[string]state{
 		"CheckInput": {

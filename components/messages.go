@@ -161,12 +161,13 @@ func notifyState(in machineInputs) state {
 		"What to try: {}",
 		"Last line of the log: {}",
 		"",
+		"Period: {}",
 		"Attempts: {}",
 		"Execution: " + in.executionLink(),
 		"Log of the job: {}",
 	}, "\n")
 	return publish(in, "failed", "Failed",
-		format(message, "$$.StateMachine.Name", "$.failure.summary", "$.failure.remedy", "$.log.line", "$.retry.attempt", "$$.Execution.Id", "$.log.link"))
+		format(message, "$$.StateMachine.Name", "$.failure.summary", "$.failure.remedy", "$.log.line", "$.run.period.words", "$.retry.attempt", "$$.Execution.Id", "$.log.link"))
 }
 
 // notifySuccessState tells the topic that a result is there. A run is a success
@@ -176,12 +177,13 @@ func notifySuccessState(in machineInputs) state {
 		"{} succeeded",
 		"",
 		"Input: s3://" + in.inputBucket + "/{} ({} bytes)",
+		"Period: {}",
 		"Attempts: {}",
 		"Execution: " + in.executionLink(),
 		"Log of the job: {}",
 	}, "\n")
 	return publish(in, "succeeded", "Succeeded",
-		format(message, "$$.StateMachine.Name", "$.run.inputKey", "$.found.bytes", "$.retry.attempt", "$$.Execution.Id", "$.log.link"))
+		format(message, "$$.StateMachine.Name", "$.run.input.key", "$.found.bytes", "$.run.period.words", "$.retry.attempt", "$$.Execution.Id", "$.log.link"))
 }
 
 func publish(in machineInputs, what, next, message string) state {

@@ -57,6 +57,10 @@ type PipelineArgs struct {
 	InputBucketName pulumi.StringInput
 	InputKey        string
 
+	// OutputBucketName is where an execution may choose another key for its
+	// result, below the prefix of the contract.
+	OutputBucketName pulumi.StringInput
+
 	// Where and how the task runs.
 	ClusterArn        pulumi.StringInput
 	ClusterName       pulumi.StringInput
@@ -83,6 +87,7 @@ func (a *PipelineArgs) validate() error {
 		named("Attempts", CheckRange(a.Attempts, 1, 10)),
 		present("InputBucketName", a.InputBucketName != nil),
 		named("InputKey", CheckObjectKey(a.InputKey)),
+		present("OutputBucketName", a.OutputBucketName != nil),
 		present("ClusterArn", a.ClusterArn != nil),
 		present("ClusterName", a.ClusterName != nil),
 		present("TaskDefinitionArn", a.TaskDefinitionArn != nil),
@@ -326,7 +331,7 @@ func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic 
 // newStateMachine creates the machine once its role can do everything: Step
 // Functions checks the permissions for logging when it creates a machine.
 func newStateMachine(ctx *pulumi.Context, name string, args *PipelineArgs, topic *sns.Topic, logs *cloudwatch.LogGroup, role *serviceRole, parent pulumi.Resource) (*sfn.StateMachine, error) {
-	definition := pulumi.All(args.ClusterArn, args.TaskDefinitionArn, args.SecurityGroupID, args.SubnetIDs, topic.Arn, args.TaskLogGroupName, args.InputBucketName).
+	definition := pulumi.All(args.ClusterArn, args.TaskDefinitionArn, args.SecurityGroupID, args.SubnetIDs, topic.Arn, args.TaskLogGroupName, args.InputBucketName, args.OutputBucketName).
 		ApplyT(func(in []any) (string, error) {
 			return renderJSON(machineDefinition(machineInputs{
 				place:             args.Place,
@@ -339,6 +344,7 @@ func newStateMachine(ctx *pulumi.Context, name string, args *PipelineArgs, topic
 				taskLogGroupName:  in[5].(string),
 				inputBucket:       in[6].(string),
 				inputKey:          args.InputKey,
+				outputBucket:      in[7].(string),
 				notifySuccess:     args.NotifySuccess,
 				taskTimeout:       args.TaskTimeoutMinutes,
 				attempts:          args.Attempts,

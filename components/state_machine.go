@@ -24,6 +24,7 @@ type machineInputs struct {
 	taskLogGroupName  string
 	inputBucket       string
 	inputKey          string
+	outputBucket      string
 	notifySuccess     bool
 	taskTimeout       int // minutes
 	attempts          int
@@ -43,14 +44,16 @@ const (
 
 // machineDefinition is the pipeline as a state machine:
 //
-//	Prepare ─► CheckInput ─► WeighInput ─► Preprocess ─────────────► Succeeded
-//	               │ missing      │ empty      ▲   │ any error
-//	               │              │            │   ▼
-//	               │              │            │ Diagnose ─► ReadTask ─► Classify ─┐
-//	               │              │            │   │                      │        │ running again cannot help
-//	               │              │            │   └─► MoreAttempts ◄─────┘        ▼
-//	               │              │        WaitToRetry ◄─ BackOff      Explain ─► Explain… ─► Notify ─► Failed
-//	               └──────────────┴──────────────────────────────────────────────────▲
+//	Prepare ─► … ─► CheckInput ─► WeighInput ─► Preprocess ─────────────► Succeeded
+//	            │       │ missing      │ empty      ▲   │ any error
+//	            │ wrong │              │            │   ▼
+//	            │       │              │            │ Diagnose ─► ReadTask ─► Classify ─┐
+//	            │       │              │            │   │                      │        │ running again cannot help
+//	            │       │              │            │   └─► MoreAttempts ◄─────┘        ▼
+//	            │       │              │        WaitToRetry ◄─ BackOff      Explain ─► Explain… ─► Notify ─► Failed
+//	            └───────┴──────────────┴──────────────────────────────────────────────────▲
+//
+// Between Prepare and CheckInput the request is read; see requestStates.
 //
 // On the way from an exit status to Notify, ReadLog fetches the last line of the
 // job's log; a run that cannot be helped should not need three consoles. With
@@ -66,7 +69,7 @@ const (
 //
 //	input    what the execution was started with
 //	newline  a line break, for texts that have more than one line
-//	run      inputKey: what this run works on
+//	run      period (name, words), input and model (key), output (uri): what this run works on
 //	found    bytes: how long the input object is
 //	retry    attempt (from 1), seconds (the next wait), wait (the one drawn)
 //	task     the finished task, after a success
@@ -83,10 +86,10 @@ func machineDefinition(in machineInputs) any {
 				"input.$": "$",
 				"retry":   map[string]any{"attempt": 1, "seconds": firstWaitSeconds, "wait": 0},
 				"newline": "\n",
-				"run":     map[string]any{"inputKey": in.inputKey},
+				"run":     in.configuredRun(),
 				"log":     map[string]any{"line": "none", "link": in.logGroupLink()},
 			},
-			"Next": "CheckInput",
+			"Next": "HasPeriod",
 		},
 		"Preprocess": preprocessState(in),
 		"Diagnose": choice("A task that stopped, or an error before there was one?", "Explain",
@@ -126,6 +129,7 @@ func machineDefinition(in machineInputs) any {
 		"Failed":      {"Type": "Fail", "Error": "PreprocessingFailed", "CausePath": "$.failure.summary"},
 		"Succeeded":   {"Type": "Succeed"},
 	}
+	maps.Copy(states, requestStates(in))
 	maps.Copy(states, inputStates(in))
 	maps.Copy(states, explainStates(in))
 	maps.Copy(states, logStates(in))
@@ -163,6 +167,7 @@ func preprocessState(in machineInputs) state {
 			// 1.4.0 is what LATEST means for Linux; the largest task sizes need it.
 			"PlatformVersion": "1.4.0",
 			"PropagateTags":   "TASK_DEFINITION",
+			"Overrides":       taskOverrides(),
 			"NetworkConfiguration": map[string]any{
 				"AwsvpcConfiguration": map[string]any{
 					"Subnets":        in.subnetIDs,

@@ -22,6 +22,7 @@ func testMachineInputs() machineInputs {
 		taskLogGroupName:  "/ecs/ds-preprocessing-dev",
 		inputBucket:       "ds-input-dev-111111111111-us-east-1",
 		inputKey:          "raw/monthly_data.csv",
+		outputBucket:      "ds-output-dev-111111111111-us-east-1",
 		taskTimeout:       240,
 		attempts:          4,
 	}
@@ -52,6 +53,7 @@ func stoppedTask(exitCode int) *taskError {
 type world struct {
 	tasks []error                                                 // what the task says at each start, the last one again and again
 	head  func(parameters map[string]any) (map[string]any, error) // S3's answer; nil finds every object
+	start func(parameters map[string]any)                         // sees every RunTask
 	logs  func(parameters map[string]any) (map[string]any, error) // CloudWatch's; nil has no event
 }
 
@@ -84,7 +86,10 @@ func (w world) run(t *testing.T, in machineInputs, input string) (outcome, *inte
 			}
 			return w.logs(parameters)
 		},
-		"arn:aws:states:::ecs:runTask.sync": func(map[string]any) (any, error) {
+		"arn:aws:states:::ecs:runTask.sync": func(parameters map[string]any) (any, error) {
+			if w.start != nil {
+				w.start(parameters)
+			}
 			answer := answers[min(starts, len(answers)-1)]
 			starts++
 			return map[string]any{"LastStatus": "STOPPED"}, answer

@@ -111,6 +111,7 @@ func Deploy(ctx *pulumi.Context) error {
 		NotifySuccess:           cfg.NotifySuccess,
 		InputBucketName:         data.InputBucketName,
 		InputKey:                cfg.InputKey,
+		OutputBucketName:        data.OutputBucketName,
 		ClusterArn:              processing.ClusterArn,
 		ClusterName:             processing.ClusterName,
 		TaskDefinitionArn:       processing.TaskDefinitionArn,

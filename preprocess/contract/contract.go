@@ -22,6 +22,10 @@ const (
 	EnvNullValues = "DS_NULL_VALUES"
 	EnvWorkers    = "DS_WORKERS"
 
+	// EnvPeriod is the month that a run is for, such as 2026-11, as the pipeline
+	// was told; "" for none.
+	EnvPeriod = "DS_PERIOD"
+
 	// EnvMaxRecordBytes bounds a record, and with it the memory.
 	EnvMaxRecordBytes = "DS_MAX_RECORD_BYTES"
 )

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"ds-pipeline/internal/simcloud/simstack"
@@ -35,8 +36,8 @@ func TestInputKey_changesWhatTheJobReadsAndWhatTheMachineChecks(t *testing.T) {
 	if got := parameters["Bucket"]; got != "ds-input-dev-111111111111-us-east-1" {
 		t.Errorf("the machine looks into %v", got)
 	}
-	run := machineState(t, changed, "Prepare")["Parameters"].(map[string]any)["run"].(map[string]any)
-	if got := run["inputKey"]; got != "raw/other.csv" {
+	run := machineState(t, changed, "Prepare")["Parameters"].(map[string]any)["run"].(map[string]any)["input"].(map[string]any)
+	if got := run["key"]; got != "raw/other.csv" {
 		t.Errorf("the machine looks for %v", got)
 	}
 	s.Settled()
@@ -61,4 +62,25 @@ func TestNotifications_areAddedOneByOne(t *testing.T) {
 		t.Errorf("a run that succeeded goes to %v", next)
 	}
 	s.Settled()
+}
+
+func TestRequest_goesToTheBucketsOfTheStack(t *testing.T) {
+	t.Parallel()
+	s := ours(t, "dev", nil)
+	deployed := s.Up()
+	uri := machineState(t, deployed, "TakeOutputKey")["Parameters"].(map[string]any)["uri.$"]
+	if want := "States.Format('s3://" + deployed.Outputs["outputBucketName"].StringValue() + "/{}', $.input['output-key'])"; uri != want {
+		t.Errorf("got %v, want %s", uri, want)
+	}
+	// The execution's input is what the schedule's target sends.
+	target := deployed.Find("aws:cloudwatch/eventTarget:EventTarget", "schedule-target")
+	template := target.Inputs["inputTransformer"].ObjectValue()["inputTemplate"].StringValue()
+	choices := machineState(t, deployed, "HasPeriod")["Choices"]
+	text, err := json.Marshal(choices)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if template != `{"scheduledTime":"<time>"}` || !strings.Contains(string(text), `"$.input.scheduledTime"`) {
+		t.Errorf("the schedule sends %s, the machine reads %s", template, text)
+	}
 }

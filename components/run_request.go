@@ -1,0 +1,141 @@
+package components
+
+import (
+	"fmt"
+
+	"ds-pipeline/preprocess/contract"
+)
+
+// What an execution's input may say. Each is optional: {} is a run of the
+// configured objects, for no period.
+const (
+	requestPeriod    = "$.input.period"        // the month that the run is for: "2026-11"
+	requestScheduled = "$.input.scheduledTime" // from the schedule; its month is the period, unless there is one
+	requestInputKey  = "$.input['" + contract.InputKey + "']"
+	requestModelKey  = "$.input['" + contract.ModelKey + "']"
+	requestOutputKey = "$.input['output-key']"
+)
+
+const remedyRequest = "Start again with an input that is right; {} runs what is configured."
+
+// requestStates read what the execution was started with into $.run, and refuse
+// what is not right: a wrong value must not pass for a default.
+//
+//	HasPeriod ─► HasInputKey ─► HasModelKey ─► HasOutputKey ─► CheckInput
+//
+// each by way of Take…, when there is something to take, or out to Refuse….
+func requestStates(in machineInputs) map[string]state {
+	month := func(path string) map[string]any {
+		year := "States.ArrayGetItem(States.StringSplit(" + path + ", '-'), 0)"
+		month := "States.ArrayGetItem(States.StringSplit(" + path + ", '-'), 1)"
+		text := format("{}-{}", year, month)
+		return map[string]any{"name.$": text, "words.$": text}
+	}
+	take := func(comment, resultPath, next string, parameters map[string]any) state {
+		return state{"Type": "Pass", "Comment": comment, "Parameters": parameters, "ResultPath": resultPath, "Next": next}
+	}
+	// A validator in wide use takes the path of a name with a hyphen for no path,
+	// but not inside a function.
+	copied := func(path string) string { return format("{}", path) }
+	refuse := func(problem string) state {
+		return explain("Not what was asked for, so nothing at all", remedyRequest, map[string]any{
+			"summary": "the input of the execution cannot be used: " + problem,
+		})
+	}
+	const keyRule = "text without a slash at the start, white space at either end or a line break"
+	return map[string]state{
+		"HasPeriod": choice("What month is this run for?", "HasInputKey",
+			and("FindFirstDay", isPresent(requestPeriod), isText(requestPeriod)),
+			and("RefusePeriod", isPresent(requestPeriod)),
+			and("TakeScheduledPeriod", isPresent(requestScheduled), isTimestamp(requestScheduled)),
+			and("RefuseScheduledTime", isPresent(requestScheduled)),
+		),
+		// The language has no patterns, but it knows a point in time: only a month
+		// becomes one with this after it.
+		"FindFirstDay": take("A month as a point in time", "$.first", "IsMonth", map[string]any{"day.$": format("{}-01T00:00:00Z", requestPeriod)}),
+		"IsMonth":      choice("Is the period a month?", "RefusePeriod", and("TakePeriod", isTimestamp("$.first.day"))),
+		"TakePeriod":   take("As it was given", "$.run.period", "HasInputKey", map[string]any{"name.$": requestPeriod, "words.$": requestPeriod}),
+		"TakeScheduledPeriod": take("The month of 2026-11-15T09:00:00Z is 2026-11", "$.run.period", "HasInputKey",
+			month(requestScheduled)),
+		"RefusePeriod":        refuse(`period: want a month such as "2026-11"`),
+		"RefuseScheduledTime": refuse(`scheduledTime: want a time such as "2026-11-15T09:00:00Z"`),
+
+		"HasInputKey": choice("Another input than the configured one?", "TakeInputKey",
+			absent("HasModelKey", requestInputKey), wrongKey("RefuseInputKey", requestInputKey)),
+		"TakeInputKey":   take("This input", "$.run.input", "HasModelKey", map[string]any{"key.$": copied(requestInputKey)}),
+		"RefuseInputKey": refuse(contract.InputKey + ": want the key of an object in the input bucket: " + keyRule),
+
+		"HasModelKey": choice("Another model than the configured one?", "TakeModelKey",
+			absent("HasOutputKey", requestModelKey), wrongKey("RefuseModelKey", requestModelKey)),
+		"TakeModelKey":   take("This model", "$.run.model", "HasOutputKey", map[string]any{"key.$": copied(requestModelKey)}),
+		"RefuseModelKey": refuse(contract.ModelKey + ": want the key of an object in the artifact bucket: " + keyRule),
+
+		"HasOutputKey": choice("Another place for the result than "+contract.OutputKey+"?", "RefuseOutputKey",
+			absent("CheckInput", requestOutputKey),
+			wrongKey("RefuseOutputKey", requestOutputKey),
+			and("RefuseOutputKey", matches(requestOutputKey, "*/")),
+			// The job may write nowhere else.
+			and("TakeOutputKey", matches(requestOutputKey, contract.OutputPrefix+"*")),
+		),
+		"TakeOutputKey": take("This place", "$.run.output", "CheckInput", map[string]any{
+			"uri.$": format("s3://"+in.outputBucket+"/{}", requestOutputKey),
+		}),
+		"RefuseOutputKey": refuse("output-key: want a key below " + contract.OutputPrefix + " that does not end in a slash: " + keyRule),
+	}
+}
+
+// configuredRun is $.run before the request is read. What is "" leaves the
+// choice to the job's parameters.
+func (in machineInputs) configuredRun() map[string]any {
+	return map[string]any{
+		"period": map[string]any{"name": "", "words": "none"},
+		"input":  map[string]any{"key": in.inputKey},
+		"model":  map[string]any{"key": ""},
+		"output": map[string]any{"uri": ""},
+	}
+}
+
+// taskOverrides hand $.run to the job. RunTask takes at most 8,192 characters
+// here; with keys as long as S3 allows there is room left.
+func taskOverrides() map[string]any {
+	var environment []any
+	for _, v := range []struct{ name, path string }{
+		{contract.EnvPeriod, "$.run.period.name"},
+		{parameterEnv(contract.InputKey), "$.run.input.key"}, // the one that was checked
+		{parameterEnv(contract.ModelKey), "$.run.model.key"},
+		{contract.EnvOutput, "$.run.output.uri"},
+	} {
+		environment = append(environment, map[string]any{"Name": v.name, "Value.$": v.path})
+	}
+	return map[string]any{
+		"ContainerOverrides": []any{map[string]any{"Name": containerName, "Environment": environment}},
+	}
+}
+
+// parameterEnv is the environment variable that beats a parameter.
+func parameterEnv(name string) string {
+	for _, p := range contract.Parameters() {
+		if p.Name == name {
+			return p.Env
+		}
+	}
+	panic(fmt.Sprintf("the contract has no parameter %q", name))
+}
+
+func absent(next, path string) state {
+	return state{"Not": isPresent(path), "Next": next}
+}
+
+// wrongKey goes to next when the value is not a key that CheckObjectKey takes.
+// That it is text is asked first: the other conditions need it.
+func wrongKey(next, path string) state {
+	conditions := []state{{"Not": isText(path)}, equals(path, "")}
+	for _, pattern := range []string{"/*", " *", "* ", "\t*", "*\t", "*\n*", "*\r*"} {
+		conditions = append(conditions, matches(path, pattern))
+	}
+	return state{"Or": conditions, "Next": next}
+}
+
+func isText(path string) state { return state{"Variable": path, "IsString": true} }
+
+func isTimestamp(path string) state { return state{"Variable": path, "IsTimestamp": true} }
