@@ -21,6 +21,9 @@ type PowerTransformer struct {
 	head
 	Method  string  `json:"method"` // yeo-johnson or box-cox
 	Lambdas []Float `json:"lambdas"`
+	// Expm1 calculates Yeo-Johnson powers as expm1(λ log1p(x)), as scikit-learn
+	// does since 1.9.
+	Expm1 bool `json:"expm1,omitempty"`
 	// Scaler is absent with standardize=False.
 	Scaler *StandardScaler `json:"scaler,omitempty"`
 	DType  string          `json:"dtype,omitempty"` // float32 if fitted on such data
@@ -39,6 +42,7 @@ func (s *PowerTransformer) read(a *attrs) {
 	}
 	s.Lambdas = toFloats(fs)
 	s.DType = a.narrow("lambdas_")
+	s.Expm1 = s.Method == "yeo-johnson" && !a.before(1, 9)
 	s.fixWidth(len(s.Lambdas))
 	if a.flag("standardize", true) {
 		v, ok := a.must("_scaler")
@@ -84,7 +88,7 @@ func (s *PowerTransformer) compile(b *builder, in matrix) matrix {
 	b.allChecked(s.Class, m, true)
 	for i, c := range m.cols {
 		out := b.derived(c, c.dt)
-		o := power{in: c.reg, out: out.reg, lambda: float64(s.Lambdas[i]), column: c.from, narrow: c.dt == dtFloat32}
+		o := power{in: c.reg, out: out.reg, lambda: float64(s.Lambdas[i]), column: c.from, narrow: c.dt == dtFloat32, expm1: s.Expm1}
 		if s.Method == "box-cox" {
 			b.add(boxCox(o))
 		} else {
@@ -111,6 +115,7 @@ type power struct {
 	lambda  float64
 	column  string
 	narrow  bool
+	expm1   bool
 }
 
 func (o power) run(w *Worker, rows int) {
@@ -126,10 +131,14 @@ func (o power) run(w *Worker, rows int) {
 			to[i] = x
 		case x >= 0 && logPos:
 			to[i] = math.Log1p(x)
+		case x >= 0 && o.expm1:
+			to[i] = math.Expm1(l*math.Log1p(x)) / l
 		case x >= 0:
 			to[i] = (pow(x+1, l) - 1) / l
 		case logNeg:
 			to[i] = -math.Log1p(-x)
+		case o.expm1:
+			to[i] = -math.Expm1((2-l)*math.Log1p(-x)) / (2 - l)
 		default:
 			to[i] = -(pow(1-x, 2-l) - 1) / (2 - l)
 		}

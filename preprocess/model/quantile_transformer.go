@@ -21,11 +21,15 @@ type QuantileTransformer struct {
 	References []Float   `json:"references"`
 	// Distribution is uniform or normal.
 	Distribution string `json:"output_distribution"`
-	DType        string `json:"dtype,omitempty"` // float32 if fitted on such data
+	// IgnoreZeros is ignore_implicit_zeros: of a sparse matrix, negative numbers
+	// are then not refused. Its zeros stay 0 in any case.
+	IgnoreZeros bool   `json:"ignore_implicit_zeros,omitempty"`
+	DType       string `json:"dtype,omitempty"` // float32 if fitted on such data
 }
 
 func (s *QuantileTransformer) read(a *attrs) {
-	a.ignore("n_quantiles", "n_quantiles_", "ignore_implicit_zeros", "subsample")
+	a.ignore("n_quantiles", "n_quantiles_", "subsample")
+	s.IgnoreZeros = a.flag("ignore_implicit_zeros", false)
 	s.Distribution = a.option("output_distribution", "", "uniform", "normal")
 	s.Quantiles = a.grid("quantiles_")
 	s.References = a.vector("references_")
@@ -74,11 +78,7 @@ func (s *QuantileTransformer) needs(in int, _ []Want) []Want { return same(in, N
 func (s *QuantileTransformer) names(in []string) []string { return in }
 
 func (s *QuantileTransformer) compile(b *builder, in matrix) matrix {
-	if in.sparse {
-		b.fail(s, "after a sparse matrix is not supported: set sparse_output=False there")
-		return in
-	}
-	m := b.numbers(s, b.narrowed(in, s.DType))
+	m := b.numbers(s, b.narrowed(in, s.DType)) // stays sparse
 	if len(b.errs) > 0 {
 		return m
 	}
@@ -92,7 +92,7 @@ func (s *QuantileTransformer) compile(b *builder, in matrix) matrix {
 	for i, c := range m.cols {
 		out := b.derived(c, c.dt)
 		o := quantile{in: c.reg, out: out.reg, normal: s.Distribution == "normal", narrow: c.dt == dtFloat32,
-			up: up, down: down, column: c.from, q: make([]float64, n), minusQ: make([]float64, n)}
+			up: up, down: down, column: c.from, sparse: in.sparse, refuseNegative: in.sparse && !s.IgnoreZeros, q: make([]float64, n), minusQ: make([]float64, n)}
 		for k := range n {
 			o.q[k] = float64(s.Quantiles[k][i])
 			o.minusQ[n-1-k] = -o.q[k]
@@ -112,7 +112,9 @@ type quantile struct {
 	q, minusQ      []float64
 	up, down       []float64
 	normal, narrow bool
-	column         string
+	// A sparse matrix is transformed where it is not 0.
+	sparse, refuseNegative bool
+	column                 string
 }
 
 // boundsThreshold is how close to an end, under normal, counts as the end.
@@ -130,6 +132,13 @@ func (o quantile) run(w *Worker, rows int) {
 		if x != x {
 			to[i] = x
 			continue
+		}
+		if o.sparse && x == 0 {
+			to[i] = 0
+			continue
+		}
+		if o.refuseNegative && x < 0 {
+			w.refuse(i, o.column, pyFloat(x, 64), "is negative, which QuantileTransformer refuses in a sparse matrix")
 		}
 		if lo != lo {
 			w.refuse(i, o.column, pyFloat(x, 64), "holds a number, and had none when the model was fitted")

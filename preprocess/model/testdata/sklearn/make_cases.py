@@ -463,6 +463,10 @@ for dist in ("uniform", "normal"):
     for n in (10, 60):
         case("q_%s_%d" % (dist, n), lambda: QuantileTransformer(n_quantiles=n, output_distribution=dist, random_state=0), NUM + ["tempna", "const", "floor"], rtol=P10)
 case("q_outside", lambda: QuantileTransformer(n_quantiles=20, output_distribution="normal", random_state=0), ["temp", "area"], test=TEST.assign(temp=TEST["temp"] * 3), rtol=P10)
+case("q_sparse", lambda: make_pipeline(OneHotEncoder(handle_unknown="ignore"), QuantileTransformer(n_quantiles=10, random_state=0)), ["heating", "year"], test=UNK, rtol=P10)
+case("q_sparse_ct", lambda: make_pipeline(ColumnTransformer([("o", OneHotEncoder(), ["year"]), ("p", "passthrough", ["rooms", "floor"])], sparse_threshold=1.0), QuantileTransformer(n_quantiles=10, random_state=0, output_distribution="normal")), ["year", "rooms", "floor"], rtol=P10)
+case("q_sparse_negative", lambda: make_pipeline(ColumnTransformer([("o", OneHotEncoder(), ["year"]), ("p", "passthrough", ["floor"])], sparse_threshold=1.0), QuantileTransformer(n_quantiles=10, random_state=0)), ["year", "floor"], test=TEST.assign(floor=-TEST["floor"]), rtol=P10)
+case("q_sparse_ignore", lambda: make_pipeline(ColumnTransformer([("o", OneHotEncoder(), ["year"]), ("p", "passthrough", ["temp"])], sparse_threshold=1.0), QuantileTransformer(n_quantiles=10, random_state=0, ignore_implicit_zeros=True)), ["year", "temp"], rtol=P10)
 case("q_randomstate", lambda: QuantileTransformer(n_quantiles=20, random_state=np.random.RandomState(3)), NUM, rtol=P10)
 case("q_train", lambda: QuantileTransformer(n_quantiles=50, output_distribution="normal", random_state=0), NUM, test=TRAIN.head(60), rtol=P10)
 if VERSION >= (1, 0):
