@@ -36,6 +36,7 @@ func validProcessingCluster(suffix string) *ProcessingClusterArgs {
 		LogGroupName:       "/ecs/ds-preprocessing-dev" + suffix,
 		TaskCPU:            2048,
 		TaskMemoryMiB:      4096,
+		TaskStorageGiB:     20,
 		Architecture:       AMD64,
 		LogRetentionDays:   30,
 		BuildContext:       "testdata/context",
@@ -310,6 +311,7 @@ bucket name "ds-artifacts-dev-111111111111-us-east-1-a-very-long-suffix-indeed-s
 		`TaskMemoryMiB: got 3072 MiB with 2048 CPU units, want 4096, 5120, 6144, 7168, 8192, 9216, 10240, 11264, 12288, 13312, 14336, 15360 or 16384 MiB`)
 	cluster("cpu", func(a *ProcessingClusterArgs) { a.TaskCPU = 2000 },
 		`TaskCPU: got 2000 CPU units, want 256, 512, 1024, 2048, 4096, 8192 or 16384`)
+	cluster("storage", func(a *ProcessingClusterArgs) { a.TaskStorageGiB = 19 }, `TaskStorageGiB: got 19 GiB, want 20, which costs nothing, to 200`)
 	cluster("retention", func(a *ProcessingClusterArgs) { a.LogRetentionDays = 31 },
 		`LogRetentionDays: got 31, want 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653`)
 	cluster("architecture", func(a *ProcessingClusterArgs) { a.Architecture = "x86" }, `Architecture: got "x86", want amd64 or arm64`)
@@ -329,6 +331,8 @@ BuildContext: missing`)
 
 	pipeline("attempts and timeout", func(a *PipelineArgs) { a.Attempts, a.TaskTimeoutMinutes = 0, 10081 },
 		"TaskTimeoutMinutes: got 10081, want 1 to 10080\nAttempts: got 0, want 1 to 10")
+	pipeline("spot", func(a *PipelineArgs) { a.Attempts, a.UseSpot = 1, true },
+		"Attempts: got 1 with Spot, want 2 or more: the last attempt does not use it")
 	pipeline("email", func(a *PipelineArgs) { a.NotificationEmail = "someone" }, `NotificationEmail: got "someone", want one e-mail address`)
 	pipeline("no input", func(a *PipelineArgs) { a.InputBucketName, a.InputKey = nil, "/raw/data.csv" },
 		"InputBucketName: missing\nInputKey: got \"/raw/data.csv\", want 1 to 1024 bytes, no slash at the start, no white space at either end, no {{")

@@ -58,6 +58,26 @@ func CheckTaskMemory(units, mib int) error {
 	return nil
 }
 
+// freeStorageGiB is the scratch space that every task has at no cost.
+const freeStorageGiB = 20
+
+// CheckTaskStorage reports whether Fargate offers so much scratch space, in GiB.
+func CheckTaskStorage(gib int) error {
+	if gib < freeStorageGiB || gib > 200 {
+		return fmt.Errorf("got %d GiB, want %d, which costs nothing, to 200", gib, freeStorageGiB)
+	}
+	return nil
+}
+
+// CheckSpotAttempts reports whether Spot leaves an attempt for capacity that
+// cannot be reclaimed.
+func CheckSpotAttempts(attempts int) error {
+	if attempts < 2 {
+		return fmt.Errorf("got %d with Spot, want 2 or more: the last attempt does not use it", attempts)
+	}
+	return nil
+}
+
 // Architecture is a processor family, as container images name it.
 type Architecture string
 

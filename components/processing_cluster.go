@@ -55,6 +55,13 @@ type ProcessingClusterArgs struct {
 	TaskCPU       int
 	TaskMemoryMiB int
 
+	// TaskStorageGiB is the scratch space of one task: 20, which costs nothing, to
+	// 200. The job streams its data and needs little.
+	TaskStorageGiB int
+
+	// UseSpot lets tasks on the cluster ask for Spot capacity.
+	UseSpot bool
+
 	// Architecture is what the image is built for and the task runs on.
 	Architecture Architecture
 
@@ -120,6 +127,7 @@ func (a *ProcessingClusterArgs) validate() error {
 		named("LogGroupName", checkName(a.LogGroupName, 512, logGroupPattern, logGroupWant)),
 		named("TaskCPU", CheckTaskCPU(a.TaskCPU)),
 		named("TaskMemoryMiB", CheckTaskMemory(a.TaskCPU, a.TaskMemoryMiB)),
+		named("TaskStorageGiB", CheckTaskStorage(a.TaskStorageGiB)),
 		named("Architecture", CheckArchitecture(a.Architecture)),
 		named("LogRetentionDays", CheckLogRetentionDays(a.LogRetentionDays)),
 		named("KeepImages", CheckRange(a.KeepImages, 1, 1000)),
@@ -192,7 +200,7 @@ func NewProcessingCluster(ctx *pulumi.Context, name string, args *ProcessingClus
 	if err != nil {
 		return nil, err
 	}
-	cluster, err := newCluster(ctx, name+"-cluster", args, processing)
+	cluster, clusterName, err := newCluster(ctx, name+"-cluster", args, processing)
 	if err != nil {
 		return nil, err
 	}
@@ -222,7 +230,7 @@ func NewProcessingCluster(ctx *pulumi.Context, name string, args *ProcessingClus
 
 	processing.RepositoryURL = repository.RepositoryUrl
 	processing.ImageURI = imageURI
-	processing.ClusterName = cluster.Name
+	processing.ClusterName = clusterName
 	processing.ClusterArn = cluster.Arn
 	processing.TaskDefinitionArn = task.Arn
 	processing.TaskFamily = task.Family
@@ -251,8 +259,9 @@ func NewProcessingCluster(ctx *pulumi.Context, name string, args *ProcessingClus
 	return processing, nil
 }
 
-// newCluster creates a cluster for Fargate tasks; it costs nothing by itself.
-func newCluster(ctx *pulumi.Context, name string, args *ProcessingClusterArgs, parent pulumi.Resource) (*ecs.Cluster, error) {
+// newCluster creates a cluster for Fargate tasks; it costs nothing by itself. The
+// name that it returns is known once the cluster offers what it should.
+func newCluster(ctx *pulumi.Context, name string, args *ProcessingClusterArgs, parent pulumi.Resource) (*ecs.Cluster, pulumi.StringOutput, error) {
 	insights := "disabled"
 	if args.ContainerInsights {
 		insights = "enabled"
@@ -264,9 +273,19 @@ func newCluster(ctx *pulumi.Context, name string, args *ProcessingClusterArgs, p
 		},
 	}, pulumi.Parent(parent))
 	if err != nil {
-		return nil, fmt.Errorf("create cluster %q: %w", name, err)
+		return nil, pulumi.StringOutput{}, fmt.Errorf("create cluster %q: %w", name, err)
 	}
-	return cluster, nil
+	if !args.UseSpot {
+		return cluster, cluster.Name, nil
+	}
+	offered, err := ecs.NewClusterCapacityProviders(ctx, name+"-capacity", &ecs.ClusterCapacityProvidersArgs{
+		ClusterName:       cluster.Name,
+		CapacityProviders: pulumi.StringArray{pulumi.String(onDemandCapacity), pulumi.String(spotCapacity)},
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return nil, pulumi.StringOutput{}, fmt.Errorf("offer Spot on cluster %q: %w", name, err)
+	}
+	return cluster, offered.ClusterName, nil
 }
 
 // newLogGroup creates a log group that forgets after retentionDays.
@@ -394,6 +413,10 @@ func imageRepositoryArn(imageURI, own string) string {
 // running execution keeps its own and a rollback has somewhere to go.
 func newTaskDefinition(ctx *pulumi.Context, name string, args *ProcessingClusterArgs, imageURI pulumi.StringOutput, logs *cloudwatch.LogGroup, taskRole, executionRole *serviceRole, parent pulumi.Resource) (*ecs.TaskDefinition, error) {
 	const scratch = "scratch"
+	var storage ecs.TaskDefinitionEphemeralStoragePtrInput // ECS refuses to be told the free size
+	if args.TaskStorageGiB > freeStorageGiB {
+		storage = &ecs.TaskDefinitionEphemeralStorageArgs{SizeInGib: pulumi.Int(args.TaskStorageGiB)}
+	}
 	task, err := ecs.NewTaskDefinition(ctx, name, &ecs.TaskDefinitionArgs{
 		Family:                  pulumi.String(args.TaskFamily),
 		Cpu:                     pulumi.String(strconv.Itoa(args.TaskCPU)),
@@ -407,6 +430,7 @@ func newTaskDefinition(ctx *pulumi.Context, name string, args *ProcessingCluster
 		TaskRoleArn:      taskRole.role.Arn,
 		ExecutionRoleArn: executionRole.role.Arn,
 		Volumes:          ecs.TaskDefinitionVolumeArray{&ecs.TaskDefinitionVolumeArgs{Name: pulumi.String(scratch)}},
+		EphemeralStorage: storage,
 		SkipDestroy:      pulumi.Bool(true),
 		ContainerDefinitions: document(func(in []string) any {
 			return []containerDefinition{{

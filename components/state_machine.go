@@ -28,6 +28,7 @@ type machineInputs struct {
 	notifySuccess     bool
 	taskTimeout       int // minutes
 	attempts          int
+	spot              bool // every attempt but the last
 }
 
 // Seconds before the second attempt; each further one waits twice as long. The
@@ -57,7 +58,8 @@ const (
 //
 // On the way from an exit status to Notify, ReadLog fetches the last line of the
 // job's log; a run that cannot be helped should not need three consoles. With
-// notifySuccess, NotifySuccess comes before Succeeded.
+// notifySuccess, NotifySuccess comes before Succeeded. With spot, BackOff goes to
+// WaitToRetry by way of ChooseCapacity, and the last attempt runs on demand.
 //
 // CheckInput looks for the input object before anything that costs is started,
 // so that data that has not come is told by its name within a second. Diagnose
@@ -76,6 +78,7 @@ const (
 //	error    Error and Cause of the latest failure
 //	stopped  the stopped task, read from Cause, when there was one
 //	failure  summary, remedy: what to tell people
+//	capacity provider: FARGATE_SPOT or FARGATE, with spot only
 //	log      line, link: the end of the job's log and where to read all of it
 func machineDefinition(in machineInputs) any {
 	states := map[string]state{
@@ -136,6 +139,9 @@ func machineDefinition(in machineInputs) any {
 	if in.notifySuccess {
 		states["NotifySuccess"] = notifySuccessState(in)
 	}
+	if in.spot {
+		addSpot(in, states)
+	}
 	return map[string]any{
 		"Comment":        "Preprocess the data, try again where that can help, and tell people when it did not",
 		"StartAt":        "Prepare",
@@ -143,6 +149,43 @@ func machineDefinition(in machineInputs) any {
 		"States":         states,
 	}
 }
+
+// The capacity providers of Fargate.
+const (
+	onDemandCapacity = "FARGATE"
+	spotCapacity     = "FARGATE_SPOT"
+)
+
+// addSpot runs every attempt on Spot capacity but the last, so that a run that
+// Spot cannot serve still ends today.
+func addSpot(in machineInputs, states map[string]state) {
+	states["Prepare"]["Parameters"].(map[string]any)["capacity"] = map[string]any{"provider": spotCapacity}
+
+	task := states["Preprocess"]["Parameters"].(map[string]any)
+	delete(task, "LaunchType")
+	task["CapacityProviderStrategy"] = []any{map[string]any{"CapacityProvider.$": "$.capacity.provider", "Weight": 1}}
+
+	// What is left when RunTask was repeated in vain: Spot has nothing to give.
+	diagnose := states["Diagnose"]
+	diagnose["Choices"] = append(diagnose["Choices"].([]state), and("MoreAttempts", equals("$.error.Error", noCapacityError)))
+
+	states["BackOff"]["Parameters"].(map[string]any)["capacity.$"] = "$.capacity"
+	states["BackOff"]["Next"] = "ChooseCapacity"
+	states["ChooseCapacity"] = choice("Is this the last attempt?", "WaitToRetry",
+		state{"Variable": "$.retry.attempt", "NumericEquals": in.attempts, "Next": "GoOnDemand"},
+	)
+	states["GoOnDemand"] = state{
+		"Type":       "Pass",
+		"Comment":    "Spot had its chances",
+		"Parameters": map[string]any{"provider": onDemandCapacity},
+		"ResultPath": "$.capacity",
+		"Next":       "WaitToRetry",
+	}
+}
+
+// noCapacityError is what Step Functions makes of an answer of RunTask that
+// lists failures.
+const noCapacityError = "AmazonECS.Unknown"
 
 // machineTimeoutSeconds is more than every attempt and every wait can take
 // together, so that it ends only an execution that is stuck.
@@ -180,7 +223,7 @@ func preprocessState(in machineInputs) state {
 		"ResultPath":     "$.task",
 		"Retry": []any{map[string]any{
 			// RunTask answered with Failures (no capacity), ECS was throttled or at fault.
-			"ErrorEquals":     []string{"AmazonECS.Unknown", "ECS.AmazonECSException", "ECS.ServerException", "ECS.ThrottlingException"},
+			"ErrorEquals":     []string{noCapacityError, "ECS.AmazonECSException", "ECS.ServerException", "ECS.ThrottlingException"},
 			"IntervalSeconds": firstWaitSeconds,
 			"BackoffRate":     2,
 			"MaxDelaySeconds": apiRetryMaxDelay,

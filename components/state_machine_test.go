@@ -247,8 +247,10 @@ func TestMachine_failsEvenWhenNobodyCanBeTold(t *testing.T) {
 }
 
 func TestMachine_everyStateIsReachable(t *testing.T) {
+	in := testMachineInputs()
+	in.spot, in.notifySuccess = true, true
 	var machine struct{ States map[string]state }
-	if err := json.Unmarshal([]byte(machineJSON(t, testMachineInputs())), &machine); err != nil {
+	if err := json.Unmarshal([]byte(machineJSON(t, in)), &machine); err != nil {
 		t.Fatal(err)
 	}
 	targets := map[string]bool{"Prepare": true}
@@ -306,5 +308,54 @@ func TestMachineDefinition_fitsAndHasNoNulls(t *testing.T) {
 func TestSubject_fitsIntoAnEmail(t *testing.T) {
 	if got := subject(strings.Repeat("x", 200)); len(got) != 99 {
 		t.Errorf("%d characters", len(got))
+	}
+}
+
+// capacities is where each task was started.
+func capacities(t *testing.T, in machineInputs, answers ...error) (out outcome, providers []string) {
+	t.Helper()
+	out, _, _ = world{tasks: answers, start: func(parameters map[string]any) {
+		if parameters["LaunchType"] != nil {
+			providers = append(providers, parameters["LaunchType"].(string))
+			return
+		}
+		strategy := parameters["CapacityProviderStrategy"].([]any)[0].(map[string]any)
+		providers = append(providers, strategy["CapacityProvider"].(string))
+	}}.run(t, in, `{"period":"2026-11"}`)
+	return out, providers
+}
+
+func TestMachine_lastAttemptIsNotOnSpot(t *testing.T) {
+	reclaimed := &taskError{name: "States.TaskFailed", cause: `{"Containers":[{"ExitCode":75}],"StopCode":"SpotInterruption","StoppedReason":"Your Spot Task was interrupted."}`}
+	in := testMachineInputs()
+	in.spot = true
+	tests := []struct {
+		attempts  int
+		answers   []error
+		succeeded bool
+		want      string
+	}{
+		{4, []error{nil}, true, "FARGATE_SPOT"},
+		{4, []error{reclaimed, nil}, true, "FARGATE_SPOT FARGATE_SPOT"},
+		{4, []error{reclaimed}, false, "FARGATE_SPOT FARGATE_SPOT FARGATE_SPOT FARGATE"},
+		{2, []error{reclaimed, nil}, true, "FARGATE_SPOT FARGATE"},
+		{4, []error{stoppedTask(contract.ExitData)}, false, "FARGATE_SPOT"},
+		{2, []error{&taskError{name: "ECS.ClientException", cause: "Capacity is unavailable at this time."}, nil}, true, "FARGATE_SPOT FARGATE"},
+		// RunTask is repeated five times before Spot counts as empty.
+		{2, slices.Concat(slices.Repeat([]error{&taskError{name: "AmazonECS.Unknown", cause: "RESOURCE:CPU"}}, 6), []error{nil}), true,
+			strings.Repeat("FARGATE_SPOT ", 6) + "FARGATE"},
+	}
+	for _, tt := range tests {
+		in.attempts = tt.attempts
+		out, providers := capacities(t, in, tt.answers...)
+		if got := strings.Join(providers, " "); got != tt.want || out.succeeded != tt.succeeded {
+			t.Errorf("%d attempts, %v: succeeded %v on %s, want %v on %s", tt.attempts, tt.answers[0], out.succeeded, got, tt.succeeded, tt.want)
+		}
+	}
+}
+
+func TestMachine_usesNoSpotUnlessAskedTo(t *testing.T) {
+	if _, providers := capacities(t, testMachineInputs(), stoppedTask(contract.ExitTempFail), nil); !slices.Equal(providers, []string{"FARGATE", "FARGATE"}) {
+		t.Errorf("started on %v", providers)
 	}
 }

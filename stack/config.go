@@ -36,6 +36,8 @@ type Config struct {
 
 	TaskCPU            int // CPU units: 1024 is one vCPU
 	TaskMemoryMiB      int
+	TaskStorageGiB     int
+	UseSpot            bool
 	Architecture       components.Architecture
 	ImageURI           string // "" to build the image
 	KeepImages         int
@@ -82,6 +84,8 @@ func keys() []key {
 
 		number("taskCpu", 2048, func(c *Config) *int { return &c.TaskCPU }, components.CheckTaskCPU),
 		number("taskMemoryMiB", 4096, func(c *Config) *int { return &c.TaskMemoryMiB }, nil),
+		number("taskStorageGiB", 20, func(c *Config) *int { return &c.TaskStorageGiB }, components.CheckTaskStorage),
+		flag("useSpot", false, func(c *Config) *bool { return &c.UseSpot }),
 		text("architecture", string(components.AMD64), func(c *Config) *string { return (*string)(&c.Architecture) }, checkArchitecture),
 		text("imageUri", "", func(c *Config) *string { return &c.ImageURI }, optional(components.CheckImageURI)),
 		number("keepImages", 10, func(c *Config) *int { return &c.KeepImages }, upTo(1000)),
@@ -161,6 +165,9 @@ func checkTogether(cfg Config, wrong map[string]bool) error {
 	var errs []error
 	if !wrong["taskMemoryMiB"] {
 		errs = append(errs, prefixed("taskMemoryMiB", components.CheckTaskMemory(cfg.TaskCPU, cfg.TaskMemoryMiB)))
+	}
+	if cfg.UseSpot && !wrong["taskAttempts"] {
+		errs = append(errs, prefixed("taskAttempts", components.CheckSpotAttempts(cfg.TaskAttempts)))
 	}
 	if cfg.ProtectData && cfg.ForceDestroyData {
 		errs = append(errs, errors.New("forceDestroyData: got true together with protectData, want one of them at most"))

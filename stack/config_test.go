@@ -47,7 +47,7 @@ func TestLoadConfig_hasDefaults(t *testing.T) {
 	want := Config{
 		Region: "us-east-1", Environment: "dev", ParameterPrefix: "/ds/preprocessing/",
 		InputKey: "raw/monthly_data.csv", ModelKey: "models/preprocessing_model.pkl",
-		TaskCPU: 2048, TaskMemoryMiB: 4096, Architecture: components.AMD64, KeepImages: 10, TaskTimeoutMinutes: 240, TaskAttempts: 4,
+		TaskCPU: 2048, TaskMemoryMiB: 4096, TaskStorageGiB: 20, Architecture: components.AMD64, KeepImages: 10, TaskTimeoutMinutes: 240, TaskAttempts: 4,
 		ScheduleExpression: "cron(0 9 15 * ? *)", ScheduleEnabled: true,
 		LogRetentionDays: 30, NetworkCIDR: "10.0.0.0/24", KeepVersionsDays: 30,
 	}
@@ -60,7 +60,7 @@ func TestLoadConfig_readsEveryKey(t *testing.T) {
 	image := "111111111111.dkr.ecr.us-east-1.amazonaws.com/x@sha256:" + strings.Repeat("0", 64)
 	got, err := load(t, map[string]string{
 		"aws:region": "eu-west-1", "aws:profile": "p", "environment": "test", "accountId": "111111111111", "resourceSuffix": "-blue",
-		"inputKey": "i", "modelKey": "m", "scriptKey": "s", "packageKey": "p", "taskCpu": "4096", "taskMemoryMiB": "8192",
+		"inputKey": "i", "modelKey": "m", "scriptKey": "s", "packageKey": "p", "taskCpu": "4096", "taskMemoryMiB": "8192", "taskStorageGiB": "100", "useSpot": "true",
 		"architecture": "arm64", "imageUri": image, "keepImages": "3", "taskTimeoutMinutes": "60", "taskAttempts": "2",
 		"scheduleExpression": "rate(1 day)", "scheduleEnabled": "false", "notificationEmail": "a@example.com", "notificationSubscriptions": "sms:+491511234567", "notifySuccess": "true", "logRetentionDays": "7",
 		"containerInsights": "true", "networkCidr": "10.1.0.0/20", "keepVersionsDays": "5", "protectData": "true", "forceDestroyData": "false",
@@ -71,7 +71,7 @@ func TestLoadConfig_readsEveryKey(t *testing.T) {
 	want := Config{
 		Region: "eu-west-1", Profile: "p", Environment: "test", AccountID: "111111111111", ResourceSuffix: "-blue",
 		ParameterPrefix: "/ds/preprocessing-blue/", InputKey: "i", ModelKey: "m", ScriptKey: "s", PackageKey: "p",
-		TaskCPU: 4096, TaskMemoryMiB: 8192, Architecture: components.ARM64, ImageURI: image, KeepImages: 3, TaskTimeoutMinutes: 60, TaskAttempts: 2,
+		TaskCPU: 4096, TaskMemoryMiB: 8192, TaskStorageGiB: 100, UseSpot: true, Architecture: components.ARM64, ImageURI: image, KeepImages: 3, TaskTimeoutMinutes: 60, TaskAttempts: 2,
 		ScheduleExpression: "rate(1 day)", NotificationEmail: "a@example.com", NotificationSubscriptions: "sms:+491511234567", NotifySuccess: true, LogRetentionDays: 7, ContainerInsights: true,
 		NetworkCIDR: "10.1.0.0/20", KeepVersionsDays: 5, ProtectData: true,
 	}
@@ -109,6 +109,8 @@ func TestLoadConfig_saysWhatIsWrongAndWhatIsAllowed(t *testing.T) {
 		{"key", map[string]string{"inputKey": "/raw"}, `inputKey: got "/raw", want 1 to 1024 bytes`},
 		{"empty key", map[string]string{"modelKey": ""}, `modelKey: got "", want 1 to 1024 bytes`},
 		{"attempts", map[string]string{"taskAttempts": "11"}, "taskAttempts: got 11, want 1 to 10"},
+		{"storage", map[string]string{"taskStorageGiB": "201"}, "taskStorageGiB: got 201 GiB, want 20, which costs nothing, to 200"},
+		{"spot alone", map[string]string{"useSpot": "true", "taskAttempts": "1"}, "taskAttempts: got 1 with Spot, want 2 or more: the last attempt does not use it"},
 		{"region", map[string]string{"aws:region": "here"}, `aws:region: got "here", want the name of an AWS region`},
 		{"no region", map[string]string{"aws:region": "<unset>"}, "aws:region: missing; run `pulumi config set aws:region us-east-1`"},
 		{"protected and destroyable", map[string]string{"protectData": "true", "forceDestroyData": "true"}, "forceDestroyData: got true together with protectData"},

@@ -76,6 +76,8 @@ func Deploy(ctx *pulumi.Context) error {
 		LogGroupName:       names.logGroup,
 		TaskCPU:            cfg.TaskCPU,
 		TaskMemoryMiB:      cfg.TaskMemoryMiB,
+		TaskStorageGiB:     cfg.TaskStorageGiB,
+		UseSpot:            cfg.UseSpot,
 		Architecture:       cfg.Architecture,
 		LogRetentionDays:   cfg.LogRetentionDays,
 		ContainerInsights:  cfg.ContainerInsights,
@@ -103,6 +105,7 @@ func Deploy(ctx *pulumi.Context) error {
 		LogRetentionDays:   cfg.LogRetentionDays,
 		TaskTimeoutMinutes: cfg.TaskTimeoutMinutes,
 		Attempts:           cfg.TaskAttempts,
+		UseSpot:            cfg.UseSpot,
 		NotificationEmail:  cfg.NotificationEmail,
 		// Whoever sets the address with --secret wants it so in the state too.
 		NotificationEmailSecret: ctx.IsConfigSecret(ctx.Project() + ":notificationEmail"),

@@ -25,7 +25,7 @@ func system(ctx *pulumi.Context, name, suffix, cidr string, opts ...pulumi.Resou
 	processing, err := components.NewProcessingCluster(ctx, name+"-processing", &components.ProcessingClusterArgs{
 		Place:          place,
 		RepositoryName: "repository" + suffix, ClusterName: "cluster" + suffix, TaskFamily: "family" + suffix, LogGroupName: "/ecs/job" + suffix,
-		TaskCPU: 1024, TaskMemoryMiB: 2048, Architecture: components.ARM64,
+		TaskCPU: 1024, TaskMemoryMiB: 2048, TaskStorageGiB: 20, Architecture: components.ARM64,
 		LogRetentionDays: 30, BuildContext: root, KeepImages: 3, ForceDestroyImages: true, NetworkCIDR: cidr,
 		ParameterPrefix: "/job" + suffix + "/", InputKey: "in.csv", ModelKey: "model.pkl",
 		InputBucketName: data.InputBucketName, OutputBucketName: data.OutputBucketName, ArtifactBucketName: data.ArtifactBucketName,

@@ -84,3 +84,34 @@ func TestRequest_goesToTheBucketsOfTheStack(t *testing.T) {
 		t.Errorf("the schedule sends %s, the machine reads %s", template, text)
 	}
 }
+
+func TestSpot_isOfferedByTheClusterAndAskedForByTheMachine(t *testing.T) {
+	t.Parallel()
+	s := ours(t, "dev", nil)
+	s.Up()
+	s.Set("ds-pipeline:useSpot", "true")
+	want(t, s.Up(), map[string][]string{"create": {"processing-cluster-capacity"}, "update": {"pipeline-machine"}})
+	s.Settled()
+	s.Set("ds-pipeline:taskAttempts", "1")
+	s.UpFails("taskAttempts: got 1 with Spot, want 2 or more")
+	s.Set("ds-pipeline:taskAttempts", "2")
+	s.Set("ds-pipeline:useSpot", "false")
+	want(t, s.Up(), map[string][]string{"delete": {"processing-cluster-capacity"}, "update": {"pipeline-machine"}})
+	s.Destroy()
+}
+
+func TestTaskStorage_isARevisionOfTheTask(t *testing.T) {
+	t.Parallel()
+	s := ours(t, "dev", nil)
+	s.Up()
+	s.Set("ds-pipeline:taskStorageGiB", "21")
+	changed := s.Up()
+	want(t, changed, map[string][]string{
+		"create-replacement": {"processing-task"}, "update": {"pipeline-machine"}, "delete-replaced": {"processing-task"},
+	})
+	storage := changed.Find(taskDefinition, "processing-task").Inputs["ephemeralStorage"].ObjectValue()
+	if got := storage["sizeInGib"].NumberValue(); got != 21 {
+		t.Errorf("got %v GiB, want 21", got)
+	}
+	s.Settled()
+}

@@ -33,7 +33,7 @@ var variants = []struct {
 }{
 	{"dev", "dev", nil},
 	{"prod", "prod", nil},
-	{"everything", "dev", map[string]string{"ds-pipeline:notifySuccess": "true"}},
+	{"everything", "dev", map[string]string{"ds-pipeline:notifySuccess": "true", "ds-pipeline:useSpot": "true"}},
 }
 
 func TestStateMachine_isAcceptedByOthers(t *testing.T) {
