@@ -259,9 +259,10 @@ def write_input(data, path):
 
 
 def same_number(cell, expected):
-    """A text column that holds nothing but numbers is read as numbers."""
+    """A text column that holds nothing but numbers, or True and False, is read as such."""
+    truth = {"True": "1", "False": "0"}
     try:
-        return float(cell) == float(expected)
+        return float(truth.get(cell, cell)) == float(truth.get(expected, expected))
     except ValueError:
         return False
 
@@ -293,6 +294,18 @@ def compare(want, path, tolerance):
     return None
 
 
+def output_names(model):
+    """get_feature_names_out(), or None where the result has no usable names."""
+    if VERSION < (1, 1):
+        return None
+    try:
+        return model.get_feature_names_out()
+    except ValueError as problem:
+        if "not unique" in str(problem):
+            return None
+        raise
+
+
 def one_round(seed, args, folder):
     rng = random.Random(seed)
     missing = rng.random() < 0.5
@@ -321,8 +334,7 @@ def one_round(seed, args, folder):
         result = model.transform(test.to_numpy() if by_position else test)
         if hasattr(result, "toarray"):
             result = result.toarray()
-        names = model.get_feature_names_out() if VERSION >= (1, 1) else None
-        want, python_error = pd.DataFrame(result, columns=names), None
+        want, python_error = pd.DataFrame(result, columns=output_names(model)), None
     except AttributeError as problem:
         return "unfit", str(problem)
     except Exception as problem:
@@ -345,7 +357,7 @@ def one_round(seed, args, folder):
         return "refused", note
     if done.returncode != 0:
         return "WRONG", f"exit {done.returncode}: {note}"
-    if names is None:
+    if list(want.columns) == list(range(want.shape[1])):
         with open(output, encoding="utf-8", newline="") as file:
             want.columns = next(csv.reader(file))
     difference = compare(want, output, tolerance)
