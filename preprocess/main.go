@@ -67,9 +67,9 @@ type cli struct {
 }
 
 type runCommand struct {
-	Input          *string `placeholder:"URI" help:"CSV to read: s3://bucket/key, a path, or - for standard input."`
+	Input          *string `placeholder:"URI" help:"CSV to read: s3://bucket/key, a path, or - for standard input. gzip and zstd are recognised by the first bytes."`
 	Model          *string `placeholder:"URI" help:"Fitted model, written by joblib.dump or pickle.dump."`
-	Output         *string `placeholder:"URI" help:"Result to write, whole or not at all. Default: s3://OUTPUT-BUCKET/${output_key}."`
+	Output         *string `placeholder:"URI" help:"Result to write, whole or not at all; compressed if its name ends in .gz or .zst. Default: s3://OUTPUT-BUCKET/${output_key}."`
 	Keep           *string `placeholder:"NAME,..." help:"Input columns to copy as they stand, before the model's."`
 	NullValues     *string `placeholder:"LIST" help:"Texts that mean a missing value, with commas between them, or none. Default: those of pandas.read_csv. An unquoted empty field is always missing."`
 	Script         *string `placeholder:"URI" help:"Not supported: refused when set."`

@@ -143,17 +143,12 @@ type runPass struct {
 }
 
 func (p *runPass) run(ctx context.Context) error {
-	r, err := p.in.Reader(ctx)
-	if errors.Is(err, storage.ErrOnce) {
-		return fail(contract.ExitData, "input: %s: the kinds of its columns became clear only late, and a stream cannot be read again; want a file or an object", p.sum.Input)
-	}
+	feed, err := openFeed(ctx, p.Settings, p.in)
 	if err != nil {
-		return fmt.Errorf("input: %w", err)
+		return err
 	}
-	defer func() { _ = r.Close() }()
-
-	split := table.NewSplitter(r, table.CSV, p.MaxRecordBytes)
-	header, first, lines, err := p.readHeader(split)
+	defer feed.close()
+	header, first, lines, err := p.readHeader(feed)
 	if err != nil {
 		return err
 	}
@@ -161,7 +156,7 @@ func (p *runPass) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	kinds := p.findKinds(plan, first, split.Offset()-int64(len(first)))
+	kinds := p.findKinds(plan, first, feed.Offset()-int64(len(first)))
 	program, err := plan.binding.Compile(kinds)
 	if err != nil {
 		return fail(contract.ExitData, "model %s: %w", p.sum.Model, err)
@@ -172,28 +167,29 @@ func (p *runPass) run(ctx context.Context) error {
 	}
 	p.sum.ColumnsIn, p.sum.ColumnsOut = len(header), len(names)
 
-	out, err := p.store.Create(ctx, p.Output)
+	out, err := createResult(ctx, p.store, p.Output)
 	if err != nil {
-		return fmt.Errorf("output: %w", err)
+		return err
 	}
-	err = p.transform(ctx, split, first, lines, plan, program, names, out)
+	err = p.transform(ctx, feed, first, lines, plan, program, names, out)
 	if err == nil {
-		err = out.Commit()
+		err = out.publish()
 	}
 	if err != nil {
-		if abort := out.Abort(); abort != nil {
+		if abort := out.discard(); abort != nil {
 			p.Log.Error("cleaning up: " + abort.Error())
 		}
 		return err
 	}
+	p.sum.BytesOut = out.written
 	return nil
 }
 
 // readHeader returns the column names, the rest of the block they stand in and
 // the number of lines before that rest.
-func (p *runPass) readHeader(split *table.Splitter) (header []string, rest []byte, lines int, err error) {
+func (p *runPass) readHeader(feed *feed) (header []string, rest []byte, lines int, err error) {
 	for {
-		block, err := split.Next(nil, p.sizes().first)
+		block, err := feed.Next(nil, p.sizes().first)
 		if table.AtEnd(err) {
 			return nil, nil, 0, fail(contract.ExitData, "input %s: %w", p.sum.Input, table.ErrNoHeader)
 		}
@@ -241,7 +237,7 @@ func (p *runPass) readError(err error, line int64) error {
 	if errors.As(err, &long) {
 		return fail(contract.ExitData, "input %s: line %d: %w (raise --max-record-bytes if it is right)", p.sum.Input, line, err)
 	}
-	return fmt.Errorf("input: %w", err)
+	return inputError(p.in.URI(), err)
 }
 
 // spot is a rejected record as people look for it.

@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
 
+	"ds-pipeline/preprocess/codec"
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/frame"
 	"ds-pipeline/preprocess/model"
-	"ds-pipeline/preprocess/storage"
 	"ds-pipeline/preprocess/table"
 )
 
@@ -45,7 +44,8 @@ type block struct {
 	done   chan struct{}
 
 	out     []byte
-	rows    int64 // records, rejected ones included
+	packed  []byte // out, compressed ahead; nil if that is not done
+	rows    int64  // records, rejected ones included
 	lines   int64
 	rejects int64
 	spots   []spot // lines relative to the block
@@ -62,7 +62,8 @@ type block struct {
 // The number of blocks is fixed, and so is the memory.
 type transformer struct {
 	*runPass
-	split   *table.Splitter
+	feed    *feed
+	result  *result
 	plan    *plan
 	program *model.Program
 	target  atomic.Int64 // bytes of input per block
@@ -70,16 +71,15 @@ type transformer struct {
 	counted atomic.Bool  // the result is lost: only count rejects
 }
 
-func (p *runPass) transform(parent context.Context, split *table.Splitter, first []byte, lines int, pl *plan, program *model.Program, names []string, out storage.Upload) error {
-	t := &transformer{runPass: p, split: split, plan: pl, program: program}
+func (p *runPass) transform(parent context.Context, feed *feed, first []byte, lines int, pl *plan, program *model.Program, names []string, out *result) error {
+	t := &transformer{runPass: p, feed: feed, result: out, plan: pl, program: program}
 	if err := t.probe(first); err != nil {
 		return err
 	}
 	header := table.NewFormatter(table.CSV).AppendHeader(nil, names)
-	if _, err := out.Write(header); err != nil {
-		return fmt.Errorf("output: %w", err)
+	if err := out.Write(header, nil); err != nil {
+		return err
 	}
-	t.sum.BytesOut = int64(len(header))
 
 	ctx, cancel := context.WithCancel(parent)
 	blocks := 2*p.Workers + 2
@@ -89,8 +89,8 @@ func (p *runPass) transform(parent context.Context, split *table.Splitter, first
 	for range blocks {
 		free <- &block{facts: make([]table.Facts, len(pl.layout.Inputs))}
 	}
-	split.Unread(first)
-	t.sum.BytesIn = split.Offset()
+	feed.Unread(first)
+	t.sum.BytesIn = feed.Offset()
 	go t.read(ctx, free, work, order)
 	var workers sync.WaitGroup
 	for range p.Workers {
@@ -100,7 +100,7 @@ func (p *runPass) transform(parent context.Context, split *table.Splitter, first
 			t.work(ctx, work)
 		}()
 	}
-	err := t.collect(ctx, order, free, int64(lines), out)
+	err := t.collect(ctx, order, free, int64(lines))
 	cancel()
 	// The reader is not waited for: it may hang in a read that nothing ends.
 	workers.Wait()
@@ -145,7 +145,7 @@ func (t *transformer) read(ctx context.Context, free <-chan *block, work, order 
 		case <-ctx.Done():
 			return
 		}
-		b.offset = t.split.Offset()
+		b.offset = t.feed.Offset()
 		b.done = make(chan struct{})
 		b.data, b.err = t.next(b.in)
 		if table.AtEnd(b.err) {
@@ -168,7 +168,7 @@ func (t *transformer) next(buf []byte) (data []byte, err error) {
 			err = PanicError(r)
 		}
 	}()
-	return t.split.Next(buf, int(t.target.Load()))
+	return t.feed.Next(buf, int(t.target.Load()))
 }
 
 // worker owns what cannot be shared.
@@ -178,6 +178,7 @@ type worker struct {
 	scanner *table.Parser // made when needed
 	model   *model.Worker
 	format  *table.Formatter
+	packer  codec.Packer // nil for none
 	columns []frame.Column
 	rejects []table.Reject
 }
@@ -193,6 +194,7 @@ func (t *transformer) newWorker() *worker {
 
 func (t *transformer) work(ctx context.Context, work <-chan *block) {
 	w := t.newWorker()
+	w.packer = t.result.Packer()
 	for b := range work {
 		if ctx.Err() == nil {
 			b.err = w.process(b)
@@ -232,6 +234,9 @@ func (w *worker) process(b *block) (err error) {
 		}
 	}
 	b.spots, b.rejects = firstSpots(b.data, w.rejects)
+	if w.packer != nil && b.rejects == 0 {
+		b.packed = w.packer.Pack(b.packed[:0], b.out)
+	}
 	return nil
 }
 
@@ -271,7 +276,7 @@ func (w *worker) transform(b *block, batch *table.Batch) error {
 }
 
 // collect writes the blocks in order and keeps the count.
-func (t *transformer) collect(ctx context.Context, order <-chan *block, free chan<- *block, lines int64, out io.Writer) error {
+func (t *transformer) collect(ctx context.Context, order <-chan *block, free chan<- *block, lines int64) error {
 	kinds := t.plan.layout.Inputs
 	var contradiction *contradictionError
 	var spots []spot
@@ -317,10 +322,9 @@ func (t *transformer) collect(ctx context.Context, order <-chan *block, free cha
 				return t.rejectError(spots, true)
 			}
 			if t.sum.RowsRejected == 0 {
-				if _, err := out.Write(b.out); err != nil {
-					return fmt.Errorf("output: %w", err)
+				if err := t.result.Write(b.out, b.packed); err != nil {
+					return err
 				}
-				t.sum.BytesOut += int64(len(b.out))
 				t.sum.RowsOut += b.rows
 				t.adapt(len(b.data), len(b.out))
 			}
@@ -328,7 +332,7 @@ func (t *transformer) collect(ctx context.Context, order <-chan *block, free cha
 		lines += b.lines
 		t.sum.BytesIn = b.offset + int64(len(b.data))
 		if t.Progress != nil {
-			t.Progress(t.sum.BytesIn, t.in.Size())
+			t.Progress(t.feed.progress(t.sum.BytesIn))
 		}
 		free <- b
 	}

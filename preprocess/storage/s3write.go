@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"path"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,7 +15,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-const contentType = "text/csv; charset=utf-8"
+// contentType is what a browser is told of an object.
+func contentType(key string) string {
+	switch strings.ToLower(path.Ext(key)) {
+	case ".gz":
+		return "application/gzip"
+	case ".zst":
+		return "application/zstd"
+	}
+	return "text/csv; charset=utf-8"
+}
 
 // maxParts is how many parts an upload may have.
 const maxParts = 10_000
@@ -109,7 +120,7 @@ func (up *s3Upload) send() error {
 		out, err := up.client.api.CreateMultipartUpload(up.ctx, &s3.CreateMultipartUploadInput{
 			Bucket:            &up.uri.Bucket,
 			Key:               &up.uri.Key,
-			ContentType:       aws.String(contentType),
+			ContentType:       aws.String(contentType(up.uri.Key)),
 			ChecksumAlgorithm: types.ChecksumAlgorithmCrc32,
 		})
 		if err != nil {
@@ -184,7 +195,7 @@ func (up *s3Upload) Commit() error {
 			Bucket:      &up.uri.Bucket,
 			Key:         &up.uri.Key,
 			Body:        bytes.NewReader(up.buf),
-			ContentType: aws.String(contentType),
+			ContentType: aws.String(contentType(up.uri.Key)),
 		})
 	} else {
 		slices.SortFunc(up.parts, func(a, b types.CompletedPart) int { return int(*a.PartNumber - *b.PartNumber) })

@@ -1,0 +1,149 @@
+package codec
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+)
+
+func encoded(text string, e Encoding) []byte {
+	var b []byte
+	switch e {
+	case Latin1:
+		for _, r := range text {
+			b = append(b, byte(r))
+		}
+	case UTF16LE, UTF16BE:
+		for _, u := range utf16.Encode([]rune(text)) {
+			if e == UTF16BE {
+				b = append(b, byte(u>>8), byte(u))
+			} else {
+				b = append(b, byte(u), byte(u>>8))
+			}
+		}
+	default:
+		b = []byte(text)
+	}
+	return b
+}
+
+func decoded(data []byte, e Encoding) (string, error) {
+	r, err := NewTextReader(bytes.NewReader(data), e)
+	if err != nil {
+		return "", err
+	}
+	text, err := io.ReadAll(r)
+	return string(text), err
+}
+
+func TestTextReader_convertsEveryCharacter(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		e := rapid.SampledFrom([]Encoding{UTF8, UTF16LE, UTF16BE, Latin1}).Draw(t, "encoding")
+		runes := rapid.Rune()
+		if e == Latin1 {
+			runes = rapid.Map(rapid.IntRange(0, 255), func(i int) rune { return rune(i) })
+		}
+		text := strings.ToValidUTF8(rapid.StringOf(runes).Draw(t, "text"), "")
+		text = strings.Repeat(text, rapid.SampledFrom([]int{1, 1, 1, 5000}).Draw(t, "times"))
+		r, err := NewTextReader(iotest.HalfReader(bytes.NewReader(encoded(text, e))), e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(r)
+		if err != nil || string(got) != text {
+			t.Fatalf("%s: %q, %v, want %q", e, got, err, text)
+		}
+	})
+}
+
+func TestTextReader_findsTheOrderOfBytes(t *testing.T) {
+	const text = "id,naïve 🐧\n"
+	for name, data := range map[string][]byte{
+		"little-endian, marked": encoded("\ufeff"+text, UTF16LE),
+		"big-endian, marked":    encoded("\ufeff"+text, UTF16BE),
+		"little-endian":         encoded(text, UTF16LE),
+		"big-endian":            encoded(text, UTF16BE),
+	} {
+		if got, err := decoded(data, UTF16); err != nil || strings.TrimPrefix(got, "\ufeff") != text {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	if got, err := decoded(encoded("дом", UTF16LE), UTF16); err != nil || got != "дом" {
+		t.Errorf("neither mark nor ASCII: %q, %v", got, err)
+	}
+}
+
+func TestTextReader_losesNothing(t *testing.T) {
+	long := strings.Repeat("ab", textChunk/4) // the pair lies across two chunks
+	for name, test := range map[string]struct {
+		encoding Encoding
+		data     []byte
+		want     string
+	}{
+		"half a pair":            {UTF16LE, []byte{'a', 0, 0x3d, 0xd8, 'b', 0}, "UTF-16: half of a surrogate pair at byte 2 of the text"},
+		"second half":            {UTF16BE, []byte{0, 'a', 0xdc, 0x00}, "UTF-16: half of a surrogate pair at byte 2 of the text"},
+		"half a pair at the end": {UTF16BE, []byte{0, 'a', 0xd8, 0x3d}, "UTF-16: half of a surrogate pair at byte 2 of the text"},
+		"half a character":       {UTF16LE, []byte{'a', 0, 'b'}, "UTF-16: half a character at byte 2 of the text"},
+		"far behind":             {UTF16LE, append(encoded(long, UTF16LE), 0, 0xdc, 0, 0), "UTF-16: half of a surrogate pair at byte 32768 of the text"},
+		"UTF-16 as UTF-8":        {UTF8, encoded("\ufeffid\n", UTF16LE), "UTF-8: it starts as UTF-16 does (set --encoding utf-16) at byte 0 of the text"},
+	} {
+		_, err := decoded(test.data, test.encoding)
+		if !errors.As(err, new(*Error)) || err.Error() != test.want {
+			t.Errorf("%s: error %v, want %s", name, err, test.want)
+		}
+	}
+}
+
+func TestTextReader_passesErrorsOn(t *testing.T) {
+	reset := errors.New("connection reset")
+	for _, e := range []Encoding{UTF8, UTF16, Latin1} {
+		r, err := NewTextReader(io.MultiReader(strings.NewReader("a"), iotest.ErrReader(reset)), e)
+		if err == nil {
+			_, err = io.ReadAll(r)
+		}
+		if !errors.Is(err, reset) {
+			t.Errorf("%s: %v", e, err)
+		}
+	}
+}
+
+func TestParseEncoding_takesTheUsualNames(t *testing.T) {
+	for name, want := range map[string]Encoding{"utf-8": UTF8, "UTF8": UTF8, "UTF-16": UTF16, "utf-16BE": UTF16BE, "latin1": Latin1, "ISO-8859-1": Latin1} {
+		if got, err := ParseEncoding(name); err != nil || got != want {
+			t.Errorf("%s: %s, %v", name, got, err)
+		}
+	}
+	if _, err := ParseEncoding("ebcdic"); err == nil || err.Error() != `got "ebcdic", want utf-8, utf-16, utf-16le, utf-16be or latin-1` {
+		t.Errorf("error %v", err)
+	}
+}
+
+// Whatever the bytes are, what comes out of a conversion is valid UTF-8 that
+// encodes to the same bytes.
+func FuzzTextReader(f *testing.F) {
+	f.Add([]byte("a,b\n"), uint8(0))
+	f.Add(encoded("id,🐧\n", UTF16LE), uint8(1))
+	f.Add(encoded("id,🐧\n", UTF16BE), uint8(2))
+	f.Add([]byte{0x3d, 0xd8}, uint8(1))
+	f.Fuzz(func(t *testing.T, data []byte, which uint8) {
+		e := []Encoding{Latin1, UTF16LE, UTF16BE}[which%3]
+		got, err := decoded(data, e)
+		if !utf8.ValidString(got) {
+			t.Fatalf("%s: %q", e, got)
+		}
+		back := encoded(got, e)
+		if err == nil && !bytes.Equal(back, data) || !bytes.HasPrefix(data, back) {
+			t.Fatalf("%s: %q gives %q", e, data, back)
+		}
+		if err != nil && !errors.As(err, new(*Error)) {
+			t.Fatalf("%s: error %v", e, err)
+		}
+	})
+}

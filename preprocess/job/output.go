@@ -1,0 +1,60 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"ds-pipeline/preprocess/codec"
+	"ds-pipeline/preprocess/storage"
+)
+
+// result is what is being written. Nothing of it is visible before publish.
+type result struct {
+	codec.Writer
+	upload  storage.Upload
+	written int64 // bytes of the object
+}
+
+func createResult(ctx context.Context, store *storage.Store, u storage.URI) (*result, error) {
+	upload, err := store.Create(ctx, u)
+	if err != nil {
+		return nil, fmt.Errorf("output: %w", err)
+	}
+	r := &result{upload: upload}
+	if r.Writer, err = codec.NewWriter(counter{r}, codec.ByName(name(u))); err != nil {
+		return nil, errors.Join(fmt.Errorf("output: %w", err), upload.Abort())
+	}
+	return r, nil
+}
+
+// counter counts what is written to the upload.
+type counter struct{ r *result }
+
+func (c counter) Write(p []byte) (int, error) {
+	n, err := c.r.upload.Write(p)
+	c.r.written += int64(n)
+	return n, err
+}
+
+// Write writes a piece of text, and is given what a Packer made of it.
+func (r *result) Write(plain, packed []byte) error {
+	if err := r.Writer.Write(plain, packed); err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
+	return nil
+}
+
+// publish makes what was written the result.
+func (r *result) publish() error {
+	if err := r.Close(); err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
+	return r.upload.Commit()
+}
+
+// discard leaves nothing behind. After publish it must not be called.
+func (r *result) discard() error {
+	_ = r.Close() // so that nothing writes any more; what it writes is discarded
+	return r.upload.Abort()
+}
