@@ -82,6 +82,17 @@ func validSchedule(suffix string) *ScheduleArgs {
 	}
 }
 
+func validMonitoring(suffix string) *MonitoringArgs {
+	return &MonitoringArgs{
+		Place:               testPlace,
+		DashboardName:       "ds-preprocessing-dev" + suffix,
+		StateMachineArn:     pulumi.String("arn:aws:states:us-east-1:111111111111:stateMachine:ds-preprocessing-pipeline" + suffix),
+		RuleName:            pulumi.String("rule" + suffix),
+		DeadLetterQueueName: pulumi.String("dead-letters" + suffix),
+		TopicName:           pulumi.String("topic" + suffix),
+	}
+}
+
 func kinds() []kind {
 	return []kind{
 		{"data buckets", dataBucketsType, func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error) {
@@ -95,6 +106,9 @@ func kinds() []kind {
 		}},
 		{"schedule", scheduleType, func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error) {
 			return NewSchedule(ctx, name, validSchedule(suffix))
+		}},
+		{"monitoring", monitoringType, func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error) {
+			return NewMonitoring(ctx, name, validMonitoring(suffix))
 		}},
 	}
 }
@@ -168,6 +182,7 @@ var physicalNames = map[string][]string{
 	"aws:cloudwatch/logGroup:LogGroup":      {"name"},
 	"aws:sfn/stateMachine:StateMachine":     {"name"},
 	"aws:ssm/parameter:Parameter":           {"name"},
+	"aws:cloudwatch/dashboard:Dashboard":    {"dashboardName"},
 	"awsx:ecr:Image":                        {"imageTag"},
 }
 
@@ -205,7 +220,7 @@ func TestEveryComponent_setsEveryOutput(t *testing.T) {
 // of RegisterResourceOutputs are the same list.
 func TestEveryComponent_registersWhatItDeclares(t *testing.T) {
 	for file, component := range map[string]any{
-		"data_buckets.go": DataBuckets{}, "processing_cluster.go": ProcessingCluster{}, "pipeline.go": Pipeline{}, "schedule.go": Schedule{},
+		"data_buckets.go": DataBuckets{}, "processing_cluster.go": ProcessingCluster{}, "pipeline.go": Pipeline{}, "schedule.go": Schedule{}, "monitoring.go": Monitoring{},
 	} {
 		source, err := os.ReadFile(file)
 		if err != nil {
@@ -350,6 +365,19 @@ number 4: no protocol that is offered, want email:team@example.com, https://exam
 		`Expression: got "cron(0 9 15 * * *)": want exactly one of day-of-month and day-of-week to be ?`)
 	schedule("no machine", func(a *ScheduleArgs) { a.StateMachineArn = nil }, `StateMachineArn: missing`)
 
+	add("monitoring", `monitoring "m": Subscriptions: number 1: the endpoint does not fit sms, want sms:+4915112345678
+RuleName: missing
+DashboardName: got "a b", want 1 to 255 characters: letters, digits, _ and -
+NotificationEmail: got "me", want one e-mail address`, func(ctx *pulumi.Context) error {
+		args := validMonitoring("")
+		args.DashboardName, args.NotificationEmail, args.Subscriptions, args.RuleName = "a b", "me", []string{"sms:1"}, nil
+		_, err := NewMonitoring(ctx, "m", args)
+		return err
+	})
+	add("no monitoring args", `monitoring "m": args are required`, func(ctx *pulumi.Context) error {
+		_, err := NewMonitoring(ctx, "m", nil)
+		return err
+	})
 	add("no buckets args", `data buckets "data": args are required`, func(ctx *pulumi.Context) error {
 		_, err := NewDataBuckets(ctx, "data", nil)
 		return err

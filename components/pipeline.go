@@ -129,6 +129,7 @@ type Pipeline struct {
 	StateMachineArn  pulumi.StringOutput `pulumi:"stateMachineArn"`
 	StateMachineName pulumi.StringOutput `pulumi:"stateMachineName"`
 	TopicArn         pulumi.StringOutput `pulumi:"topicArn"`
+	TopicName        pulumi.StringOutput `pulumi:"topicName"`
 	LogGroupName     pulumi.StringOutput `pulumi:"logGroupName"`
 }
 
@@ -162,11 +163,13 @@ func NewPipeline(ctx *pulumi.Context, name string, args *PipelineArgs, opts ...p
 	pipeline.StateMachineArn = machine.Arn
 	pipeline.StateMachineName = machine.Name
 	pipeline.TopicArn = topic.Arn
+	pipeline.TopicName = topic.Name
 	pipeline.LogGroupName = logs.Name
 	if err := ctx.RegisterResourceOutputs(pipeline, pulumi.Map{
 		"stateMachineArn":  pipeline.StateMachineArn,
 		"stateMachineName": pipeline.StateMachineName,
 		"topicArn":         pipeline.TopicArn,
+		"topicName":        pipeline.TopicName,
 		"logGroupName":     pipeline.LogGroupName,
 	}); err != nil {
 		return nil, fmt.Errorf("register outputs of pipeline %q: %w", name, err)
@@ -178,7 +181,8 @@ func NewPipeline(ctx *pulumi.Context, name string, args *PipelineArgs, opts ...p
 // AWS's own key for SNS, which is free. That key lets any role of the account
 // publish that may use the topic, as the state machine's does, but no AWS
 // service that publishes as itself: an alarm of CloudWatch would need a key of
-// our own ($1 a month) with a policy that admits it.
+// our own ($1 a month) with a policy that admits it. So Monitoring has a topic
+// of its own.
 func newFailureTopic(ctx *pulumi.Context, name string, args *PipelineArgs, parent pulumi.Resource) (*sns.Topic, error) {
 	topic, err := sns.NewTopic(ctx, name, &sns.TopicArgs{
 		DisplayName:    pulumi.String("ds-pipeline"),
@@ -195,34 +199,10 @@ func newFailureTopic(ctx *pulumi.Context, name string, args *PipelineArgs, paren
 	}, pulumi.Parent(parent)); err != nil {
 		return nil, fmt.Errorf("attach the policy of topic %q: %w", name, err)
 	}
-	if args.NotificationEmail != "" {
-		if err := subscribe(ctx, name+"-email", topic, "email", args.NotificationEmail, args.NotificationEmailSecret, parent); err != nil {
-			return nil, err
-		}
-	}
-	for _, subscription := range args.Subscriptions {
-		protocol, endpoint := splitSubscription(subscription)
-		// Called after the endpoint, so that a change of one leaves the others alone.
-		if err := subscribe(ctx, fmt.Sprintf("%s-%s-%s", name, protocol, digest(endpoint)), topic, protocol, endpoint, args.SubscriptionsSecret, parent); err != nil {
-			return nil, err
-		}
-	}
-	return topic, nil
-}
-
-func subscribe(ctx *pulumi.Context, name string, topic *sns.Topic, protocol, endpoint string, secret bool, parent pulumi.Resource) error {
-	address := pulumi.String(endpoint).ToStringOutput()
-	if secret {
-		address = pulumi.ToSecret(address).(pulumi.StringOutput)
-	}
-	if _, err := sns.NewTopicSubscription(ctx, name, &sns.TopicSubscriptionArgs{
-		Topic:    topic.Arn,
-		Protocol: pulumi.String(protocol),
-		Endpoint: address,
-	}, pulumi.Parent(parent)); err != nil {
-		return fmt.Errorf("create subscription %q: %w", name, err)
-	}
-	return nil
+	return topic, subscribeAll(ctx, name, topic, audience{
+		email: args.NotificationEmail, emailSecret: args.NotificationEmailSecret,
+		subscriptions: args.Subscriptions, subscriptionsSecret: args.SubscriptionsSecret,
+	}, parent)
 }
 
 // newMachineRole is what the state machine may do: look at objects of the input

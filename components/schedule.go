@@ -56,9 +56,10 @@ func (a *ScheduleArgs) validate() error {
 type Schedule struct {
 	pulumi.ResourceState
 
-	RuleName           pulumi.StringOutput `pulumi:"ruleName"`
-	RuleArn            pulumi.StringOutput `pulumi:"ruleArn"`
-	DeadLetterQueueURL pulumi.StringOutput `pulumi:"deadLetterQueueUrl"`
+	RuleName            pulumi.StringOutput `pulumi:"ruleName"`
+	RuleArn             pulumi.StringOutput `pulumi:"ruleArn"`
+	DeadLetterQueueURL  pulumi.StringOutput `pulumi:"deadLetterQueueUrl"`
+	DeadLetterQueueName pulumi.StringOutput `pulumi:"deadLetterQueueName"`
 }
 
 // NewSchedule creates the rule that starts args.StateMachineArn.
@@ -90,10 +91,12 @@ func NewSchedule(ctx *pulumi.Context, name string, args *ScheduleArgs, opts ...p
 	schedule.RuleName = rule.Name
 	schedule.RuleArn = rule.Arn
 	schedule.DeadLetterQueueURL = queue.Url
+	schedule.DeadLetterQueueName = queue.Name
 	if err := ctx.RegisterResourceOutputs(schedule, pulumi.Map{
-		"ruleName":           schedule.RuleName,
-		"ruleArn":            schedule.RuleArn,
-		"deadLetterQueueUrl": schedule.DeadLetterQueueURL,
+		"ruleName":            schedule.RuleName,
+		"ruleArn":             schedule.RuleArn,
+		"deadLetterQueueUrl":  schedule.DeadLetterQueueURL,
+		"deadLetterQueueName": schedule.DeadLetterQueueName,
 	}); err != nil {
 		return nil, fmt.Errorf("register outputs of schedule %q: %w", name, err)
 	}

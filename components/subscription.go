@@ -8,7 +8,49 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sns"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
+
+// audience is who gets what is published to a topic.
+type audience struct {
+	email               string // "" for nobody
+	emailSecret         bool
+	subscriptions       []string
+	subscriptionsSecret bool
+}
+
+func subscribeAll(ctx *pulumi.Context, name string, topic *sns.Topic, to audience, parent pulumi.Resource) error {
+	if to.email != "" {
+		if err := subscribe(ctx, name+"-email", topic, "email", to.email, to.emailSecret, parent); err != nil {
+			return err
+		}
+	}
+	for _, subscription := range to.subscriptions {
+		protocol, endpoint := splitSubscription(subscription)
+		// Called after the endpoint, so that a change of one leaves the others alone.
+		if err := subscribe(ctx, fmt.Sprintf("%s-%s-%s", name, protocol, digest(endpoint)), topic, protocol, endpoint, to.subscriptionsSecret, parent); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func subscribe(ctx *pulumi.Context, name string, topic *sns.Topic, protocol, endpoint string, secret bool, parent pulumi.Resource) error {
+	address := pulumi.String(endpoint).ToStringOutput()
+	if secret {
+		address = pulumi.ToSecret(address).(pulumi.StringOutput)
+	}
+	if _, err := sns.NewTopicSubscription(ctx, name, &sns.TopicSubscriptionArgs{
+		Topic:    topic.Arn,
+		Protocol: pulumi.String(protocol),
+		Endpoint: address,
+	}, pulumi.Parent(parent)); err != nil {
+		return fmt.Errorf("create subscription %q: %w", name, err)
+	}
+	return nil
+}
 
 // subscriptionForms are the protocols that a subscription may have. Endpoints
 // may be secret or personal, so errors do not show them.

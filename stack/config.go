@@ -51,6 +51,9 @@ type Config struct {
 	NotificationSubscriptions string // with commas between them
 	NotifySuccess             bool
 
+	Alarms    bool
+	Dashboard bool
+
 	LogRetentionDays  int
 	ContainerInsights bool
 	NetworkCIDR       string
@@ -97,6 +100,8 @@ func keys() []key {
 		text("notificationEmail", "", func(c *Config) *string { return &c.NotificationEmail }, optional(components.CheckEmail)),
 		text("notificationSubscriptions", "", func(c *Config) *string { return &c.NotificationSubscriptions }, checkSubscriptions),
 		flag("notifySuccess", false, func(c *Config) *bool { return &c.NotifySuccess }),
+		flag("alarms", true, func(c *Config) *bool { return &c.Alarms }),
+		flag("dashboard", true, func(c *Config) *bool { return &c.Dashboard }),
 
 		number("logRetentionDays", 30, func(c *Config) *int { return &c.LogRetentionDays }, components.CheckLogRetentionDays),
 		flag("containerInsights", false, func(c *Config) *bool { return &c.ContainerInsights }),
@@ -168,6 +173,9 @@ func checkTogether(cfg Config, wrong map[string]bool) error {
 	}
 	if cfg.UseSpot && !wrong["taskAttempts"] {
 		errs = append(errs, prefixed("taskAttempts", components.CheckSpotAttempts(cfg.TaskAttempts)))
+	}
+	if cfg.Dashboard && !cfg.Alarms && !wrong["alarms"] {
+		errs = append(errs, errors.New("dashboard: got true without alarms, want false: both or the alarms alone"))
 	}
 	if cfg.ProtectData && cfg.ForceDestroyData {
 		errs = append(errs, errors.New("forceDestroyData: got true together with protectData, want one of them at most"))

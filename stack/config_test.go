@@ -48,7 +48,7 @@ func TestLoadConfig_hasDefaults(t *testing.T) {
 		Region: "us-east-1", Environment: "dev", ParameterPrefix: "/ds/preprocessing/",
 		InputKey: "raw/monthly_data.csv", ModelKey: "models/preprocessing_model.pkl",
 		TaskCPU: 2048, TaskMemoryMiB: 4096, TaskStorageGiB: 20, Architecture: components.AMD64, KeepImages: 10, TaskTimeoutMinutes: 240, TaskAttempts: 4,
-		ScheduleExpression: "cron(0 9 15 * ? *)", ScheduleEnabled: true,
+		ScheduleExpression: "cron(0 9 15 * ? *)", ScheduleEnabled: true, Alarms: true, Dashboard: true,
 		LogRetentionDays: 30, NetworkCIDR: "10.0.0.0/24", KeepVersionsDays: 30,
 	}
 	if got != want {
@@ -62,7 +62,7 @@ func TestLoadConfig_readsEveryKey(t *testing.T) {
 		"aws:region": "eu-west-1", "aws:profile": "p", "environment": "test", "accountId": "111111111111", "resourceSuffix": "-blue",
 		"inputKey": "i", "modelKey": "m", "scriptKey": "s", "packageKey": "p", "taskCpu": "4096", "taskMemoryMiB": "8192", "taskStorageGiB": "100", "useSpot": "true",
 		"architecture": "arm64", "imageUri": image, "keepImages": "3", "taskTimeoutMinutes": "60", "taskAttempts": "2",
-		"scheduleExpression": "rate(1 day)", "scheduleEnabled": "false", "notificationEmail": "a@example.com", "notificationSubscriptions": "sms:+491511234567", "notifySuccess": "true", "logRetentionDays": "7",
+		"scheduleExpression": "rate(1 day)", "scheduleEnabled": "false", "notificationEmail": "a@example.com", "notificationSubscriptions": "sms:+491511234567", "notifySuccess": "true", "alarms": "false", "dashboard": "false", "logRetentionDays": "7",
 		"containerInsights": "true", "networkCidr": "10.1.0.0/20", "keepVersionsDays": "5", "protectData": "true", "forceDestroyData": "false",
 	})
 	if err != nil {
@@ -111,6 +111,7 @@ func TestLoadConfig_saysWhatIsWrongAndWhatIsAllowed(t *testing.T) {
 		{"attempts", map[string]string{"taskAttempts": "11"}, "taskAttempts: got 11, want 1 to 10"},
 		{"storage", map[string]string{"taskStorageGiB": "201"}, "taskStorageGiB: got 201 GiB, want 20, which costs nothing, to 200"},
 		{"spot alone", map[string]string{"useSpot": "true", "taskAttempts": "1"}, "taskAttempts: got 1 with Spot, want 2 or more: the last attempt does not use it"},
+		{"dashboard alone", map[string]string{"alarms": "false"}, "dashboard: got true without alarms, want false"},
 		{"region", map[string]string{"aws:region": "here"}, `aws:region: got "here", want the name of an AWS region`},
 		{"no region", map[string]string{"aws:region": "<unset>"}, "aws:region: missing; run `pulumi config set aws:region us-east-1`"},
 		{"protected and destroyable", map[string]string{"protectData": "true", "forceDestroyData": "true"}, "forceDestroyData: got true together with protectData"},

@@ -33,6 +33,7 @@ import (
 //	topicArn            where failures are announced
 //	scheduleRuleName    the rule that starts the state machine
 //	deadLetterQueueUrl  starts that could not be delivered
+//	alarmTopicArn       where alarms go, unless they are switched off
 //
 // Nothing is created when the configuration is wrong or the credentials belong
 // to another account.
@@ -139,6 +140,25 @@ func Deploy(ctx *pulumi.Context) error {
 		return err
 	}
 
+	if cfg.Alarms {
+		monitoring, err := components.NewMonitoring(ctx, "monitoring", &components.MonitoringArgs{
+			Place:                   place,
+			DashboardName:           names.dashboard,
+			NotificationEmail:       cfg.NotificationEmail,
+			NotificationEmailSecret: ctx.IsConfigSecret(ctx.Project() + ":notificationEmail"),
+			Subscriptions:           splitList(cfg.NotificationSubscriptions),
+			SubscriptionsSecret:     ctx.IsConfigSecret(ctx.Project() + ":notificationSubscriptions"),
+			StateMachineArn:         pipeline.StateMachineArn,
+			RuleName:                schedule.RuleName,
+			DeadLetterQueueName:     schedule.DeadLetterQueueName,
+			TopicName:               pipeline.TopicName,
+		}, with)
+		if err != nil {
+			return err
+		}
+		ctx.Export("alarmTopicArn", monitoring.AlarmTopicArn)
+	}
+
 	ctx.Export("inputBucketName", data.InputBucketName)
 	ctx.Export("outputBucketName", data.OutputBucketName)
 	ctx.Export("artifactBucketName", data.ArtifactBucketName)
@@ -162,10 +182,16 @@ func Deploy(ctx *pulumi.Context) error {
 // named by Pulumi.
 type names struct {
 	repository, cluster, taskFamily, logGroup, stateMachine string
+	dashboard                                               string // "" for none
 }
 
 func newNames(cfg Config) names {
+	dashboard := ""
+	if cfg.Dashboard {
+		dashboard = "ds-preprocessing-" + cfg.Environment + "-" + cfg.Region + cfg.ResourceSuffix
+	}
 	return names{
+		dashboard:    dashboard,
 		repository:   "ds-preprocessing" + cfg.ResourceSuffix,
 		cluster:      "ds-processing-cluster" + cfg.ResourceSuffix,
 		taskFamily:   "ds-preprocessing" + cfg.ResourceSuffix,

@@ -44,8 +44,16 @@ func system(ctx *pulumi.Context, name, suffix, cidr string, opts ...pulumi.Resou
 	if err != nil {
 		return err
 	}
-	_, err = components.NewSchedule(ctx, name+"-schedule", &components.ScheduleArgs{
+	schedule, err := components.NewSchedule(ctx, name+"-schedule", &components.ScheduleArgs{
 		Place: place, Expression: "rate(1 day)", Enabled: true, StateMachineArn: pipeline.StateMachineArn,
+	}, opts...)
+	if err != nil {
+		return err
+	}
+	_, err = components.NewMonitoring(ctx, name+"-monitoring", &components.MonitoringArgs{
+		Place: place, DashboardName: "dashboard" + suffix, NotificationEmail: "someone@example.org",
+		StateMachineArn: pipeline.StateMachineArn, RuleName: schedule.RuleName,
+		DeadLetterQueueName: schedule.DeadLetterQueueName, TopicName: pipeline.TopicName,
 	}, opts...)
 	return err
 }
@@ -87,8 +95,8 @@ func TestComponents_childrenBelongToThem(t *testing.T) {
 			}
 		}
 	}
-	if len(owners) != 4 {
-		t.Errorf("got components %v, want four", owners)
+	if len(owners) != 5 {
+		t.Errorf("got components %v, want five", owners)
 	}
 	for _, r := range deployed.Resources {
 		if !strings.HasPrefix(string(r.Type), "aws:") {

@@ -48,12 +48,12 @@ func TestNotifications_areAddedOneByOne(t *testing.T) {
 	s := ours(t, "dev", nil)
 	s.Up()
 	s.Set("ds-pipeline:notificationSubscriptions", "https://example.com/hook, sms:+4915112345678")
-	if created := simtest.Touched(s.Up())["create"]; len(created) != 2 {
-		t.Fatalf("got %v, want two subscriptions", created)
+	if created := simtest.Touched(s.Up())["create"]; len(created) != 4 {
+		t.Fatalf("got %v, want two subscriptions, to messages and to alarms", created)
 	}
 	s.Set("ds-pipeline:notificationSubscriptions", "sms:+4915112345678")
-	if touched := simtest.Touched(s.Up()); len(touched) != 1 || len(touched["delete"]) != 1 {
-		t.Errorf("got %v, want one subscription deleted", touched)
+	if touched := simtest.Touched(s.Up()); len(touched) != 1 || len(touched["delete"]) != 2 {
+		t.Errorf("got %v, want one subscription deleted, to messages and to alarms", touched)
 	}
 	s.Set("ds-pipeline:notifySuccess", "true")
 	changed := s.Up()
@@ -112,6 +112,29 @@ func TestTaskStorage_isARevisionOfTheTask(t *testing.T) {
 	storage := changed.Find(taskDefinition, "processing-task").Inputs["ephemeralStorage"].ObjectValue()
 	if got := storage["sizeInGib"].NumberValue(); got != 21 {
 		t.Errorf("got %v GiB, want 21", got)
+	}
+	s.Settled()
+}
+
+func TestAlarms_areSwitchedOffTogether(t *testing.T) {
+	t.Parallel()
+	s := ours(t, "dev", map[string]string{"ds-pipeline:dashboard": "true"})
+	deployed := s.Up()
+	alarms := len(s.Cloud.IDs("aws:cloudwatch/metricAlarm:MetricAlarm"))
+	if alarms == 0 || !strings.Contains(deployed.Outputs["alarmTopicArn"].StringValue(), ":sns:") {
+		t.Errorf("got %d alarms that tell %v", alarms, deployed.Outputs["alarmTopicArn"])
+	}
+	machine := deployed.Outputs["stateMachineArn"].StringValue()
+	dimensions := deployed.Find("aws:cloudwatch/metricAlarm:MetricAlarm", "monitoring-failed").Inputs["dimensions"].ObjectValue()
+	if got := dimensions["StateMachineArn"].StringValue(); got != machine {
+		t.Errorf("got an alarm for %s, want one for %s", got, machine)
+	}
+	s.Settled()
+	s.Set("ds-pipeline:dashboard", "false")
+	want(t, s.Up(), map[string][]string{"delete": {"monitoring-dashboard"}})
+	s.Set("ds-pipeline:alarms", "false")
+	if touched := simtest.Touched(s.Up()); len(touched) != 1 || len(touched["delete"]) != alarms+3 {
+		t.Errorf("got %v, want %d alarms, their topic, its policy and the component deleted", touched, alarms)
 	}
 	s.Settled()
 }

@@ -1,0 +1,249 @@
+package components
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sns"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+const monitoringType = "ds-pipeline:components:Monitoring"
+
+// MonitoringArgs configures Monitoring. Plain Go fields are known while the
+// program runs and are checked before anything is created; pulumi inputs may
+// come from another resource.
+type MonitoringArgs struct {
+	// Place is the account and region of everything here.
+	Place Place
+
+	// DashboardName is the published name of the dashboard; "" makes none. The
+	// first three of an account are free, each further one costs $3 a month.
+	DashboardName string
+
+	// NotificationEmail and Subscriptions get the alarms, as they get the messages
+	// of the pipeline. An address has to be confirmed for either topic.
+	NotificationEmail       string
+	NotificationEmailSecret bool
+	Subscriptions           []string
+	SubscriptionsSecret     bool
+
+	// What is watched.
+	StateMachineArn     pulumi.StringInput
+	RuleName            pulumi.StringInput
+	DeadLetterQueueName pulumi.StringInput
+	TopicName           pulumi.StringInput // of the pipeline's messages
+}
+
+var dashboardNamePattern = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+func (a *MonitoringArgs) validate() error {
+	if a == nil {
+		return errors.New("args are required")
+	}
+	errs := []error{
+		a.Place.validate(),
+		named("Subscriptions", CheckSubscriptions(a.Subscriptions)),
+		present("StateMachineArn", a.StateMachineArn != nil),
+		present("RuleName", a.RuleName != nil),
+		present("DeadLetterQueueName", a.DeadLetterQueueName != nil),
+		present("TopicName", a.TopicName != nil),
+	}
+	if a.DashboardName != "" {
+		errs = append(errs, named("DashboardName", checkName(a.DashboardName, 255, dashboardNamePattern, "letters, digits, _ and -")))
+	}
+	if a.NotificationEmail != "" {
+		errs = append(errs, named("NotificationEmail", CheckEmail(a.NotificationEmail)))
+	}
+	return errors.Join(errs...)
+}
+
+// Monitoring is the second net: it tells people what the pipeline itself cannot
+// tell, because it did not start, was stopped, or could not send its message:
+//
+//	<name>-topic      gets the alarms
+//	<name>-<alarm>    one alarm for each of machineAlarms and its siblings
+//	<name>-dashboard  runs, how long they took, what got lost
+//
+// Cost: the first ten alarms of an account are free, each further one costs
+// $0.10 a month.
+type Monitoring struct {
+	pulumi.ResourceState
+
+	AlarmTopicArn pulumi.StringOutput `pulumi:"alarmTopicArn"`
+	DashboardName pulumi.StringOutput `pulumi:"dashboardName"`
+}
+
+// NewMonitoring creates the alarms and the dashboard of one pipeline.
+func NewMonitoring(ctx *pulumi.Context, name string, args *MonitoringArgs, opts ...pulumi.ResourceOption) (*Monitoring, error) {
+	if err := args.validate(); err != nil {
+		return nil, fmt.Errorf("monitoring %q: %w", name, err)
+	}
+	monitoring := &Monitoring{}
+	if err := ctx.RegisterComponentResource(monitoringType, name, monitoring, opts...); err != nil {
+		return nil, fmt.Errorf("register monitoring %q: %w", name, err)
+	}
+
+	topic, err := newAlarmTopic(ctx, name+"-topic", args, monitoring)
+	if err != nil {
+		return nil, err
+	}
+	for _, alarm := range args.alarms() {
+		if err := newAlarm(ctx, name+"-"+alarm.name, alarm, topic, monitoring); err != nil {
+			return nil, err
+		}
+	}
+	dashboardName, err := newDashboard(ctx, name+"-dashboard", args, monitoring)
+	if err != nil {
+		return nil, err
+	}
+
+	monitoring.AlarmTopicArn = topic.Arn
+	monitoring.DashboardName = dashboardName
+	if err := ctx.RegisterResourceOutputs(monitoring, pulumi.Map{
+		"alarmTopicArn": monitoring.AlarmTopicArn,
+		"dashboardName": monitoring.DashboardName,
+	}); err != nil {
+		return nil, fmt.Errorf("register outputs of monitoring %q: %w", name, err)
+	}
+	return monitoring, nil
+}
+
+// newAlarmTopic creates the topic that CloudWatch publishes to. It has no key of
+// KMS: CloudWatch may not use AWS's own key for SNS, alias/aws/sns, and alarms
+// would be lost without a word; a key of our own costs $1 a month. SNS encrypts
+// the disks, and an alarm says no more than which number passed which limit.
+func newAlarmTopic(ctx *pulumi.Context, name string, args *MonitoringArgs, parent pulumi.Resource) (*sns.Topic, error) {
+	topic, err := sns.NewTopic(ctx, name, &sns.TopicArgs{
+		DisplayName: pulumi.String("ds-pipeline alarms"),
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return nil, fmt.Errorf("create topic %q: %w", name, err)
+	}
+	if _, err := sns.NewTopicPolicy(ctx, name+"-policy", &sns.TopicPolicyArgs{
+		Arn: topic.Arn,
+		Policy: document(func(in []string) any {
+			return newPolicy(
+				statement{
+					// Every alarm of this account and region: which ones act here is
+					// for the alarms to say.
+					Sid:       "ReceiveAlarms",
+					Effect:    "Allow",
+					Principal: map[string]any{"Service": cloudWatch},
+					Action:    []string{"sns:Publish"},
+					Resource:  []string{in[0]},
+					Condition: map[string]any{
+						"StringEquals": map[string]any{"aws:SourceAccount": args.Place.AccountID},
+						"ArnLike":      map[string]any{"aws:SourceArn": args.Place.arn("cloudwatch", "alarm:*")},
+					},
+				},
+				denyPlainHTTP([]string{"sns:Publish"}, []string{in[0]}),
+			)
+		}, topic.Arn),
+	}, pulumi.Parent(parent)); err != nil {
+		return nil, fmt.Errorf("attach the policy of topic %q: %w", name, err)
+	}
+	return topic, subscribeAll(ctx, name, topic, audience{
+		email: args.NotificationEmail, emailSecret: args.NotificationEmailSecret,
+		subscriptions: args.Subscriptions, subscriptionsSecret: args.SubscriptionsSecret,
+	}, parent)
+}
+
+// metric is one number of CloudWatch, by the dimension that tells ours apart.
+type metric struct {
+	namespace, name string
+	dimension       string
+	value           pulumi.StringInput
+	statistic       string
+}
+
+// alarm goes off when metric is more than 0 in five minutes.
+type alarm struct {
+	name, says string
+	metric     metric
+}
+
+// alarms are all that have to be looked at by a person.
+func (a *MonitoringArgs) alarms() []alarm {
+	executions := func(name string) metric {
+		return metric{"AWS/States", name, "StateMachineArn", a.StateMachineArn, "Sum"}
+	}
+	rule := func(name string) metric {
+		return metric{"AWS/Events", name, "RuleName", a.RuleName, "Sum"}
+	}
+	return []alarm{
+		{"failed", "A run of the preprocessing pipeline failed; its message says why", executions("ExecutionsFailed")},
+		{"timed-out", "A run of the preprocessing pipeline took longer than all its attempts may", executions("ExecutionsTimedOut")},
+		{"throttled", "Step Functions held the preprocessing pipeline back", executions("ExecutionThrottled")},
+		{"not-started", "The schedule could not start the preprocessing pipeline", rule("FailedInvocations")},
+		{"start-lost", "A start of the preprocessing pipeline is lost: not even the dead-letter queue took it", rule("InvocationsFailedToBeSentToDlq")},
+		{"dead-letters", "Starts of the preprocessing pipeline wait in the dead-letter queue", metric{
+			"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", a.DeadLetterQueueName, "Maximum",
+		}},
+		{"not-told", "A message of the preprocessing pipeline could not be delivered", metric{
+			"AWS/SNS", "NumberOfNotificationsFailed", "TopicName", a.TopicName, "Sum",
+		}},
+	}
+}
+
+func newAlarm(ctx *pulumi.Context, name string, a alarm, topic *sns.Topic, parent pulumi.Resource) error {
+	_, err := cloudwatch.NewMetricAlarm(ctx, name, &cloudwatch.MetricAlarmArgs{
+		AlarmDescription:   pulumi.String(a.says),
+		Namespace:          pulumi.String(a.metric.namespace),
+		MetricName:         pulumi.String(a.metric.name),
+		Dimensions:         pulumi.StringMap{a.metric.dimension: a.metric.value},
+		Statistic:          pulumi.String(a.metric.statistic),
+		Period:             pulumi.Int(300),
+		EvaluationPeriods:  pulumi.Int(1),
+		Threshold:          pulumi.Float64(0),
+		ComparisonOperator: pulumi.String("GreaterThanThreshold"),
+		// A pipeline that runs once a month is silent nearly always.
+		TreatMissingData: pulumi.String("notBreaching"),
+		AlarmActions:     pulumi.Array{topic.Arn},
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return fmt.Errorf("create alarm %q: %w", name, err)
+	}
+	return nil
+}
+
+// newDashboard shows three months of runs, one column for each question. Its
+// name is "" when there is none.
+func newDashboard(ctx *pulumi.Context, name string, args *MonitoringArgs, parent pulumi.Resource) (pulumi.StringOutput, error) {
+	if args.DashboardName == "" {
+		return pulumi.String("").ToStringOutput(), nil
+	}
+	dashboard, err := cloudwatch.NewDashboard(ctx, name, &cloudwatch.DashboardArgs{
+		DashboardName: pulumi.String(args.DashboardName),
+		DashboardBody: document(func(in []string) any {
+			machine, rule, queue, topic := in[0], in[1], in[2], in[3]
+			widget := func(x int, title, statistic string, metrics ...[]string) any {
+				return map[string]any{
+					"type": "metric", "x": x, "y": 0, "width": 8, "height": 6,
+					"properties": map[string]any{
+						"title": title, "region": args.Place.Region, "stat": statistic, "period": 86400, "view": "timeSeries", "metrics": metrics,
+					},
+				}
+			}
+			executions := func(name string) []string { return []string{"AWS/States", name, "StateMachineArn", machine} }
+			return map[string]any{
+				"start": "-P3M",
+				"widgets": []any{
+					widget(0, "Runs", "Sum", executions("ExecutionsStarted"), executions("ExecutionsSucceeded"),
+						executions("ExecutionsFailed"), executions("ExecutionsTimedOut"), executions("ExecutionsAborted")),
+					widget(8, "Duration of a run, ms", "Maximum", executions("ExecutionTime")),
+					widget(16, "What got lost", "Maximum",
+						[]string{"AWS/Events", "FailedInvocations", "RuleName", rule},
+						[]string{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue},
+						[]string{"AWS/SNS", "NumberOfNotificationsFailed", "TopicName", topic}),
+				},
+			}
+		}, args.StateMachineArn, args.RuleName, args.DeadLetterQueueName, args.TopicName),
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return pulumi.StringOutput{}, fmt.Errorf("create dashboard %q: %w", name, err)
+	}
+	return dashboard.DashboardName, nil
+}

@@ -1,0 +1,121 @@
+package components
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+func recordMonitoring(t *testing.T, spoil func(*MonitoringArgs)) *recorder {
+	t.Helper()
+	return record(t, func(ctx *pulumi.Context) error {
+		args := validMonitoring("")
+		if spoil != nil {
+			spoil(args)
+		}
+		_, err := NewMonitoring(ctx, "monitoring", args)
+		return err
+	})
+}
+
+func TestMonitoring_watchesWhatNoMessageTells(t *testing.T) {
+	const machine = "arn:aws:states:us-east-1:111111111111:stateMachine:ds-preprocessing-pipeline"
+	want := map[string][4]string{ // namespace, metric, dimension, value
+		"monitoring-failed":       {"AWS/States", "ExecutionsFailed", "StateMachineArn", machine},
+		"monitoring-timed-out":    {"AWS/States", "ExecutionsTimedOut", "StateMachineArn", machine},
+		"monitoring-throttled":    {"AWS/States", "ExecutionThrottled", "StateMachineArn", machine},
+		"monitoring-not-started":  {"AWS/Events", "FailedInvocations", "RuleName", "rule"},
+		"monitoring-start-lost":   {"AWS/Events", "InvocationsFailedToBeSentToDlq", "RuleName", "rule"},
+		"monitoring-dead-letters": {"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "dead-letters"},
+		"monitoring-not-told":     {"AWS/SNS", "NumberOfNotificationsFailed", "TopicName", "topic"},
+	}
+	seen := 0
+	for _, res := range recordMonitoring(t, nil).resources {
+		if res.kind != "aws:cloudwatch/metricAlarm:MetricAlarm" {
+			continue
+		}
+		seen++
+		w := want[res.name]
+		dimensions := res.inputs["dimensions"].ObjectValue()
+		if len(dimensions) != 1 || res.text("namespace") != w[0] || res.text("metricName") != w[1] || dimensions[key(w[2])].StringValue() != w[3] {
+			t.Errorf("%s watches %s %s %v, want %v", res.name, res.text("namespace"), res.text("metricName"), dimensions, w)
+		}
+		if res.text("comparisonOperator") != "GreaterThanThreshold" || res.inputs["threshold"].NumberValue() != 0 || res.text("treatMissingData") != "notBreaching" {
+			t.Errorf("%s goes off at %v", res.name, res.inputs)
+		}
+		actions := res.inputs["alarmActions"].ArrayValue()
+		if len(actions) != 1 || actions[0].StringValue() != "arn:aws:sns:us-east-1:111111111111:monitoring-topic" {
+			t.Errorf("%s tells %v", res.name, actions)
+		}
+	}
+	if seen != len(want) {
+		t.Errorf("got %d alarms, want %d", seen, len(want))
+	}
+}
+
+// A topic encrypted with alias/aws/sns would swallow every alarm.
+func TestMonitoring_cloudWatchMayPublishToTheTopic(t *testing.T) {
+	r := recordMonitoring(t, nil)
+	if got := r.one(t, "monitoring-topic").inputs["kmsMasterKeyId"]; !got.IsNull() {
+		t.Errorf("the topic is encrypted with %v", got)
+	}
+	golden(t, "policy-alarm-topic", r.one(t, "monitoring-topic-policy").text("policy"))
+}
+
+func TestMonitoring_tellsWhomThePipelineTells(t *testing.T) {
+	var endpoints []string
+	for _, res := range recordMonitoring(t, func(a *MonitoringArgs) {
+		a.NotificationEmail, a.Subscriptions = "team@example.com", []string{"https://example.com/hook"}
+	}).resources {
+		if res.kind == "aws:sns/topicSubscription:TopicSubscription" {
+			endpoints = append(endpoints, res.text("endpoint"))
+		}
+	}
+	slices.Sort(endpoints)
+	if !slices.Equal(endpoints, []string{"https://example.com/hook", "team@example.com"}) {
+		t.Errorf("got %v", endpoints)
+	}
+}
+
+func TestMonitoring_dashboardShowsTheRuns(t *testing.T) {
+	var body struct {
+		Widgets []struct {
+			Properties struct {
+				Region  string
+				Metrics [][]string
+			}
+		}
+	}
+	text := recordMonitoring(t, nil).one(t, "monitoring-dashboard").text("dashboardBody")
+	if err := json.Unmarshal([]byte(text), &body); err != nil {
+		t.Fatal(err)
+	}
+	var shown []string
+	for _, widget := range body.Widgets {
+		if widget.Properties.Region != "us-east-1" {
+			t.Errorf("region %q", widget.Properties.Region)
+		}
+		for _, m := range widget.Properties.Metrics {
+			shown = append(shown, m[1]+" "+m[3])
+		}
+	}
+	for _, want := range []string{
+		"ExecutionsSucceeded arn:aws:states:us-east-1:111111111111:stateMachine:ds-preprocessing-pipeline",
+		"ExecutionTime arn:aws:states:us-east-1:111111111111:stateMachine:ds-preprocessing-pipeline",
+		"FailedInvocations rule", "ApproximateNumberOfMessagesVisible dead-letters", "NumberOfNotificationsFailed topic",
+	} {
+		if !slices.Contains(shown, want) {
+			t.Errorf("%s is not shown: %v", want, shown)
+		}
+	}
+}
+
+func TestMonitoring_needsNoDashboard(t *testing.T) {
+	for _, res := range recordMonitoring(t, func(a *MonitoringArgs) { a.DashboardName = "" }).resources {
+		if res.kind == "aws:cloudwatch/dashboard:Dashboard" {
+			t.Errorf("got dashboard %s", res.name)
+		}
+	}
+}
