@@ -26,6 +26,10 @@ const (
 	// was told; "" for none.
 	EnvPeriod = "DS_PERIOD"
 
+	EnvDelimiter       = "DS_DELIMITER"
+	EnvOutputDelimiter = "DS_OUTPUT_DELIMITER"
+	EnvEncoding        = "DS_ENCODING"
+
 	// EnvMaxRecordBytes bounds a record, and with it the memory.
 	EnvMaxRecordBytes = "DS_MAX_RECORD_BYTES"
 )

@@ -44,7 +44,7 @@ func bind(m *model.Model, header []string, s Settings) (*plan, error) {
 	p := &plan{
 		binding: binding,
 		keep:    s.Keep,
-		layout:  table.Layout{Dialect: table.CSV, Fields: len(header), Nulls: table.NewNulls(s.Nulls)},
+		layout:  table.Layout{Dialect: s.Dialect, Fields: len(header), Nulls: table.NewNulls(s.Nulls)},
 	}
 	var missing []string
 	for _, name := range s.Keep {

@@ -18,6 +18,8 @@ type feed struct {
 	object storage.Object
 	file   io.ReadCloser
 	packed *codec.Reader
+
+	converted bool // from another encoding
 }
 
 // openFeed starts reading from the beginning.
@@ -40,7 +42,12 @@ func (f *feed) open(s Settings) (err error) {
 	if f.packed, err = codec.NewReader(f.file, codec.ByName(name(f.object.URI()))); err != nil {
 		return err
 	}
-	f.Splitter = table.NewSplitter(f.packed, table.CSV, s.MaxRecordBytes)
+	text, err := codec.NewTextReader(f.packed, s.Encoding)
+	if err != nil {
+		return err
+	}
+	f.converted = s.Encoding != codec.UTF8
+	f.Splitter = table.NewSplitter(text, s.Dialect, s.MaxRecordBytes)
 	return nil
 }
 
@@ -53,10 +60,10 @@ func name(u storage.URI) string {
 }
 
 // progress is how much of the object is done, of how much, when the text before
-// offset is. The text is longer than what it was unpacked from, whose reader is
-// a little ahead.
+// offset is. Where the text is not what was read, the reader counts, which is a
+// little ahead.
 func (f *feed) progress(offset int64) (done, size int64) {
-	if f.packed.Compression() != codec.None {
+	if f.converted || f.packed.Compression() != codec.None {
 		offset = f.packed.Consumed()
 	}
 	return offset, f.object.Size()

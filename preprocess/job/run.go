@@ -196,7 +196,7 @@ func (p *runPass) readHeader(feed *feed) (header []string, rest []byte, lines in
 		if err != nil {
 			return nil, nil, 0, p.readError(err, 1)
 		}
-		header, end, err := table.ReadHeader(table.CSV, block)
+		header, end, err := table.ReadHeader(p.Dialect, block)
 		if err != nil {
 			return nil, nil, 0, fail(contract.ExitData, "input %s: %w", p.sum.Input, err)
 		}

@@ -18,6 +18,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"ds-pipeline/preprocess/codec"
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/frame"
 	"ds-pipeline/preprocess/model"
@@ -43,6 +44,9 @@ func settingsFor(dir, input, modelPath string) (Settings, error) {
 		Model:          storage.URI{Path: modelPath},
 		Output:         storage.URI{Path: filepath.Join(dir, "out.csv")},
 		Nulls:          table.DefaultNulls(),
+		Dialect:        table.CSV,
+		OutputDialect:  table.CSV,
+		Encoding:       codec.UTF8,
 		Workers:        1,
 		MaxRecordBytes: 1 << 20,
 		blocks:         small,

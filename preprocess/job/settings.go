@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 
+	"ds-pipeline/preprocess/codec"
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/storage"
 	"ds-pipeline/preprocess/table"
@@ -24,6 +26,9 @@ type Flags struct {
 	Input, Model, Output *string
 	Script, Package      *string
 	Keep, NullValues     *string
+	Delimiter            *string
+	OutputDelimiter      *string
+	Encoding             *string
 	Workers              *string
 	MaxRecordBytes       *string
 	ShowValues           bool
@@ -32,8 +37,11 @@ type Flags struct {
 // Settings is all that a run needs to know.
 type Settings struct {
 	Input, Model, Output storage.URI
-	Keep                 []string // input columns to copy, in order
-	Nulls                []string // texts that mean a missing value
+	Keep                 []string      // input columns to copy, in order
+	Nulls                []string      // texts that mean a missing value
+	Dialect              table.Dialect // of the input
+	OutputDialect        table.Dialect
+	Encoding             codec.Encoding // of the input
 	Workers              int
 	MaxRecordBytes       int
 	ShowValues           bool // show values in messages about records
@@ -61,11 +69,14 @@ func LoadSettings(ctx context.Context, flags Flags, getenv func(string) string, 
 		Model:          l.uri(modelSource),
 		Output:         l.uri(outputSource),
 		Keep:           l.keep(),
+		Encoding:       l.encoding(),
 		Nulls:          l.nulls(),
 		Workers:        l.number("workers", flags.Workers, contract.EnvWorkers, runtime.GOMAXPROCS(0), 1, MaxWorkers),
 		MaxRecordBytes: l.number("max-record-bytes", flags.MaxRecordBytes, contract.EnvMaxRecordBytes, table.DefaultRecordLimit, table.MinRecordLimit, table.MaxRecordLimit),
 		ShowValues:     flags.ShowValues,
 	}
+	s.Dialect.Delimiter = l.delimiter("delimiter", flags.Delimiter, contract.EnvDelimiter, s.Input)
+	s.OutputDialect.Delimiter = l.delimiter("output-delimiter", flags.OutputDelimiter, contract.EnvOutputDelimiter, s.Output)
 	l.refuseCode()
 	if s.Input.Path == storage.Stdin && s.Model.Path == storage.Stdin {
 		l.problem("model: the standard input is already the input")
@@ -339,6 +350,35 @@ func (l *loader) nulls() []string {
 		l.problem("null-values (%s): %w", from, err)
 	}
 	return texts
+}
+
+func (l *loader) encoding() codec.Encoding {
+	v, from := l.text("encoding", l.flags.Encoding, contract.EnvEncoding)
+	if from == "" {
+		return codec.UTF8
+	}
+	e, err := codec.ParseEncoding(v)
+	if err != nil {
+		l.problem("encoding (%s): %w", from, err)
+	}
+	return e
+}
+
+// delimiter is a tab for an object that is called .tsv, and else a comma, unless
+// it is set.
+func (l *loader) delimiter(setting string, flag *string, env string, u storage.URI) byte {
+	v, from := l.text(setting, flag, env)
+	switch {
+	case from == "" && strings.EqualFold(path.Ext(codec.BaseName(name(u))), ".tsv"), v == "tab", v == `\t`:
+		return '\t'
+	case from == "":
+		return table.CSV.Delimiter
+	}
+	if len(v) != 1 || !table.IsDelimiter(v[0]) {
+		l.problem("%s (%s): got %q, want tab or one ASCII character that is no letter, digit, sign, dot, quote or line end", setting, from, v)
+		return table.CSV.Delimiter
+	}
+	return v[0]
 }
 
 // splitList splits at commas; an item that holds a comma is quoted as in CSV.

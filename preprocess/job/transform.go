@@ -76,7 +76,7 @@ func (p *runPass) transform(parent context.Context, feed *feed, first []byte, li
 	if err := t.probe(first); err != nil {
 		return err
 	}
-	header := table.NewFormatter(table.CSV).AppendHeader(nil, names)
+	header := table.NewFormatter(p.OutputDialect).AppendHeader(nil, names)
 	if err := out.Write(header, nil); err != nil {
 		return err
 	}
@@ -188,7 +188,7 @@ func (t *transformer) newWorker() *worker {
 		transformer: t,
 		parser:      table.NewParser(t.plan.layout),
 		model:       t.program.NewWorker(),
-		format:      table.NewFormatter(table.CSV),
+		format:      table.NewFormatter(t.OutputDialect),
 	}
 }
 

@@ -24,13 +24,23 @@ import (
 
 // Dialect is how fields and records are told apart.
 type Dialect struct {
-	// Delimiter separates fields: a single byte that is neither a quote nor a
-	// line end.
+	// Delimiter separates fields: a single byte for which IsDelimiter is true.
 	Delimiter byte
 }
 
 // CSV is the usual dialect.
 var CSV = Dialect{Delimiter: ','}
+
+// IsDelimiter tells whether c can separate fields: it is ASCII and cannot be a
+// part of a number, of quotes or of a line end.
+func IsDelimiter(c byte) bool {
+	switch {
+	case c == 0 || c >= 0x7f, c == '"' || c == '\n' || c == '\r', c == '+' || c == '-' || c == '.',
+		'0' <= c && c <= '9', 'a' <= c|0x20 && c|0x20 <= 'z':
+		return false
+	}
+	return true
+}
 
 // Reject is a record that cannot be used, and why.
 type Reject struct {
