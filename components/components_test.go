@@ -367,10 +367,12 @@ number 4: no protocol that is offered, want email:team@example.com, https://exam
 
 	add("monitoring", `monitoring "m": Subscriptions: number 1: the endpoint does not fit sms, want sms:+4915112345678
 RuleName: missing
+MonthlyBudgetUSD: got -1, want 1 to 1000000
 DashboardName: got "a b", want 1 to 255 characters: letters, digits, _ and -
 NotificationEmail: got "me", want one e-mail address`, func(ctx *pulumi.Context) error {
 		args := validMonitoring("")
 		args.DashboardName, args.NotificationEmail, args.Subscriptions, args.RuleName = "a b", "me", []string{"sms:1"}, nil
+		args.MonthlyBudgetUSD = -1
 		_, err := NewMonitoring(ctx, "m", args)
 		return err
 	})

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/budgets"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sns"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -22,6 +24,11 @@ type MonitoringArgs struct {
 	// DashboardName is the published name of the dashboard; "" makes none. The
 	// first three of an account are free, each further one costs $3 a month.
 	DashboardName string
+
+	// MonthlyBudgetUSD tells when the account costs more in a month, or will: 1 to
+	// 1000000; 0 has no budget. It counts the whole account: a filter by tag counts
+	// nothing until somebody activates the tag for cost allocation.
+	MonthlyBudgetUSD int
 
 	// NotificationEmail and Subscriptions get the alarms, as they get the messages
 	// of the pipeline. An address has to be confirmed for either topic.
@@ -51,6 +58,9 @@ func (a *MonitoringArgs) validate() error {
 		present("DeadLetterQueueName", a.DeadLetterQueueName != nil),
 		present("TopicName", a.TopicName != nil),
 	}
+	if a.MonthlyBudgetUSD != 0 {
+		errs = append(errs, named("MonthlyBudgetUSD", CheckRange(a.MonthlyBudgetUSD, 1, 1000000)))
+	}
 	if a.DashboardName != "" {
 		errs = append(errs, named("DashboardName", checkName(a.DashboardName, 255, dashboardNamePattern, "letters, digits, _ and -")))
 	}
@@ -66,8 +76,9 @@ func (a *MonitoringArgs) validate() error {
 //	<name>-topic      gets the alarms
 //	<name>-<alarm>    one alarm for each of machineAlarms and its siblings
 //	<name>-dashboard  runs, how long they took, what got lost
+//	<name>-budget     what a month may cost, when that is given
 //
-// Cost: the first ten alarms of an account are free, each further one costs
+// Cost: the budget is free, as are two of an account; the first ten alarms of an account are free, each further one costs
 // $0.10 a month.
 type Monitoring struct {
 	pulumi.ResourceState
@@ -86,7 +97,7 @@ func NewMonitoring(ctx *pulumi.Context, name string, args *MonitoringArgs, opts 
 		return nil, fmt.Errorf("register monitoring %q: %w", name, err)
 	}
 
-	topic, err := newAlarmTopic(ctx, name+"-topic", args, monitoring)
+	topic, topicPolicy, err := newAlarmTopic(ctx, name+"-topic", args, monitoring)
 	if err != nil {
 		return nil, err
 	}
@@ -94,6 +105,9 @@ func NewMonitoring(ctx *pulumi.Context, name string, args *MonitoringArgs, opts 
 		if err := newAlarm(ctx, name+"-"+alarm.name, alarm, topic, monitoring); err != nil {
 			return nil, err
 		}
+	}
+	if err := newBudget(ctx, name+"-budget", args, topic, topicPolicy, monitoring); err != nil {
+		return nil, err
 	}
 	dashboardName, err := newDashboard(ctx, name+"-dashboard", args, monitoring)
 	if err != nil {
@@ -115,18 +129,18 @@ func NewMonitoring(ctx *pulumi.Context, name string, args *MonitoringArgs, opts 
 // KMS: CloudWatch may not use AWS's own key for SNS, alias/aws/sns, and alarms
 // would be lost without a word; a key of our own costs $1 a month. SNS encrypts
 // the disks, and an alarm says no more than which number passed which limit.
-func newAlarmTopic(ctx *pulumi.Context, name string, args *MonitoringArgs, parent pulumi.Resource) (*sns.Topic, error) {
+func newAlarmTopic(ctx *pulumi.Context, name string, args *MonitoringArgs, parent pulumi.Resource) (*sns.Topic, *sns.TopicPolicy, error) {
 	topic, err := sns.NewTopic(ctx, name, &sns.TopicArgs{
 		DisplayName: pulumi.String("ds-pipeline alarms"),
 	}, pulumi.Parent(parent))
 	if err != nil {
-		return nil, fmt.Errorf("create topic %q: %w", name, err)
+		return nil, nil, fmt.Errorf("create topic %q: %w", name, err)
 	}
-	if _, err := sns.NewTopicPolicy(ctx, name+"-policy", &sns.TopicPolicyArgs{
+	topicPolicy, err := sns.NewTopicPolicy(ctx, name+"-policy", &sns.TopicPolicyArgs{
 		Arn: topic.Arn,
 		Policy: document(func(in []string) any {
-			return newPolicy(
-				statement{
+			statements := []statement{
+				{
 					// Every alarm of this account and region: which ones act here is
 					// for the alarms to say.
 					Sid:       "ReceiveAlarms",
@@ -140,12 +154,27 @@ func newAlarmTopic(ctx *pulumi.Context, name string, args *MonitoringArgs, paren
 					},
 				},
 				denyPlainHTTP([]string{"sns:Publish"}, []string{in[0]}),
-			)
+			}
+			if args.MonthlyBudgetUSD != 0 {
+				statements = append(statements, statement{
+					Sid:       "ReceiveBudget",
+					Effect:    "Allow",
+					Principal: map[string]any{"Service": awsBudgets},
+					Action:    []string{"sns:Publish"},
+					Resource:  []string{in[0]},
+					Condition: map[string]any{
+						"StringEquals": map[string]any{"aws:SourceAccount": args.Place.AccountID},
+						"ArnLike":      map[string]any{"aws:SourceArn": fmt.Sprintf("arn:%s:budgets::%s:*", args.Place.partition(), args.Place.AccountID)},
+					},
+				})
+			}
+			return newPolicy(statements...)
 		}, topic.Arn),
-	}, pulumi.Parent(parent)); err != nil {
-		return nil, fmt.Errorf("attach the policy of topic %q: %w", name, err)
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return nil, nil, fmt.Errorf("attach the policy of topic %q: %w", name, err)
 	}
-	return topic, subscribeAll(ctx, name, topic, audience{
+	return topic, topicPolicy, subscribeAll(ctx, name, topic, audience{
 		email: args.NotificationEmail, emailSecret: args.NotificationEmailSecret,
 		subscriptions: args.Subscriptions, subscriptionsSecret: args.SubscriptionsSecret,
 	}, parent)
@@ -205,6 +234,37 @@ func newAlarm(ctx *pulumi.Context, name string, a alarm, topic *sns.Topic, paren
 	}, pulumi.Parent(parent))
 	if err != nil {
 		return fmt.Errorf("create alarm %q: %w", name, err)
+	}
+	return nil
+}
+
+// newBudget tells when a month has cost more than it may, and already when AWS
+// expects that it will.
+func newBudget(ctx *pulumi.Context, name string, args *MonitoringArgs, topic *sns.Topic, topicPolicy *sns.TopicPolicy, parent pulumi.Resource) error {
+	if args.MonthlyBudgetUSD == 0 {
+		return nil
+	}
+	var notifications budgets.BudgetNotificationArray
+	for _, kind := range []string{"ACTUAL", "FORECASTED"} {
+		notifications = append(notifications, &budgets.BudgetNotificationArgs{
+			NotificationType:       pulumi.String(kind),
+			ComparisonOperator:     pulumi.String("GREATER_THAN"),
+			Threshold:              pulumi.Float64(100),
+			ThresholdType:          pulumi.String("PERCENTAGE"),
+			SubscriberSnsTopicArns: pulumi.StringArray{topic.Arn},
+		})
+	}
+	// AWS tries the topic when a budget is made, so its policy comes first.
+	_, err := budgets.NewBudget(ctx, name, &budgets.BudgetArgs{
+		AccountId:     pulumi.String(args.Place.AccountID),
+		BudgetType:    pulumi.String("COST"),
+		TimeUnit:      pulumi.String("MONTHLY"),
+		LimitAmount:   pulumi.String(strconv.Itoa(args.MonthlyBudgetUSD)),
+		LimitUnit:     pulumi.String("USD"),
+		Notifications: notifications,
+	}, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{topicPolicy}))
+	if err != nil {
+		return fmt.Errorf("create budget %q: %w", name, err)
 	}
 	return nil
 }

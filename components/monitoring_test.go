@@ -119,3 +119,23 @@ func TestMonitoring_needsNoDashboard(t *testing.T) {
 		}
 	}
 }
+
+func TestMonitoring_budgetTellsBeforeAndAfter(t *testing.T) {
+	r := recordMonitoring(t, func(a *MonitoringArgs) { a.MonthlyBudgetUSD = 20 })
+	budget := r.one(t, "monitoring-budget")
+	if budget.text("limitAmount") != "20" || budget.text("limitUnit") != "USD" || budget.text("timeUnit") != "MONTHLY" || budget.text("accountId") != "111111111111" {
+		t.Errorf("got %v", budget.inputs)
+	}
+	var kinds []string
+	for _, n := range budget.inputs["notifications"].ArrayValue() {
+		notification := n.ObjectValue()
+		kinds = append(kinds, notification["notificationType"].StringValue())
+		if to := notification["subscriberSnsTopicArns"].ArrayValue(); len(to) != 1 || to[0].StringValue() != "arn:aws:sns:us-east-1:111111111111:monitoring-topic" {
+			t.Errorf("tells %v", to)
+		}
+	}
+	if !slices.Equal(kinds, []string{"ACTUAL", "FORECASTED"}) {
+		t.Errorf("tells of %v", kinds)
+	}
+	golden(t, "policy-budget-topic", r.one(t, "monitoring-topic-policy").text("policy"))
+}

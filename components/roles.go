@@ -9,6 +9,7 @@ import (
 
 // The services that act for us, as principals of IAM.
 const (
+	awsBudgets    = "budgets.amazonaws.com"
 	cloudWatch    = "cloudwatch.amazonaws.com"
 	ecsTasks      = "ecs-tasks.amazonaws.com"
 	eventBridge   = "events.amazonaws.com"

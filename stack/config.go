@@ -54,6 +54,8 @@ type Config struct {
 	Alarms    bool
 	Dashboard bool
 
+	MonthlyBudgetUSD int // 0 for none
+
 	LogRetentionDays  int
 	ContainerInsights bool
 	NetworkCIDR       string
@@ -102,6 +104,7 @@ func keys() []key {
 		flag("notifySuccess", false, func(c *Config) *bool { return &c.NotifySuccess }),
 		flag("alarms", true, func(c *Config) *bool { return &c.Alarms }),
 		flag("dashboard", true, func(c *Config) *bool { return &c.Dashboard }),
+		number("monthlyBudgetUSD", 0, func(c *Config) *int { return &c.MonthlyBudgetUSD }, upToOrNone(1000000)),
 
 		number("logRetentionDays", 30, func(c *Config) *int { return &c.LogRetentionDays }, components.CheckLogRetentionDays),
 		flag("containerInsights", false, func(c *Config) *bool { return &c.ContainerInsights }),
@@ -174,6 +177,9 @@ func checkTogether(cfg Config, wrong map[string]bool) error {
 	if cfg.UseSpot && !wrong["taskAttempts"] {
 		errs = append(errs, prefixed("taskAttempts", components.CheckSpotAttempts(cfg.TaskAttempts)))
 	}
+	if cfg.MonthlyBudgetUSD > 0 && !cfg.Alarms && !wrong["alarms"] {
+		errs = append(errs, fmt.Errorf("monthlyBudgetUSD: got %d without alarms, want 0: it tells whom they tell", cfg.MonthlyBudgetUSD))
+	}
 	if cfg.Dashboard && !cfg.Alarms && !wrong["alarms"] {
 		errs = append(errs, errors.New("dashboard: got true without alarms, want false: both or the alarms alone"))
 	}
@@ -229,6 +235,11 @@ func splitList(text string) []string {
 
 func upTo(high int) func(int) error {
 	return func(n int) error { return components.CheckRange(n, 1, high) }
+}
+
+// upToOrNone accepts 0 for "none".
+func upToOrNone(high int) func(int) error {
+	return func(n int) error { return components.CheckRange(n, 0, high) }
 }
 
 // optional accepts "" for "not set".

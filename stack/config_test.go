@@ -62,7 +62,7 @@ func TestLoadConfig_readsEveryKey(t *testing.T) {
 		"aws:region": "eu-west-1", "aws:profile": "p", "environment": "test", "accountId": "111111111111", "resourceSuffix": "-blue",
 		"inputKey": "i", "modelKey": "m", "scriptKey": "s", "packageKey": "p", "taskCpu": "4096", "taskMemoryMiB": "8192", "taskStorageGiB": "100", "useSpot": "true",
 		"architecture": "arm64", "imageUri": image, "keepImages": "3", "taskTimeoutMinutes": "60", "taskAttempts": "2",
-		"scheduleExpression": "rate(1 day)", "scheduleEnabled": "false", "notificationEmail": "a@example.com", "notificationSubscriptions": "sms:+491511234567", "notifySuccess": "true", "alarms": "false", "dashboard": "false", "logRetentionDays": "7",
+		"scheduleExpression": "rate(1 day)", "scheduleEnabled": "false", "notificationEmail": "a@example.com", "notificationSubscriptions": "sms:+491511234567", "notifySuccess": "true", "alarms": "true", "dashboard": "false", "monthlyBudgetUSD": "20", "logRetentionDays": "7",
 		"containerInsights": "true", "networkCidr": "10.1.0.0/20", "keepVersionsDays": "5", "protectData": "true", "forceDestroyData": "false",
 	})
 	if err != nil {
@@ -72,7 +72,7 @@ func TestLoadConfig_readsEveryKey(t *testing.T) {
 		Region: "eu-west-1", Profile: "p", Environment: "test", AccountID: "111111111111", ResourceSuffix: "-blue",
 		ParameterPrefix: "/ds/preprocessing-blue/", InputKey: "i", ModelKey: "m", ScriptKey: "s", PackageKey: "p",
 		TaskCPU: 4096, TaskMemoryMiB: 8192, TaskStorageGiB: 100, UseSpot: true, Architecture: components.ARM64, ImageURI: image, KeepImages: 3, TaskTimeoutMinutes: 60, TaskAttempts: 2,
-		ScheduleExpression: "rate(1 day)", NotificationEmail: "a@example.com", NotificationSubscriptions: "sms:+491511234567", NotifySuccess: true, LogRetentionDays: 7, ContainerInsights: true,
+		ScheduleExpression: "rate(1 day)", NotificationEmail: "a@example.com", NotificationSubscriptions: "sms:+491511234567", NotifySuccess: true, Alarms: true, MonthlyBudgetUSD: 20, LogRetentionDays: 7, ContainerInsights: true,
 		NetworkCIDR: "10.1.0.0/20", KeepVersionsDays: 5, ProtectData: true,
 	}
 	if got != want {
@@ -112,6 +112,8 @@ func TestLoadConfig_saysWhatIsWrongAndWhatIsAllowed(t *testing.T) {
 		{"storage", map[string]string{"taskStorageGiB": "201"}, "taskStorageGiB: got 201 GiB, want 20, which costs nothing, to 200"},
 		{"spot alone", map[string]string{"useSpot": "true", "taskAttempts": "1"}, "taskAttempts: got 1 with Spot, want 2 or more: the last attempt does not use it"},
 		{"dashboard alone", map[string]string{"alarms": "false"}, "dashboard: got true without alarms, want false"},
+		{"budget", map[string]string{"monthlyBudgetUSD": "-1"}, "monthlyBudgetUSD: got -1, want 0 to 1000000"},
+		{"budget alone", map[string]string{"monthlyBudgetUSD": "5", "alarms": "false", "dashboard": "false"}, "monthlyBudgetUSD: got 5 without alarms, want 0"},
 		{"region", map[string]string{"aws:region": "here"}, `aws:region: got "here", want the name of an AWS region`},
 		{"no region", map[string]string{"aws:region": "<unset>"}, "aws:region: missing; run `pulumi config set aws:region us-east-1`"},
 		{"protected and destroyable", map[string]string{"protectData": "true", "forceDestroyData": "true"}, "forceDestroyData: got true together with protectData"},

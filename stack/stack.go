@@ -143,6 +143,7 @@ func Deploy(ctx *pulumi.Context) error {
 	if cfg.Alarms {
 		monitoring, err := components.NewMonitoring(ctx, "monitoring", &components.MonitoringArgs{
 			Place:                   place,
+			MonthlyBudgetUSD:        cfg.MonthlyBudgetUSD,
 			DashboardName:           names.dashboard,
 			NotificationEmail:       cfg.NotificationEmail,
 			NotificationEmailSecret: ctx.IsConfigSecret(ctx.Project() + ":notificationEmail"),

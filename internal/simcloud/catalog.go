@@ -10,7 +10,7 @@ import (
 var catalog = sync.OnceValue(func() map[string]*Type {
 	all := map[string]*Type{}
 	for _, table := range [][]*Type{
-		cloudwatchTypes, ec2Types, ecrTypes, ecsTypes, eventTypes, iamTypes, kmsTypes,
+		budgetTypes, cloudwatchTypes, ec2Types, ecrTypes, ecsTypes, eventTypes, iamTypes, kmsTypes,
 		s3Types, sfnTypes, snsTypes, sqsTypes, ssmTypes,
 	} {
 		for _, t := range table {

@@ -167,6 +167,13 @@ var samples = map[string]sample{
 		{`evaluationPeriods=0`, "evaluationPeriods: got 0"}, {`alarmActions[0]="t"`, "alarmActions[0]: "}, {`okActions[0]="t"`, "okActions[0]: "}, {`insufficientDataActions[0]="t"`, "insufficientDataActions[0]: "},
 		{`period=45`, "period: got 45"}, {`datapointsToAlarm=3`, "datapointsToAlarm: got 3"}, {`statistic=null`, "statistic: missing"}, {`threshold=null`, "threshold: missing"},
 	}},
+	"aws:budgets/budget:Budget": {`{"name": "b", "accountId": "123456789012", "budgetType": "COST", "timeUnit": "MONTHLY", "limitAmount": "10", "limitUnit": "USD",
+		"notifications": [{"comparisonOperator": "GREATER_THAN", "notificationType": "ACTUAL", "threshold": 100, "thresholdType": "PERCENTAGE", "subscriberSnsTopicArns": ["arn:aws:sns:us-east-1:123456789012:t"]}]}`, []spoiled{
+		{`name="a:b"`, "name: got"}, {`namePrefix="a"`, "namePrefix: conflicts"}, {`accountId="1"`, "accountId: got"}, {`budgetType="MONEY"`, "budgetType: "}, {`timeUnit="WEEKLY"`, "timeUnit: "}, {`limitAmount="ten"`, "limitAmount: got"},
+		{`notifications[0].comparisonOperator="MORE"`, "notifications[0].comparisonOperator: "}, {`notifications[0].notificationType="GUESSED"`, "notifications[0].notificationType: "},
+		{`notifications[0].thresholdType="SHARE"`, "notifications[0].thresholdType: "}, {`notifications[0].threshold=0`, "notifications[0].threshold: got 0"},
+		{`notifications[0].subscriberSnsTopicArns[0]="t"`, "notifications[0].subscriberSnsTopicArns[0]: "}, {`notifications[0].subscriberSnsTopicArns=null`, "notifications[0]: tells nobody"},
+	}},
 	"aws:cloudwatch/dashboard:Dashboard": {`{"dashboardName": "d", "dashboardBody": "{\"widgets\":[]}"}`, []spoiled{
 		{`dashboardName="a b"`, "dashboardName: got"}, {`dashboardBody="{"`, "dashboardBody: not valid JSON"},
 	}},

@@ -138,3 +138,15 @@ func TestAlarms_areSwitchedOffTogether(t *testing.T) {
 	}
 	s.Settled()
 }
+
+func TestBudget_isAddedToTheAlarms(t *testing.T) {
+	t.Parallel()
+	s := ours(t, "dev", nil)
+	s.Up()
+	s.Set("ds-pipeline:monthlyBudgetUSD", "20")
+	want(t, s.Up(), map[string][]string{"create": {"monitoring-budget"}, "update": {"monitoring-topic-policy"}})
+	s.Settled()
+	s.Set("ds-pipeline:monthlyBudgetUSD", "30")
+	want(t, s.Up(), map[string][]string{"update": {"monitoring-budget"}})
+	s.Destroy()
+}
