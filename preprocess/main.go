@@ -67,11 +67,12 @@ type cli struct {
 }
 
 type runCommand struct {
-	Input           *string `placeholder:"URI" help:"CSV to read: s3://bucket/key, a path, or - for standard input. gzip and zstd are recognised by the first bytes."`
+	Input           *string `placeholder:"URI" help:"CSV or JSON lines to read: s3://bucket/key, a path, or - for standard input. gzip and zstd are recognised by the first bytes."`
 	Model           *string `placeholder:"URI" help:"Fitted model, written by joblib.dump or pickle.dump."`
 	Output          *string `placeholder:"URI" help:"Result to write, whole or not at all; compressed if its name ends in .gz or .zst. Default: s3://OUTPUT-BUCKET/${output_key}."`
 	Keep            *string `placeholder:"NAME,..." help:"Input columns to copy as they stand, before the model's."`
-	NullValues      *string `placeholder:"LIST" help:"Texts that mean a missing value, with commas between them, or none. Default: those of pandas.read_csv. An unquoted empty field is always missing."`
+	NullValues      *string `placeholder:"LIST" help:"Texts that mean a missing value, with commas between them, or none. Default: those of pandas.read_csv; none for JSON lines. An unquoted empty field is always missing."`
+	InputFormat     *string `placeholder:"FORMAT" help:"csv, or jsonl: one flat JSON object per line. Default: jsonl if the input's name ends in .jsonl or .ndjson, else csv."`
 	Delimiter       *string `placeholder:"CHAR" help:"What separates the input's fields: tab or one character. Default: a tab if its name ends in .tsv, else a comma."`
 	Encoding        *string `placeholder:"NAME" help:"Encoding of the input: utf-8, utf-16 (the order of bytes as its start shows), utf-16le, utf-16be or latin-1. Default: utf-8. Bytes in messages are then those of the UTF-8 text."`
 	OutputDelimiter *string `placeholder:"CHAR" help:"What separates the result's fields. Default: a tab if its name ends in .tsv, else a comma."`
@@ -183,7 +184,7 @@ func (p program) runJob(ctx context.Context, c runCommand, log *slog.Logger, tex
 		Input: c.Input, Model: c.Model, Output: c.Output,
 		Script: c.Script, Package: c.Package,
 		Keep: c.Keep, NullValues: c.NullValues,
-		Delimiter: c.Delimiter, OutputDelimiter: c.OutputDelimiter, Encoding: c.Encoding,
+		InputFormat: c.InputFormat, Delimiter: c.Delimiter, OutputDelimiter: c.OutputDelimiter, Encoding: c.Encoding,
 		Workers: c.Workers, MaxRecordBytes: c.MaxRecordBytes,
 		ShowValues: c.ShowValues,
 	}, p.getenv, p.params)
@@ -242,6 +243,7 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 		{contract.EnvPackage, "as --package"},
 		{contract.EnvKeep, "as --keep"},
 		{contract.EnvNullValues, "as --null-values"},
+		{contract.EnvInputFormat, "as --input-format"},
 		{contract.EnvDelimiter, "as --delimiter"},
 		{contract.EnvOutputDelimiter, "as --output-delimiter"},
 		{contract.EnvEncoding, "as --encoding"},

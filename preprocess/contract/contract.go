@@ -26,6 +26,7 @@ const (
 	// was told; "" for none.
 	EnvPeriod = "DS_PERIOD"
 
+	EnvInputFormat     = "DS_INPUT_FORMAT"
 	EnvDelimiter       = "DS_DELIMITER"
 	EnvOutputDelimiter = "DS_OUTPUT_DELIMITER"
 	EnvEncoding        = "DS_ENCODING"

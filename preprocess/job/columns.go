@@ -46,6 +46,11 @@ func bind(m *model.Model, header []string, s Settings) (*plan, error) {
 		keep:    s.Keep,
 		layout:  table.Layout{Dialect: s.Dialect, Fields: len(header), Nulls: table.NewNulls(s.Nulls)},
 	}
+	if s.Dialect.JSON {
+		p.layout.Names = header
+		_, named := m.Features()
+		p.layout.Strict = !named
+	}
 	var missing []string
 	for _, name := range s.Keep {
 		i := slices.Index(header, name)
@@ -66,6 +71,48 @@ func bind(m *model.Model, header []string, s Settings) (*plan, error) {
 		p.layout.Inputs = append(p.layout.Inputs, table.Input{Name: in.Name, Index: in.Index, As: as(in.Want)})
 	}
 	return p, nil
+}
+
+// keys are the columns of JSON lines, of whose first record the keys are first.
+// A key that is missing there may come later if the model knows its columns by
+// their names; unseen tells whether it did. Otherwise the first record has them
+// all, in order.
+func keys(m *model.Model, first []string, s Settings) []string {
+	names, named := m.Features()
+	if !named {
+		return first
+	}
+	all := slices.Clone(first)
+	known := map[string]bool{}
+	for _, name := range first {
+		known[name] = true
+	}
+	for _, name := range slices.Concat(names, s.Keep) {
+		if !known[name] {
+			known[name] = true
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// unseen reports the wanted columns that no record had.
+func (p *plan) unseen(seen []bool) error {
+	if !p.layout.Dialect.JSON {
+		return nil
+	}
+	var names []string
+	for field, name := range p.layout.Names {
+		wanted := slices.Contains(p.layout.Keep, field) ||
+			slices.ContainsFunc(p.layout.Inputs, func(in table.Input) bool { return in.Index == field })
+		if wanted && !seen[field] {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return fail(contract.ExitData, "columns: %s in no record of the input", quoteAll(names))
 }
 
 func as(w model.Want) table.As {

@@ -191,12 +191,12 @@ func (p *runPass) readHeader(feed *feed) (header []string, rest []byte, lines in
 	for {
 		block, err := feed.Next(nil, p.sizes().first)
 		if table.AtEnd(err) {
-			return nil, nil, 0, fail(contract.ExitData, "input %s: %w", p.sum.Input, table.ErrNoHeader)
+			return nil, nil, 0, fail(contract.ExitData, "input %s: %w", p.sum.Input, p.emptyError())
 		}
 		if err != nil {
 			return nil, nil, 0, p.readError(err, 1)
 		}
-		header, end, err := table.ReadHeader(p.Dialect, block)
+		header, end, err := p.readNames(block, lines+1)
 		if err != nil {
 			return nil, nil, 0, fail(contract.ExitData, "input %s: %w", p.sum.Input, err)
 		}
@@ -205,6 +205,26 @@ func (p *runPass) readHeader(feed *feed) (header []string, rest []byte, lines in
 			return header, block[end:], lines, nil
 		}
 	}
+}
+
+func (p *runPass) emptyError() error {
+	if p.Dialect.JSON {
+		return table.ErrNoRecord
+	}
+	return table.ErrNoHeader
+}
+
+// readNames reads the column names in a block, and returns where the records
+// begin that come with them. It returns no names if the block has no record.
+func (p *runPass) readNames(block []byte, line int) (names []string, rest int, err error) {
+	if !p.Dialect.JSON {
+		return table.ReadHeader(p.Dialect, block)
+	}
+	first, err := table.ReadKeys(block, line)
+	if first == nil || err != nil {
+		return nil, len(block), err
+	}
+	return keys(p.model, first, p.Settings), 0, nil
 }
 
 // findKinds fills the kinds of the plan's inputs, from the facts of an earlier

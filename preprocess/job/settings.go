@@ -26,6 +26,7 @@ type Flags struct {
 	Input, Model, Output *string
 	Script, Package      *string
 	Keep, NullValues     *string
+	InputFormat          *string
 	Delimiter            *string
 	OutputDelimiter      *string
 	Encoding             *string
@@ -70,12 +71,12 @@ func LoadSettings(ctx context.Context, flags Flags, getenv func(string) string, 
 		Output:         l.uri(outputSource),
 		Keep:           l.keep(),
 		Encoding:       l.encoding(),
-		Nulls:          l.nulls(),
 		Workers:        l.number("workers", flags.Workers, contract.EnvWorkers, runtime.GOMAXPROCS(0), 1, MaxWorkers),
 		MaxRecordBytes: l.number("max-record-bytes", flags.MaxRecordBytes, contract.EnvMaxRecordBytes, table.DefaultRecordLimit, table.MinRecordLimit, table.MaxRecordLimit),
 		ShowValues:     flags.ShowValues,
 	}
-	s.Dialect.Delimiter = l.delimiter("delimiter", flags.Delimiter, contract.EnvDelimiter, s.Input)
+	s.Dialect = l.dialect(s.Input)
+	s.Nulls = l.nulls(s.Dialect)
 	s.OutputDialect.Delimiter = l.delimiter("output-delimiter", flags.OutputDelimiter, contract.EnvOutputDelimiter, s.Output)
 	l.refuseCode()
 	if s.Input.Path == storage.Stdin && s.Model.Path == storage.Stdin {
@@ -335,11 +336,15 @@ func (l *loader) keep() []string {
 	return names
 }
 
-func (l *loader) nulls() []string {
+// nulls are those of pandas for CSV, which cannot tell a missing value from a
+// text. JSON can, so there every text is one.
+func (l *loader) nulls(d table.Dialect) []string {
 	v, from := l.text("null-values", l.flags.NullValues, contract.EnvNullValues)
 	switch {
-	case from == "":
+	case from == "" && !d.JSON:
 		return table.DefaultNulls()
+	case from == "":
+		return nil
 	case v == "none":
 		return nil
 	case v == "":
@@ -362,6 +367,29 @@ func (l *loader) encoding() codec.Encoding {
 		l.problem("encoding (%s): %w", from, err)
 	}
 	return e
+}
+
+// dialect is how the input is to be read, by its name unless it is set.
+func (l *loader) dialect(u storage.URI) table.Dialect {
+	format, from := l.text("input-format", l.flags.InputFormat, contract.EnvInputFormat)
+	if from == "" {
+		format = "csv"
+		switch strings.ToLower(path.Ext(codec.BaseName(name(u)))) {
+		case ".jsonl", ".ndjson":
+			format = "jsonl"
+		}
+	}
+	switch format {
+	case "jsonl":
+		if v, from := l.text("delimiter", l.flags.Delimiter, contract.EnvDelimiter); from != "" {
+			l.problem("delimiter (%s): got %q, but the input is JSON lines, which have none", from, v)
+		}
+		return table.JSONLines
+	case "csv":
+	default:
+		l.problem("input-format (%s): got %q, want csv or jsonl", from, format)
+	}
+	return table.Dialect{Delimiter: l.delimiter("delimiter", l.flags.Delimiter, contract.EnvDelimiter, u)}
 }
 
 // delimiter is a tab for an object that is called .tsv, and else a comma, unless

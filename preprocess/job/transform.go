@@ -69,10 +69,13 @@ type transformer struct {
 	target  atomic.Int64 // bytes of input per block
 	scan    atomic.Bool  // the result is lost: only look for facts
 	counted atomic.Bool  // the result is lost: only count rejects
+
+	mu   sync.Mutex
+	seen []bool // fields that some record had, of JSON lines
 }
 
 func (p *runPass) transform(parent context.Context, feed *feed, first []byte, lines int, pl *plan, program *model.Program, names []string, out *result) error {
-	t := &transformer{runPass: p, feed: feed, result: out, plan: pl, program: program}
+	t := &transformer{runPass: p, feed: feed, result: out, plan: pl, seen: make([]bool, pl.layout.Fields), program: program}
 	if err := t.probe(first); err != nil {
 		return err
 	}
@@ -104,6 +107,9 @@ func (p *runPass) transform(parent context.Context, feed *feed, first []byte, li
 	cancel()
 	// The reader is not waited for: it may hang in a read that nothing ends.
 	workers.Wait()
+	if err == nil {
+		err = pl.unseen(t.seen)
+	}
 	if parent.Err() != nil && err != nil {
 		return ErrInterrupted
 	}
@@ -200,6 +206,11 @@ func (t *transformer) work(ctx context.Context, work <-chan *block) {
 			b.err = w.process(b)
 		}
 		close(b.done)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for field, seen := range w.parser.Seen() {
+		t.seen[field] = t.seen[field] || seen
 	}
 }
 

@@ -27,7 +27,13 @@ type Layout struct {
 	Fields  int // of every record
 	Inputs  []Input
 	Keep    []int // positions of fields to copy as they stand
-	Nulls   *Nulls
+
+	// Of JSON lines: the key of every field, and whether a record with another
+	// key is refused.
+	Names  []string
+	Strict bool
+
+	Nulls *Nulls
 }
 
 // Batch is some consecutive records of a block, by column. It is valid until
@@ -62,6 +68,7 @@ type Parser struct {
 	inSlot  []int   // of each input
 	keeps   []int   // slot of each kept field
 	swar    uint64  // delimiter, repeated
+	keyed   *keyed  // of JSON lines
 
 	block []byte
 	pos   int
@@ -112,6 +119,9 @@ func NewParser(l Layout) *Parser {
 	for _, field := range l.Keep {
 		p.keeps = append(p.keeps, slot(field))
 	}
+	if l.Dialect.JSON {
+		p.keyed = newKeyed(l)
+	}
 	p.maxRows = min(max(batchCells/max(slots, 1), minBatchRows), maxBatchRows)
 	p.refs = make([]ref, slots*p.maxRows)
 	p.starts = make([]uint32, p.maxRows)
@@ -151,7 +161,11 @@ func (p *Parser) Next(limit int) *Batch {
 	b.Rejects = b.Rejects[:0]
 	clear(b.Facts)
 	p.arena = p.arena[:0]
-	p.tokenize(min(limit, p.maxRows))
+	if p.keyed != nil {
+		p.tokenizeJSON(min(limit, p.maxRows))
+	} else {
+		p.tokenize(min(limit, p.maxRows))
+	}
 	b.Rows = p.rows
 	b.Bad = b.Bad[:p.rows]
 	clear(b.Bad)

@@ -62,7 +62,11 @@ func (s *Splitter) Next(buf []byte, target int) ([]byte, error) {
 			s.err = err
 			return nil, err
 		}
-		sc.scan(buf, s.dialect.Delimiter, s.eof)
+		if s.dialect.JSON {
+			sc.scanLines(buf)
+		} else {
+			sc.scan(buf, s.dialect.Delimiter, s.eof)
+		}
 		if sc.end > 0 || s.eof {
 			break
 		}
@@ -181,6 +185,14 @@ func (s *scanner) scan(b []byte, delimiter byte, eof bool) {
 			s.quoted = true
 		}
 	}
+}
+
+// scanLines is scan where every line feed ends a record.
+func (s *scanner) scanLines(b []byte) {
+	if i := bytes.LastIndexByte(b[s.pos:], '\n'); i >= 0 {
+		s.end = s.pos + i + 1
+	}
+	s.pos = len(b)
 }
 
 func indexFrom(b []byte, from int, c byte) int {

@@ -1,4 +1,4 @@
-// Package table reads and writes CSV in blocks of whole records, column by
+// Package table reads CSV and JSON lines and writes CSV, in blocks of whole records, column by
 // column.
 //
 //	io.Reader ──Splitter──► block ──Parser──► frame.Columns ... frame.Columns ──Formatter──► block
@@ -26,6 +26,8 @@ import (
 type Dialect struct {
 	// Delimiter separates fields: a single byte for which IsDelimiter is true.
 	Delimiter byte
+	// JSON is set for JSONLines, which have no delimiter.
+	JSON bool
 }
 
 // CSV is the usual dialect.
