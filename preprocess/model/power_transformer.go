@@ -170,7 +170,7 @@ func (o boxCox) run(w *Worker, rows int) {
 		case l*math.Log(x) < 709.78:
 			to[i] = math.Expm1(l*math.Log(x)) / l
 		default:
-			to[i] = math.Copysign(1, l) * math.Exp(l*math.Log(x)-math.Log(math.Abs(l)))
+			to[i] = float64(math.Copysign(1, l) * math.Exp(float64(l*math.Log(x))-math.Log(math.Abs(l))))
 			if l < 0 {
 				to[i] -= 1 / l
 			}

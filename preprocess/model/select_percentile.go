@@ -56,7 +56,7 @@ func numpyPercentile(values []float64, p float64, old bool) float64 {
 	sorted := slices.Clone(values)
 	slices.Sort(sorted)
 	n := len(sorted)
-	at := float64(n-1) * (p / 100)
+	at := float64(float64(n-1) * (p / 100))
 	below := math.Floor(at)
 	i := int(below)
 	if i >= n-1 {
