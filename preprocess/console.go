@@ -91,6 +91,9 @@ func (h *textHandler) WithGroup(string) slog.Handler { return h }
 
 // printSummary says in a few aligned lines what a run did.
 func printSummary(w io.Writer, s job.Summary) {
+	if len(s.Inputs) > 0 {
+		_, _ = fmt.Fprintf(w, "inputs    %s\n", thousands(int64(len(s.Inputs))))
+	}
 	_, _ = fmt.Fprintf(w, `rows      %s in, %s out, %s rejected
 columns   %d in, %d out
 time      %.2f s with %d workers, %.1f MB/s

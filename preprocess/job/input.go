@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"sync"
 
 	"ds-pipeline/preprocess/codec"
 	"ds-pipeline/preprocess/contract"
@@ -12,43 +14,292 @@ import (
 	"ds-pipeline/preprocess/table"
 )
 
-// feed gives the records of the input, in blocks, for one pass.
-type feed struct {
-	*table.Splitter
-	object storage.Object
-	file   io.ReadCloser
-	packed *codec.Reader
-
-	converted bool // from another encoding
+// inputs is what a run reads: one object, or several in the order of their names.
+type inputs struct {
+	store    *storage.Store
+	uris     []storage.URI
+	versions []string       // as first opened; "" before
+	only     storage.Object // kept open if there is one: a stream opens once
 }
 
-// openFeed starts reading from the beginning.
-func openFeed(ctx context.Context, s Settings, in storage.Object) (*feed, error) {
-	file, err := in.Reader(ctx)
-	if errors.Is(err, storage.ErrOnce) {
-		return nil, fail(contract.ExitData, "input: %s: the kinds of its columns became clear only late, and a stream cannot be read again; want a file or an object", in.URI())
-	}
+func openInputs(ctx context.Context, store *storage.Store, s Settings) (*inputs, error) {
+	uris, err := store.List(ctx, s.Input)
 	if err != nil {
 		return nil, fmt.Errorf("input: %w", err)
 	}
-	f := &feed{object: in, file: file}
-	if err := f.open(s); err != nil {
-		return nil, errors.Join(inputError(in.URI(), err), file.Close())
+	for _, u := range uris {
+		if u == s.Output || u == s.Model {
+			return nil, fail(contract.ExitConfig, "input %s: %s is one of its objects, and also the model or the output; want a pattern without it", s.Input, u)
+		}
+	}
+	in := &inputs{store: store, uris: uris, versions: make([]string, len(uris))}
+	if len(uris) == 1 {
+		if in.only, err = store.Open(ctx, uris[0]); err != nil {
+			return nil, fmt.Errorf("input: %w", err)
+		}
+	}
+	return in, nil
+}
+
+func (in *inputs) close() {
+	if in.only != nil {
+		_ = in.only.Close()
+	}
+}
+
+// open opens an object, which has to be the same in every pass.
+func (in *inputs) open(ctx context.Context, i int) (storage.Object, error) {
+	if in.only != nil {
+		return in.only, nil
+	}
+	o, err := in.store.Open(ctx, in.uris[i])
+	if err != nil {
+		return nil, err
+	}
+	if was := in.versions[i]; was != "" && was != o.Version() {
+		return nil, errors.Join(&storage.Error{Op: "read", URI: in.uris[i], Kind: storage.ErrChanged}, o.Close())
+	}
+	in.versions[i] = o.Version()
+	return o, nil
+}
+
+// feed gives the records of the inputs, in blocks, for one pass. A block is of
+// one input.
+type feed struct {
+	*table.Splitter // of the current input
+	ctx             context.Context
+	settings        Settings
+	in              *inputs
+	header          []string // of the first input, as it stands there
+	index           int      // of the current input
+	lead            int64    // lines before the next block, if it is the first of its input; else -1
+	before          int64    // bytes of text in the inputs before
+
+	mu     sync.Mutex // of what is closed and asked for while the feed reads
+	object storage.Object
+	file   io.ReadCloser
+	packed *codec.Reader
+	past   int64 // bytes of the inputs before, as they were read
+	closed bool
+}
+
+// openFeed starts reading from the beginning.
+func openFeed(ctx context.Context, s Settings, in *inputs) (*feed, error) {
+	f := &feed{ctx: ctx, settings: s, in: in, lead: -1}
+	if err := f.open(); err != nil {
+		return nil, f.failed(err, 1)
 	}
 	return f, nil
 }
 
-func (f *feed) open(s Settings) (err error) {
-	if f.packed, err = codec.NewReader(f.file, codec.ByName(name(f.object.URI()))); err != nil {
-		return err
-	}
-	text, err := codec.NewTextReader(f.packed, s.Encoding)
+// open opens the current input.
+func (f *feed) open() error {
+	object, err := f.in.open(f.ctx, f.index)
 	if err != nil {
 		return err
 	}
-	f.converted = s.Encoding != codec.UTF8
-	f.Splitter = table.NewSplitter(text, s.Dialect, s.MaxRecordBytes)
+	file, err := object.Reader(f.ctx)
+	if errors.Is(err, storage.ErrOnce) {
+		return fail(contract.ExitData, "input: %s: the kinds of its columns became clear only late, and a stream cannot be read again; want a file or an object", object.URI())
+	}
+	if err != nil {
+		return err
+	}
+	packed, err := codec.NewReader(file, codec.ByName(name(object.URI())))
+	if err != nil {
+		return errors.Join(err, file.Close())
+	}
+	text, err := codec.NewTextReader(packed, f.settings.Encoding)
+	if err != nil {
+		return errors.Join(err, file.Close())
+	}
+	f.Splitter = table.NewSplitter(text, f.settings.Dialect, f.settings.MaxRecordBytes)
+
+	f.mu.Lock()
+	f.object, f.file, f.packed = object, file, packed
+	closed := f.closed
+	f.mu.Unlock()
+	if closed {
+		f.shut()
+		return context.Canceled
+	}
 	return nil
+}
+
+// shut closes the current input.
+func (f *feed) shut() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.packed == nil {
+		return
+	}
+	f.past += f.packed.Consumed()
+	_ = f.file.Close()
+	if f.in.only == nil {
+		_ = f.object.Close()
+	}
+	f.packed = nil
+}
+
+// close ends the pass. The feed may still be reading, which then fails.
+func (f *feed) close() {
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
+	f.shut()
+}
+
+// uri is the current input.
+func (f *feed) uri() storage.URI { return f.in.uris[f.index] }
+
+// readNames reads the columns of the first input: the header of a CSV, the keys
+// of the first record of JSON lines. It returns the rest of the block they stand
+// in, of which lead tells the lines before.
+func (f *feed) readNames(first int) (names []string, rest []byte, err error) {
+	names, rest, err = f.readHeader(first)
+	f.header = names
+	return names, rest, err
+}
+
+func (f *feed) readHeader(first int) (names []string, rest []byte, err error) {
+	lines := 0
+	for {
+		block, err := f.next(nil, first)
+		if table.AtEnd(err) {
+			empty := table.ErrNoHeader
+			if f.settings.Dialect.JSON {
+				empty = table.ErrNoRecord
+			}
+			return nil, nil, fail(contract.ExitData, "input %s: %w", f.uri(), empty)
+		}
+		if err != nil {
+			return nil, nil, f.failed(err, int64(lines)+1)
+		}
+		if f.lead >= 0 { // the next one of JSON lines
+			lines, f.lead = 0, -1
+		}
+		end := len(block)
+		if f.settings.Dialect.JSON {
+			if names, err = table.ReadKeys(block, lines+1); names != nil {
+				end = 0 // they are part of a record
+			}
+		} else {
+			names, end, err = table.ReadHeader(f.settings.Dialect, block)
+		}
+		if err != nil {
+			return nil, nil, fail(contract.ExitData, "input %s: %w", f.uri(), err)
+		}
+		lines += table.LineEnds(block[:end])
+		if names != nil {
+			f.lead = int64(lines)
+			return names, block[end:], nil
+		}
+	}
+}
+
+// next is the next block, of the next input if need be where there are no headers.
+func (f *feed) next(buf []byte, target int) ([]byte, error) {
+	for {
+		block, err := f.Splitter.Next(buf, target)
+		if !table.AtEnd(err) || !f.settings.Dialect.JSON || f.index+1 == len(f.in.uris) {
+			return block, err
+		}
+		if err := f.advance(); err != nil {
+			return nil, err
+		}
+		f.lead = 0
+	}
+}
+
+// Next is the next block. Every further input has to have the first one's header.
+func (f *feed) Next(buf []byte, target int) ([]byte, error) {
+	for {
+		block, err := f.next(buf, target)
+		if !table.AtEnd(err) || f.settings.Dialect.JSON || f.index+1 == len(f.in.uris) {
+			return block, err
+		}
+		if err := f.advance(); err != nil {
+			return nil, err
+		}
+		header, rest, err := f.readHeader(target)
+		if err != nil {
+			return nil, err
+		}
+		if err := f.sameHeader(header); err != nil {
+			return nil, err
+		}
+		f.Unread(rest)
+	}
+}
+
+// advance goes on to the next input.
+func (f *feed) advance() error {
+	f.before += f.Offset()
+	f.shut()
+	f.index++
+	if err := f.open(); err != nil {
+		return f.failed(err, 1)
+	}
+	return nil
+}
+
+// sameHeader compares without telling what stands there: where a header is
+// missing, that is a record.
+func (f *feed) sameHeader(header []string) error {
+	differs := func(format string, args ...any) error {
+		return fail(contract.ExitData, "input %s: its header is not that of %s: %s", f.uri(), f.in.uris[0], fmt.Sprintf(format, args...))
+	}
+	if slices.Equal(header, f.header) {
+		return nil
+	}
+	for i := range min(len(header), len(f.header)) {
+		if header[i] != f.header[i] {
+			if f.settings.ShowValues {
+				return differs("column %d is %q, want %q", i+1, header[i], f.header[i])
+			}
+			return differs("column %d is not %q", i+1, f.header[i])
+		}
+	}
+	if len(header) < len(f.header) {
+		return differs("%d columns, want %d: %q is missing", len(header), len(f.header), f.header[len(header)])
+	}
+	return differs("%d columns, want %d", len(header), len(f.header))
+}
+
+// progress is how much of the input is done, of how much, when so much of the
+// text is. Where the text is not what was read, the reader counts, which is a
+// little ahead.
+func (f *feed) progress(text int64) (done, size int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.in.only == nil {
+		done = f.past
+		if f.packed != nil {
+			done += f.packed.Consumed()
+		}
+		return done, -1
+	}
+	if f.packed != nil && (f.settings.Encoding != codec.UTF8 || f.packed.Compression() != codec.None) {
+		text = f.packed.Consumed()
+	}
+	return text, f.in.only.Size()
+}
+
+// failed says where reading the current input failed; line is where the last
+// block began.
+func (f *feed) failed(err error, line int64) error { return readError(err, f.uri(), line) }
+
+func readError(err error, u storage.URI, line int64) error {
+	var long *table.RecordTooLongError
+	switch {
+	case errors.As(err, new(*Error)):
+		return err
+	case errors.As(err, &long):
+		return fail(contract.ExitData, "input %s: line %d: %w (raise --max-record-bytes if it is right)", u, line, err)
+	case errors.As(err, new(*codec.Error)):
+		return fail(contract.ExitData, "input %s: %w", u, err)
+	}
+	return fmt.Errorf("input: %w", err)
 }
 
 // name is the part of a URI that may say what is in the object.
@@ -57,24 +308,4 @@ func name(u storage.URI) string {
 		return u.Key
 	}
 	return u.Path
-}
-
-// progress is how much of the object is done, of how much, when the text before
-// offset is. Where the text is not what was read, the reader counts, which is a
-// little ahead.
-func (f *feed) progress(offset int64) (done, size int64) {
-	if f.converted || f.packed.Compression() != codec.None {
-		offset = f.packed.Consumed()
-	}
-	return offset, f.object.Size()
-}
-
-func (f *feed) close() { _ = f.file.Close() }
-
-// inputError gives the faults of the input's bytes their exit status.
-func inputError(u storage.URI, err error) error {
-	if errors.As(err, new(*codec.Error)) {
-		return fail(contract.ExitData, "input %s: %w", u, err)
-	}
-	return fmt.Errorf("input: %w", err)
 }

@@ -36,10 +36,17 @@ type Summary struct {
 	RowsRejected         int64
 	ColumnsIn            int
 	ColumnsOut           int
-	BytesIn              int64
+	Inputs               []InputRows // of each object; nil if one was named
+	BytesIn              int64       // of text: unpacked, in UTF-8
 	BytesOut             int64
 	Workers              int
 	Elapsed              time.Duration
+}
+
+// InputRows is how many records an object had, rejected ones included.
+type InputRows struct {
+	Input string
+	Rows  int64
 }
 
 // MBPerSecond is the input's megabytes (1e6 bytes) per second.
@@ -82,11 +89,11 @@ func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 	if err != nil {
 		return sum, err
 	}
-	in, err := store.Open(ctx, s.Input)
+	in, err := openInputs(ctx, store, s)
 	if err != nil {
-		return sum, fmt.Errorf("input: %w", err)
+		return sum, err
 	}
-	defer func() { _ = in.Close() }()
+	defer in.close()
 
 	// The kinds of columns are guessed from the first block. If a later one
 	// contradicts, the pass ends with the facts of the whole input, and a second
@@ -103,6 +110,11 @@ func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 			env.Log.Info("starting again: "+contradiction.Error(), "input", sum.Input)
 			facts = p.facts
 			continue
+		}
+		for _, one := range p.sum.Inputs {
+			if err == nil {
+				env.Log.Info("counted", "input", one.Input, "rows", one.Rows)
+			}
 		}
 		p.sum.Elapsed = time.Since(start)
 		return p.sum, err
@@ -137,7 +149,7 @@ type runPass struct {
 	Env
 	store *storage.Store
 	model *model.Model
-	in    storage.Object
+	in    *inputs
 	facts []table.Facts // of each input column; nil before the first pass
 	sum   Summary
 }
@@ -148,9 +160,18 @@ func (p *runPass) run(ctx context.Context) error {
 		return err
 	}
 	defer feed.close()
-	header, first, lines, err := p.readHeader(feed)
+	header, first, err := feed.readNames(p.sizes().first)
 	if err != nil {
 		return err
+	}
+	if p.Dialect.JSON {
+		header = keys(p.model, header, p.Settings)
+	}
+	if p.Input.IsPattern() {
+		p.sum.Inputs = make([]InputRows, len(p.in.uris))
+		for i, u := range p.in.uris {
+			p.sum.Inputs[i].Input = u.String()
+		}
 	}
 	plan, err := bind(p.model, header, p.Settings)
 	if err != nil {
@@ -171,7 +192,7 @@ func (p *runPass) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = p.transform(ctx, feed, first, lines, plan, program, names, out)
+	err = p.transform(ctx, feed, first, plan, program, names, out)
 	if err == nil {
 		err = out.publish()
 	}
@@ -183,48 +204,6 @@ func (p *runPass) run(ctx context.Context) error {
 	}
 	p.sum.BytesOut = out.written
 	return nil
-}
-
-// readHeader returns the column names, the rest of the block they stand in and
-// the number of lines before that rest.
-func (p *runPass) readHeader(feed *feed) (header []string, rest []byte, lines int, err error) {
-	for {
-		block, err := feed.Next(nil, p.sizes().first)
-		if table.AtEnd(err) {
-			return nil, nil, 0, fail(contract.ExitData, "input %s: %w", p.sum.Input, p.emptyError())
-		}
-		if err != nil {
-			return nil, nil, 0, p.readError(err, 1)
-		}
-		header, end, err := p.readNames(block, lines+1)
-		if err != nil {
-			return nil, nil, 0, fail(contract.ExitData, "input %s: %w", p.sum.Input, err)
-		}
-		lines += table.LineEnds(block[:end])
-		if header != nil {
-			return header, block[end:], lines, nil
-		}
-	}
-}
-
-func (p *runPass) emptyError() error {
-	if p.Dialect.JSON {
-		return table.ErrNoRecord
-	}
-	return table.ErrNoHeader
-}
-
-// readNames reads the column names in a block, and returns where the records
-// begin that come with them. It returns no names if the block has no record.
-func (p *runPass) readNames(block []byte, line int) (names []string, rest int, err error) {
-	if !p.Dialect.JSON {
-		return table.ReadHeader(p.Dialect, block)
-	}
-	first, err := table.ReadKeys(block, line)
-	if first == nil || err != nil {
-		return nil, len(block), err
-	}
-	return keys(p.model, first, p.Settings), 0, nil
 }
 
 // findKinds fills the kinds of the plan's inputs, from the facts of an earlier
@@ -250,18 +229,9 @@ func (p *runPass) findKinds(plan *plan, first []byte, offset int64) []frame.Kind
 	return kinds
 }
 
-// readError says where reading the input failed; line is where the last block
-// began.
-func (p *runPass) readError(err error, line int64) error {
-	var long *table.RecordTooLongError
-	if errors.As(err, &long) {
-		return fail(contract.ExitData, "input %s: line %d: %w (raise --max-record-bytes if it is right)", p.sum.Input, line, err)
-	}
-	return inputError(p.in.URI(), err)
-}
-
 // spot is a rejected record as people look for it.
 type spot struct {
+	input  string // "" if there is only one
 	line   int64
 	column string
 	value  string
@@ -270,6 +240,9 @@ type spot struct {
 
 func (s spot) text(showValue bool) string {
 	text := fmt.Sprintf("line %d", s.line)
+	if s.input != "" {
+		text = s.input + ": " + text
+	}
 	if s.column != "" {
 		text += fmt.Sprintf(", column %q", s.column)
 	}

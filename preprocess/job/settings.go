@@ -85,6 +85,9 @@ func LoadSettings(ctx context.Context, flags Flags, getenv func(string) string, 
 	if same := s.Output != (storage.URI{}) && (s.Output == s.Input || s.Output == s.Model); same {
 		l.problem("output: %s would be overwritten; want another name", s.Output)
 	}
+	if s.Input.IsPattern() && s.Output != (storage.URI{}) && s.Output != s.Input && storage.Matches(s.Input, s.Output) {
+		l.problem("output: %s would be one of the objects of %s; want a name that is not", s.Output, s.Input)
+	}
 	return s, l.err()
 }
 
@@ -268,8 +271,12 @@ func (l *loader) ask(ctx context.Context, parameters Parameters) error {
 
 // uri puts a required source together.
 func (l *loader) uri(s source) storage.URI {
+	parse, checkKey := storage.ParseURI, storage.CheckKey
+	if s.name == inputSource.name {
+		parse, checkKey = storage.ParsePattern, storage.CheckPattern
+	}
 	if v, ok := l.whole[s.name]; ok {
-		u, err := storage.ParseURI(v)
+		u, err := parse(v)
 		if err != nil {
 			l.problem("%s (%s): %w", s.name, l.from[s.name], err)
 		}
@@ -277,7 +284,7 @@ func (l *loader) uri(s source) storage.URI {
 	}
 	u := storage.URI{Bucket: l.value(s, s.bucket, storage.CheckBucket), Key: s.fixedKey}
 	if s.key != "" {
-		u.Key = l.value(s, s.key, storage.CheckKey)
+		u.Key = l.value(s, s.key, checkKey)
 	}
 	if u.Bucket == "" || u.Key == "" {
 		return storage.URI{}

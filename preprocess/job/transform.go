@@ -2,7 +2,6 @@ package job
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -39,7 +38,10 @@ const (
 type block struct {
 	in     []byte // recycled memory
 	data   []byte // whole records
-	offset int64
+	offset int64  // in its input, in bytes of text
+	input  int
+	lead   int64 // lines before it, if it is the first of its input; else -1
+	end    int64 // in all inputs
 	err    error // of reading, or a fault; the last block
 	done   chan struct{}
 
@@ -74,7 +76,7 @@ type transformer struct {
 	seen []bool // fields that some record had, of JSON lines
 }
 
-func (p *runPass) transform(parent context.Context, feed *feed, first []byte, lines int, pl *plan, program *model.Program, names []string, out *result) error {
+func (p *runPass) transform(parent context.Context, feed *feed, first []byte, pl *plan, program *model.Program, names []string, out *result) error {
 	t := &transformer{runPass: p, feed: feed, result: out, plan: pl, seen: make([]bool, pl.layout.Fields), program: program}
 	if err := t.probe(first); err != nil {
 		return err
@@ -103,7 +105,7 @@ func (p *runPass) transform(parent context.Context, feed *feed, first []byte, li
 			t.work(ctx, work)
 		}()
 	}
-	err := t.collect(ctx, order, free, int64(lines))
+	err := t.collect(ctx, order, free)
 	cancel()
 	// The reader is not waited for: it may hang in a read that nothing ends.
 	workers.Wait()
@@ -151,9 +153,11 @@ func (t *transformer) read(ctx context.Context, free <-chan *block, work, order 
 		case <-ctx.Done():
 			return
 		}
-		b.offset = t.feed.Offset()
 		b.done = make(chan struct{})
 		b.data, b.err = t.next(b.in)
+		b.offset = t.feed.Offset() - int64(len(b.data))
+		b.input, b.lead, b.end = t.feed.index, t.feed.lead, t.feed.before+t.feed.Offset()
+		t.feed.lead = -1
 		if table.AtEnd(b.err) {
 			return
 		}
@@ -287,10 +291,11 @@ func (w *worker) transform(b *block, batch *table.Batch) error {
 }
 
 // collect writes the blocks in order and keeps the count.
-func (t *transformer) collect(ctx context.Context, order <-chan *block, free chan<- *block, lines int64) error {
+func (t *transformer) collect(ctx context.Context, order <-chan *block, free chan<- *block) error {
 	kinds := t.plan.layout.Inputs
 	var contradiction *contradictionError
 	var spots []spot
+	lines := int64(0)
 	for {
 		var b *block
 		var ok bool
@@ -307,8 +312,11 @@ func (t *transformer) collect(ctx context.Context, order <-chan *block, free cha
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+		if b.lead >= 0 {
+			lines = b.lead
+		}
 		if b.err != nil {
-			return t.blockError(b.err, lines+1)
+			return readError(b.err, t.in.uris[b.input], lines+1)
 		}
 		for i, f := range b.facts {
 			t.facts[i] |= f
@@ -320,9 +328,15 @@ func (t *transformer) collect(ctx context.Context, order <-chan *block, free cha
 		if contradiction == nil {
 			t.sum.RowsIn += b.rows
 			t.sum.RowsRejected += b.rejects
+			if t.sum.Inputs != nil {
+				t.sum.Inputs[b.input].Rows += b.rows
+			}
 			for _, s := range b.spots {
 				if len(spots) < namedSpots {
 					s.line += lines + 1
+					if t.sum.Inputs != nil {
+						s.input = t.sum.Inputs[b.input].Input
+					}
 					spots = append(spots, s)
 				}
 			}
@@ -341,12 +355,13 @@ func (t *transformer) collect(ctx context.Context, order <-chan *block, free cha
 			}
 		}
 		lines += b.lines
-		t.sum.BytesIn = b.offset + int64(len(b.data))
+		t.sum.BytesIn = b.end
 		if t.Progress != nil {
 			t.Progress(t.feed.progress(t.sum.BytesIn))
 		}
 		free <- b
 	}
+	t.sum.BytesIn = t.feed.before + t.feed.Offset()
 	switch {
 	case contradiction != nil:
 		return contradiction
@@ -357,13 +372,6 @@ func (t *transformer) collect(ctx context.Context, order <-chan *block, free cha
 			t.sum.RowsIn, t.sum.RowsOut, t.sum.RowsRejected)
 	}
 	return nil
-}
-
-func (t *transformer) blockError(err error, line int64) error {
-	if errors.As(err, new(*Error)) {
-		return err
-	}
-	return t.readError(err, line)
 }
 
 // PanicError describes a panic without its message, which may hold data, unless

@@ -64,6 +64,14 @@ func (o *fileObject) Size() int64 {
 	return o.info.Size()
 }
 
+// Version is the size and the time of the last change.
+func (o *fileObject) Version() string {
+	if o.Size() < 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d bytes of %d", o.info.Size(), o.info.ModTime().UnixNano())
+}
+
 func (o *fileObject) Close() error { return o.f.Close() }
 
 func (o *fileObject) Reader(ctx context.Context) (io.ReadCloser, error) {

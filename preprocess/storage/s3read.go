@@ -35,8 +35,10 @@ func (c *s3Client) open(ctx context.Context, u URI) (Object, error) {
 	return o, nil
 }
 
-func (o *s3Object) URI() URI     { return o.uri }
-func (o *s3Object) Size() int64  { return o.size }
+func (o *s3Object) URI() URI        { return o.uri }
+func (o *s3Object) Size() int64     { return o.size }
+func (o *s3Object) Version() string { return fmt.Sprintf("%d bytes of %s", o.size, o.etag) }
+
 func (o *s3Object) Close() error { return nil }
 
 // fetch fills buf from offset on and returns how much there was. A body that

@@ -57,6 +57,8 @@ type Object interface {
 	URI() URI
 	// Size is in bytes, or -1 if unknown, as of a pipe.
 	Size() int64
+	// Version differs when the content does. It is "" of a pipe.
+	Version() string
 	// Reader reads from the beginning. All readers of an Object see the same
 	// content, or fail with ErrChanged. A pipe has a single one: ErrOnce.
 	Reader(ctx context.Context) (io.ReadCloser, error)
