@@ -59,7 +59,7 @@ func validPipeline(suffix string) *PipelineArgs {
 		TaskTimeoutMinutes: 240,
 		Attempts:           4,
 		InputBucketName:    pulumi.String("in" + suffix),
-		InputKey:           "raw/monthly_data.csv",
+		ParameterPrefix:    "/ds/preprocessing" + suffix + "/",
 		OutputBucketName:   pulumi.String("out" + suffix),
 		ClusterArn:         pulumi.String("arn:aws:ecs:us-east-1:111111111111:cluster/ds-processing-cluster"),
 		ClusterName:        pulumi.String("ds-processing-cluster"),
@@ -349,8 +349,8 @@ BuildContext: missing`)
 	pipeline("spot", func(a *PipelineArgs) { a.Attempts, a.UseSpot = 1, true },
 		"Attempts: got 1 with Spot, want 2 or more: the last attempt does not use it")
 	pipeline("email", func(a *PipelineArgs) { a.NotificationEmail = "someone" }, `NotificationEmail: got "someone", want one e-mail address`)
-	pipeline("no input", func(a *PipelineArgs) { a.InputBucketName, a.InputKey = nil, "/raw/data.csv" },
-		"InputBucketName: missing\nInputKey: got \"/raw/data.csv\", want 1 to 1024 bytes, no slash at the start, no white space at either end, no {{")
+	pipeline("no input", func(a *PipelineArgs) { a.InputBucketName, a.ParameterPrefix = nil, "/ds" },
+		"InputBucketName: missing\nParameterPrefix: got \"/ds\", want 1 to 14 levels of letters, digits, _ . - between slashes, such as /ds/preprocessing/, at most 900 characters, not starting with aws or ssm")
 	pipeline("subscriptions", func(a *PipelineArgs) {
 		a.Subscriptions = []string{"https://example.com", "sms:12", "https://example.com", "http://example.com"}
 	}, `Subscriptions: number 2: the endpoint does not fit sms, want sms:+4915112345678

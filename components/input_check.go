@@ -1,6 +1,10 @@
 package components
 
-import "fmt"
+import (
+	"fmt"
+
+	"ds-pipeline/preprocess/contract"
+)
 
 // How often a check of the input object is repeated when S3 does not answer it,
 // and how long one may take, in seconds.
@@ -15,7 +19,34 @@ const (
 func inputStates(in machineInputs) map[string]state {
 	const key = "$.run.input.key"
 	object := "the input object s3://" + in.inputBucket + "/{} "
+	parameter := in.parameterPrefix + contract.InputKey
 	return map[string]state{
+		"FindInput": {
+			"Type":     "Task",
+			"Comment":  "Where is the data? The job asks the same parameter, which may change between deployments",
+			"Resource": fmt.Sprintf("arn:%s:states:::aws-sdk:ssm:getParameter", in.place.partition()),
+			"Parameters": map[string]any{
+				"Name": parameter,
+			},
+			"ResultSelector": map[string]any{"key.$": "$.Parameter.Value"},
+			"ResultPath":     "$.run.input",
+			"TimeoutSeconds": checkTimeout,
+			"Retry": []any{
+				map[string]any{"ErrorEquals": []string{"Ssm.ParameterNotFoundException"}, "MaxAttempts": 0},
+				map[string]any{
+					"ErrorEquals":     []string{"Ssm.SsmException", "Ssm.SdkClientException", "Ssm.InternalServerErrorException", "States.Timeout"},
+					"IntervalSeconds": 2,
+					"BackoffRate":     2,
+					"MaxAttempts":     checkRetries,
+					"JitterStrategy":  "FULL",
+				},
+			},
+			"Catch": []any{catchAll("$.error", "ExplainUnknownInput")},
+			"Next":  "HasModelKey",
+		},
+		"ExplainUnknownInput": explain("The parameter is gone, or Parameter Store did not answer", remedyParameter, map[string]any{
+			"summary.$": format("the parameter "+parameter+" could not be read: {}", "$.error.Error"),
+		}),
 		"CheckInput": {
 			"Type":     "Task",
 			"Comment":  "Is the data there?",

@@ -68,3 +68,35 @@ func TestInputCheck_goesOnWhenS3AnswersAtLast(t *testing.T) {
 		t.Errorf("succeeded %v after %d starts with %d messages", out.succeeded, machine.starts(), len(messages))
 	}
 }
+
+func TestMachine_asksWhereTheInputIs(t *testing.T) {
+	var asked, checked any
+	w := world{
+		tasks: []error{nil},
+		parameter: func(parameters map[string]any) (map[string]any, error) {
+			asked = parameters["Name"]
+			return map[string]any{"Parameter": map[string]any{"Value": "raw/renamed.csv"}}, nil
+		},
+		head: func(parameters map[string]any) (map[string]any, error) {
+			checked = parameters["Key"]
+			return foundObject, nil
+		},
+	}
+	if out, _, _ := w.run(t, testMachineInputs(), `{}`); !out.succeeded {
+		t.Fatalf("got %+v", out)
+	}
+	if asked != "/ds/preprocessing/input-key" || checked != "raw/renamed.csv" {
+		t.Errorf("asked parameter %v and checked %v, want what the parameter says now", asked, checked)
+	}
+}
+
+func TestMachine_startsNothingWhenTheInputIsUnknown(t *testing.T) {
+	w := world{tasks: []error{nil}, parameter: func(map[string]any) (map[string]any, error) {
+		return nil, &taskError{name: "Ssm.ParameterNotFoundException", cause: "gone"}
+	}}
+	out, machine, messages := w.run(t, testMachineInputs(), `{}`)
+	const want = "the parameter /ds/preprocessing/input-key could not be read: Ssm.ParameterNotFoundException"
+	if out.succeeded || machine.starts() != 0 || len(messages) != 1 || out.cause != want {
+		t.Errorf("got %+v after %d starts and %d messages, want no start, one message and %q", out, machine.starts(), len(messages), want)
+	}
+}

@@ -10,13 +10,14 @@ import (
 
 // What to try when no task ended with a status of the job's own.
 const (
-	remedyKilled   = "If memory ran out, give the task more: taskMemoryMiB. Else see who stopped it, and start again."
-	remedyStop     = "If the reason names the image or the network, deploy the stack again; else start again later."
-	remedyTimeout  = "Look at the log for where the time went; allow more with taskTimeoutMinutes, or a larger task with taskCpu."
-	remedyRefused  = "Deploy the stack again, which restores roles and task definition; if capacity or a quota is short, start again later."
-	remedyMissing  = "Upload the data under this key, or set inputKey, then start again."
-	remedyEmpty    = "Upload the data once more, then start again."
-	remedyNoAnswer = "Compare the policies of the bucket, of the encryption key and of the machine's role; else start again later."
+	remedyKilled    = "If memory ran out, give the task more: taskMemoryMiB. Else see who stopped it, and start again."
+	remedyStop      = "If the reason names the image or the network, deploy the stack again; else start again later."
+	remedyTimeout   = "Look at the log for where the time went; allow more with taskTimeoutMinutes, or a larger task with taskCpu."
+	remedyRefused   = "Deploy the stack again, which restores roles and task definition; if capacity or a quota is short, start again later."
+	remedyMissing   = "Upload the data under this key, or set inputKey, then start again."
+	remedyParameter = "Deploy again, which restores the parameter, then start again."
+	remedyEmpty     = "Upload the data once more, then start again."
+	remedyNoAnswer  = "Compare the policies of the bucket, of the encryption key and of the machine's role; else start again later."
 )
 
 // explainStates put into words why the run failed, one state for each exit

@@ -9,6 +9,8 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sfn"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sns"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"ds-pipeline/preprocess/contract"
 )
 
 const pipelineType = "ds-pipeline:components:Pipeline"
@@ -57,10 +59,11 @@ type PipelineArgs struct {
 	// NotifySuccess sends a message for each run that succeeded, too.
 	NotifySuccess bool
 
-	// InputBucketName and InputKey name the object that has to be there before
-	// a task is started. InputKey is what the job's parameter says as well.
+	// InputBucketName holds the object that has to be there before a task is
+	// started. Its key is in the parameter input-key below ParameterPrefix, unless
+	// the execution names another.
 	InputBucketName pulumi.StringInput
-	InputKey        string
+	ParameterPrefix string
 
 	// OutputBucketName is where an execution may choose another key for its
 	// result, below the prefix of the contract.
@@ -91,7 +94,7 @@ func (a *PipelineArgs) validate() error {
 		named("TaskTimeoutMinutes", CheckRange(a.TaskTimeoutMinutes, 1, 10080)),
 		named("Attempts", CheckRange(a.Attempts, 1, 10)),
 		present("InputBucketName", a.InputBucketName != nil),
-		named("InputKey", CheckObjectKey(a.InputKey)),
+		named("ParameterPrefix", CheckParameterPrefix(a.ParameterPrefix)),
 		present("OutputBucketName", a.OutputBucketName != nil),
 		present("ClusterArn", a.ClusterArn != nil),
 		present("ClusterName", a.ClusterName != nil),
@@ -205,9 +208,10 @@ func newFailureTopic(ctx *pulumi.Context, name string, args *PipelineArgs, paren
 	}, parent)
 }
 
-// newMachineRole is what the state machine may do: look at objects of the input
-// bucket, run tasks of one family on one cluster, watch and stop them, quote their log, publish to one topic, and write
-// its own logs and traces.
+// newMachineRole is what the state machine may do: ask where the input is and
+// look at objects of its bucket, run tasks of one family on one cluster, watch
+// and stop them, quote their log, publish to one topic, and write its own logs
+// and traces.
 func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic *sns.Topic, parent pulumi.Resource) (*serviceRole, error) {
 	place := args.Place
 	return newServiceRole(ctx, name, serviceRoleArgs{
@@ -221,6 +225,12 @@ func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic 
 			onCluster := map[string]any{"ArnEquals": map[string]any{"ecs:cluster": clusterArn}}
 			tasks := place.arn("ecs", "task/"+clusterName+"/*")
 			return newPolicy(
+				statement{
+					Sid:      "FindInput",
+					Effect:   "Allow",
+					Action:   []string{"ssm:GetParameter"},
+					Resource: []string{place.arn("ssm", "parameter"+args.ParameterPrefix+contract.InputKey)},
+				},
 				statement{
 					// HeadObject is part of GetObject: IAM has no smaller right. An
 					// execution may name any object of the bucket.
@@ -331,7 +341,7 @@ func newStateMachine(ctx *pulumi.Context, name string, args *PipelineArgs, topic
 				topicArn:          in[4].(string),
 				taskLogGroupName:  in[5].(string),
 				inputBucket:       in[6].(string),
-				inputKey:          args.InputKey,
+				parameterPrefix:   args.ParameterPrefix,
 				outputBucket:      in[7].(string),
 				notifySuccess:     args.NotifySuccess,
 				taskTimeout:       args.TaskTimeoutMinutes,

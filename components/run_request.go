@@ -22,6 +22,7 @@ const remedyRequest = "Start again with an input that is right; {} runs what is 
 // what is not right: a wrong value must not pass for a default.
 //
 //	HasPeriod ─► HasInputKey ─► HasModelKey ─► HasOutputKey ─► CheckInput
+//	                  └─► FindInput ─┘
 //
 // each by way of Take…, when there is something to take, or out to Refuse….
 func requestStates(in machineInputs) map[string]state {
@@ -61,7 +62,7 @@ func requestStates(in machineInputs) map[string]state {
 		"RefuseScheduledTime": refuse(`scheduledTime: want a time such as "2026-11-15T09:00:00Z"`),
 
 		"HasInputKey": choice("Another input than the configured one?", "TakeInputKey",
-			absent("HasModelKey", requestInputKey), wrongKey("RefuseInputKey", requestInputKey)),
+			absent("FindInput", requestInputKey), wrongKey("RefuseInputKey", requestInputKey)),
 		"TakeInputKey":   take("This input", "$.run.input", "HasModelKey", map[string]any{"key.$": copied(requestInputKey)}),
 		"RefuseInputKey": refuse(contract.InputKey + ": want the key of an object in the input bucket: " + keyRule),
 
@@ -86,10 +87,10 @@ func requestStates(in machineInputs) map[string]state {
 
 // configuredRun is $.run before the request is read. What is "" leaves the
 // choice to the job's parameters.
-func (in machineInputs) configuredRun() map[string]any {
+func configuredRun() map[string]any {
 	return map[string]any{
 		"period": map[string]any{"name": "", "words": "none"},
-		"input":  map[string]any{"key": in.inputKey},
+		"input":  map[string]any{"key": ""},
 		"model":  map[string]any{"key": ""},
 		"output": map[string]any{"uri": ""},
 	}

@@ -23,7 +23,7 @@ type machineInputs struct {
 	topicArn          string
 	taskLogGroupName  string
 	inputBucket       string
-	inputKey          string
+	parameterPrefix   string
 	outputBucket      string
 	notifySuccess     bool
 	taskTimeout       int // minutes
@@ -89,7 +89,7 @@ func machineDefinition(in machineInputs) any {
 				"input.$": "$",
 				"retry":   map[string]any{"attempt": 1, "seconds": firstWaitSeconds, "wait": 0},
 				"newline": "\n",
-				"run":     in.configuredRun(),
+				"run":     configuredRun(),
 				"log":     map[string]any{"line": "none", "link": in.logGroupLink()},
 			},
 			"Next": "HasPeriod",

@@ -21,7 +21,7 @@ func testMachineInputs() machineInputs {
 		topicArn:          "arn:aws:sns:us-east-1:111111111111:topic",
 		taskLogGroupName:  "/ecs/ds-preprocessing-dev",
 		inputBucket:       "ds-input-dev-111111111111-us-east-1",
-		inputKey:          "raw/monthly_data.csv",
+		parameterPrefix:   "/ds/preprocessing/",
 		outputBucket:      "ds-output-dev-111111111111-us-east-1",
 		taskTimeout:       240,
 		attempts:          4,
@@ -51,10 +51,11 @@ func stoppedTask(exitCode int) *taskError {
 
 // world is what the machine meets.
 type world struct {
-	tasks []error                                                 // what the task says at each start, the last one again and again
-	head  func(parameters map[string]any) (map[string]any, error) // S3's answer; nil finds every object
-	start func(parameters map[string]any)                         // sees every RunTask
-	logs  func(parameters map[string]any) (map[string]any, error) // CloudWatch's; nil has no event
+	tasks     []error                                                 // what the task says at each start, the last one again and again
+	parameter func(parameters map[string]any) (map[string]any, error) // Parameter Store's answer; nil knows the input
+	head      func(parameters map[string]any) (map[string]any, error) // S3's answer; nil finds every object
+	start     func(parameters map[string]any)                         // sees every RunTask
+	logs      func(parameters map[string]any) (map[string]any, error) // CloudWatch's; nil has no event
 }
 
 // run drives the machine: answers are what the task says at each start, the
@@ -74,6 +75,12 @@ func (w world) run(t *testing.T, in machineInputs, input string) (outcome, *inte
 	var messages []map[string]any
 	starts := 0
 	machine.tasks = map[string]func(map[string]any) (any, error){
+		getParameter: func(parameters map[string]any) (any, error) {
+			if w.parameter == nil {
+				return storedInputKey, nil
+			}
+			return w.parameter(parameters)
+		},
 		headObject: func(parameters map[string]any) (any, error) {
 			if w.head == nil {
 				return foundObject, nil
@@ -107,9 +114,13 @@ func (w world) run(t *testing.T, in machineInputs, input string) (outcome, *inte
 }
 
 const (
+	getParameter = "arn:aws:states:::aws-sdk:ssm:getParameter"
 	headObject   = "arn:aws:states:::aws-sdk:s3:headObject"
 	getLogEvents = "arn:aws:states:::aws-sdk:cloudwatchlogs:getLogEvents"
 )
+
+// storedInputKey is what Parameter Store says of input-key.
+var storedInputKey = map[string]any{"Parameter": map[string]any{"Value": "raw/monthly_data.csv"}}
 
 // foundObject is what S3 says of an object; the real answer has more fields.
 var foundObject = map[string]any{"ContentLength": 1234.0, "ETag": `"0"`}
@@ -232,6 +243,7 @@ func TestMachine_failsEvenWhenNobodyCanBeTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	machine.tasks = map[string]func(map[string]any) (any, error){
+		getParameter:                        func(map[string]any) (any, error) { return storedInputKey, nil },
 		headObject:                          func(map[string]any) (any, error) { return foundObject, nil },
 		getLogEvents:                        func(map[string]any) (any, error) { return nil, &taskError{name: "CloudWatchLogs.X"} },
 		"arn:aws:states:::ecs:runTask.sync": func(map[string]any) (any, error) { return nil, stoppedTask(contract.ExitData) },

@@ -114,7 +114,7 @@ func Deploy(ctx *pulumi.Context) error {
 		SubscriptionsSecret:     ctx.IsConfigSecret(ctx.Project() + ":notificationSubscriptions"),
 		NotifySuccess:           cfg.NotifySuccess,
 		InputBucketName:         data.InputBucketName,
-		InputKey:                cfg.InputKey,
+		ParameterPrefix:         cfg.ParameterPrefix,
 		OutputBucketName:        data.OutputBucketName,
 		ClusterArn:              processing.ClusterArn,
 		ClusterName:             processing.ClusterName,

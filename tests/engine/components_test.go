@@ -35,7 +35,7 @@ func system(ctx *pulumi.Context, name, suffix, cidr string, opts ...pulumi.Resou
 	}
 	pipeline, err := components.NewPipeline(ctx, name+"-pipeline", &components.PipelineArgs{
 		Place: place, StateMachineName: "machine" + suffix, LogRetentionDays: 30, TaskTimeoutMinutes: 60, Attempts: 3,
-		NotificationEmail: "someone@example.org", InputBucketName: data.InputBucketName, InputKey: "in.csv", OutputBucketName: data.OutputBucketName,
+		NotificationEmail: "someone@example.org", InputBucketName: data.InputBucketName, ParameterPrefix: "/job" + suffix + "/", OutputBucketName: data.OutputBucketName,
 		ClusterArn: processing.ClusterArn, ClusterName: processing.ClusterName,
 		TaskDefinitionArn: processing.TaskDefinitionArn, TaskFamily: processing.TaskFamily,
 		TaskRoleArn: processing.TaskRoleArn, ExecutionRoleArn: processing.ExecutionRoleArn, TaskLogGroupName: processing.LogGroupName,

@@ -31,14 +31,13 @@ func TestInputKey_changesWhatTheJobReadsAndWhatTheMachineChecks(t *testing.T) {
 	s.Up()
 	s.Set("ds-pipeline:inputKey", "raw/other.csv")
 	changed := s.Up()
-	want(t, changed, map[string][]string{"update": {"processing-input-key", "pipeline-machine"}})
+	want(t, changed, map[string][]string{"update": {"processing-input-key"}})
 	parameters := machineState(t, changed, "CheckInput")["Parameters"].(map[string]any)
 	if got := parameters["Bucket"]; got != "ds-input-dev-111111111111-us-east-1" {
 		t.Errorf("the machine looks into %v", got)
 	}
-	run := machineState(t, changed, "Prepare")["Parameters"].(map[string]any)["run"].(map[string]any)["input"].(map[string]any)
-	if got := run["key"]; got != "raw/other.csv" {
-		t.Errorf("the machine looks for %v", got)
+	if got := machineState(t, changed, "FindInput")["Parameters"].(map[string]any)["Name"]; got != "/ds/preprocessing/input-key" {
+		t.Errorf("the machine reads parameter %v", got)
 	}
 	s.Settled()
 }
