@@ -67,7 +67,7 @@ type cli struct {
 }
 
 type runCommand struct {
-	Input           *string `placeholder:"URI" help:"CSV or JSON lines to read: s3://bucket/key, a path, a prefix that ends in / or a glob such as data/*.csv for several with the same header, in name order, or - for standard input. gzip and zstd are recognised by the first bytes."`
+	Input           *string `placeholder:"URI" help:"CSV or JSON lines to read: s3://bucket/key, a path, a prefix that ends in / or a glob such as data/*.csv for several with the same header, in name order, or - for standard input. gzip and zstd are recognized by the first bytes."`
 	Model           *string `placeholder:"URI" help:"Fitted model, written by joblib.dump or pickle.dump."`
 	Output          *string `placeholder:"URI" help:"Result to write, whole or not at all; compressed if its name ends in .gz or .zst. Default: s3://OUTPUT-BUCKET/${output_key}."`
 	Keep            *string `placeholder:"NAME,..." help:"Input columns to copy as they stand, before the model's."`

@@ -286,10 +286,10 @@ func TestReader_passesErrorsOfTheFileOn(t *testing.T) {
 	}
 }
 
-// A file of some kilobytes can stand for gigabytes; the reader holds little of
+// A file of some kilobytes can stand for any number of them; the reader holds little of
 // it at a time.
 func TestReader_streamsABomb(t *testing.T) {
-	const size = 1 << 30
+	const size = 256 << 20
 	goroutines := runtime.NumGoroutine()
 	for _, c := range []Compression{Gzip, Zstd} {
 		var bomb bytes.Buffer
@@ -310,7 +310,6 @@ func TestReader_streamsABomb(t *testing.T) {
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
-		chunk = nil
 		var before, now runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)
@@ -323,7 +322,7 @@ func TestReader_streamsABomb(t *testing.T) {
 		for err == nil {
 			var n int
 			n, err = r.Read(buf)
-			if total += int64(n); total>>28 != (total-int64(n))>>28 {
+			if total += int64(n); total>>24 != (total-int64(n))>>24 {
 				runtime.ReadMemStats(&now)
 				most = max(most, now.HeapAlloc-min(now.HeapAlloc, before.HeapAlloc))
 			}

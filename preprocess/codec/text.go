@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -68,7 +69,7 @@ func checkMark(r io.Reader) (io.Reader, error) {
 	switch {
 	case err == nil:
 		return io.MultiReader(bytes.NewReader(head), r), nil
-	case atEnd(err), err == io.ErrUnexpectedEOF: //nolint:errorlint // of ReadFull itself
+	case atEnd(err), errors.Is(err, io.ErrUnexpectedEOF):
 		return bytes.NewReader(head), nil
 	}
 	return nil, err

@@ -142,7 +142,10 @@ func listFiles(ctx context.Context, u URI, each func(name string) error) error {
 			case d.IsDir():
 				return nil
 			}
-			if info, err := os.Stat(name); err != nil || info.IsDir() { // it may be a link
+			switch info, err := os.Stat(name); { // it may be a link
+			case err != nil:
+				return fileError("list", u, err)
+			case info.IsDir():
 				return nil
 			}
 			return each(name)

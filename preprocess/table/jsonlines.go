@@ -160,9 +160,9 @@ func (p *Parser) tokenizeJSON(limit int) {
 		}
 		switch reason := p.object(line, start, row); {
 		case p.dirty && !utf8.Valid(line):
-			p.reject(start, start+len(line), "", fmt.Sprintf("not valid UTF-8 at byte %d of the input", p.bytes+int64(start+invalidAt(line))))
+			p.reject(start, start+len(line), fmt.Sprintf("not valid UTF-8 at byte %d of the input", p.bytes+int64(start+invalidAt(line))))
 		case reason != "":
-			p.reject(start, start+len(line), "", reason)
+			p.reject(start, start+len(line), reason)
 		default:
 			p.starts[row], p.ends[row] = uint32(start), uint32(start+len(line))
 			row++
@@ -341,8 +341,8 @@ func (m *members) value() bool {
 		return m.fail(m.broken("want a value"))
 	}
 	m.start = m.i
-	switch c := m.b[m.i]; {
-	case c == '"':
+	switch m.b[m.i] {
+	case '"':
 		m.i++
 		var ok bool
 		m.kind = jsonText
@@ -350,14 +350,14 @@ func (m *members) value() bool {
 			return m.fail(m.broken("a text does not end, or holds a control character"))
 		}
 		return true
-	case c == '{' || c == '[':
+	case '{', '[':
 		m.kind = jsonNested
 		return true
-	case c == 't':
+	case 't':
 		return m.word("true", jsonBool)
-	case c == 'f':
+	case 'f':
 		return m.word("false", jsonBool)
-	case c == 'n':
+	case 'n':
 		return m.word("null", jsonNull)
 	}
 	return m.number()

@@ -3,6 +3,7 @@ package table
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"math"
 	"slices"
@@ -149,7 +150,7 @@ func TestSplitter_cutsJSONLinesAtLineFeedsOnly(t *testing.T) {
 		got := ""
 		for {
 			block, err := s.Next(nil, target)
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

@@ -222,7 +222,7 @@ records:
 			if i < n && b[i] == '"' {
 				var ok bool
 				if r, i, ok = p.quotedField(pos, field); !ok {
-					p.reject(start, n, "", "a quote is opened and never closed")
+					p.reject(start, n, "a quote is opened and never closed")
 					pos = n
 					break records
 				}
@@ -273,9 +273,9 @@ records:
 			switch {
 			case p.dirty && !utf8.Valid(b[start:i]):
 				at := invalidAt(b[start:i])
-				p.reject(start, i, "", fmt.Sprintf("not valid UTF-8 at byte %d of the input", p.bytes+int64(start+at)))
+				p.reject(start, i, fmt.Sprintf("not valid UTF-8 at byte %d of the input", p.bytes+int64(start+at)))
 			case field != len(slots):
-				p.reject(start, i, "", fmt.Sprintf("%s, want %d", fieldCount(field), len(slots)))
+				p.reject(start, i, fmt.Sprintf("%s, want %d", fieldCount(field), len(slots)))
 			default:
 				p.starts[row], p.ends[row] = uint32(start), uint32(i)
 				row++
@@ -329,8 +329,9 @@ func (p *Parser) quotedField(pos, field int) (ref, int, bool) {
 	return ref{pos: uint32(from), len: uint32(len(p.arena)-from) | refQuoted | refArena}, end, true
 }
 
-func (p *Parser) reject(start, end int, column, reason string) {
-	p.batch.Rejects = append(p.batch.Rejects, Reject{Start: start, End: end, Column: column, Reason: reason})
+// reject refuses a record as a whole.
+func (p *Parser) reject(start, end int, reason string) {
+	p.batch.Rejects = append(p.batch.Rejects, Reject{Start: start, End: end, Reason: reason})
 }
 
 // blank tells whether a record of one field is no record at all, as in pandas.
