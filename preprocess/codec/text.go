@@ -1,8 +1,7 @@
 package codec
 
 import (
-	"bytes"
-	"errors"
+	"bufio"
 	"fmt"
 	"io"
 	"strings"
@@ -60,19 +59,15 @@ func NewTextReader(r io.Reader, e Encoding) (io.Reader, error) {
 // checkMark refuses UTF-16 that passes for UTF-8, in which its first byte cannot
 // occur.
 func checkMark(r io.Reader) (io.Reader, error) {
-	head := make([]byte, 2)
-	n, err := io.ReadFull(r, head)
-	head = head[:n]
+	buf := bufio.NewReaderSize(r, 16) // what is read at once is larger, and passes it by
+	head, err := buf.Peek(2)
+	if err != nil && !atEnd(err) {
+		return nil, err
+	}
 	if string(head) == "\xff\xfe" || string(head) == "\xfe\xff" {
 		return nil, &Error{Format: "UTF-8", Reason: "it starts as UTF-16 does (set --encoding utf-16)"}
 	}
-	switch {
-	case err == nil:
-		return io.MultiReader(bytes.NewReader(head), r), nil
-	case atEnd(err), errors.Is(err, io.ErrUnexpectedEOF):
-		return bytes.NewReader(head), nil
-	}
-	return nil, err
+	return buf, nil
 }
 
 // textReader converts chunks of bytes.

@@ -3,6 +3,7 @@ package codec
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -102,7 +103,7 @@ func TestTextReader_losesNothing(t *testing.T) {
 }
 
 func TestTextReader_passesErrorsOn(t *testing.T) {
-	reset := errors.New("connection reset")
+	reset := fmt.Errorf("the body broke off: %w", io.ErrUnexpectedEOF) // no end of the file
 	for _, e := range []Encoding{UTF8, UTF16, Latin1} {
 		r, err := NewTextReader(io.MultiReader(strings.NewReader("a"), iotest.ErrReader(reset)), e)
 		if err == nil {
