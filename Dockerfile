@@ -14,16 +14,16 @@ ARG TARGETARCH=amd64
 WORKDIR /src
 COPY go.mod go.sum ./
 COPY preprocess/ preprocess/
-RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH GOFLAGS=-mod=readonly \
-    go build -trimpath -buildvcs=false -ldflags "-s -w" -o /out/root/preprocess ./preprocess
-RUN mkdir -p /out/root/etc/ssl/certs /out/scratch/tmp \
-    && cp /etc/ssl/certs/ca-certificates.crt /out/root/etc/ssl/certs/ \
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/cache/go-build \
+    CGO_ENABLED=0 GOCACHE=/cache/go-build GOOS=$TARGETOS GOARCH=$TARGETARCH GOFLAGS=-mod=readonly \
+    go build -trimpath -buildvcs=false -ldflags "-s -w" -o /out/image/preprocess ./preprocess
+RUN mkdir -p /out/image/etc/ssl/certs /out/scratch/tmp \
+    && cp /etc/ssl/certs/ca-certificates.crt /out/image/etc/ssl/certs/ \
     && chmod 0700 /out/scratch/tmp \
     && find /out -exec touch --no-dereference --date=@0 {} +
 
 FROM scratch
-COPY --from=build /out/root/ /
+COPY --from=build /out/image/ /
 # The root file system is read-only in AWS. This directory is a volume there, which takes
 # its owner from here.
 COPY --from=build --chown=65532:65532 /out/scratch/ /

@@ -99,7 +99,7 @@ fuzz: ## fuzz every parser in turn, FUZZTIME=60s each
 	@grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u | while read -r package; do \
 		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$package/*_test.go | cut -d' ' -f2); do \
 			echo "fuzzing $$package $$target for $(FUZZTIME)"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package </dev/null; \
 		done; \
 	done
 
@@ -110,6 +110,7 @@ bench: ## measure the job: parsing, transforming, formatting and whole runs
 .PHONY: golden
 golden: ## rewrite expected files; review the diff like code
 	@UPDATE_GOLDEN=1 go test -count=1 ./components ./preprocess/report
+	@go test -count=1 ./preprocess/model -run supportIsDocumented -update
 
 .PHONY: tools
 tools: $(TOOLS)/pulumi $(TOOLS)/golangci-lint ## build the pinned Pulumi CLI and the linter into .tools/
