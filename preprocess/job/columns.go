@@ -62,7 +62,12 @@ func bind(m *model.Model, header []string, s Settings) (*plan, error) {
 		p.layout.Keep = append(p.layout.Keep, i)
 	}
 	if len(missing) > 0 {
-		problems = append(problems, fmt.Errorf("%s to keep not in the header", quoteAll(missing)))
+		const most = 20 // names to show
+		has := quoteAll(header[:min(len(header), most)])
+		if len(header) > most {
+			has += fmt.Sprintf(" and %d more", len(header)-most)
+		}
+		problems = append(problems, fmt.Errorf("%s to keep not in the header, which has %s", quoteAll(missing), has))
 	}
 	if len(problems) > 0 {
 		return nil, &Error{contract.ExitData, list("columns", problems)}
