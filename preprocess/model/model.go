@@ -138,7 +138,11 @@ func workOf(s step, in int) int {
 func (m *Model) Bind(header []string) (*Binding, error) {
 	names, named := m.Features()
 	n := m.root.width()
-	if !named && n < 0 {
+	switch {
+	case n >= 0:
+	case named: // with no name at all
+		n = len(names)
+	default:
 		n = len(header)
 		names = header
 	}
