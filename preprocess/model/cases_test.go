@@ -428,7 +428,10 @@ func TestModel_readsBackItsJSON(t *testing.T) {
 				}
 				m, err := model.Load(data)
 				if err != nil {
-					t.Skip(err)
+					if c.Expect == "ok" {
+						t.Fatal(err)
+					}
+					return // there is nothing to read back
 				}
 				text, err := json.Marshal(m)
 				if err != nil {

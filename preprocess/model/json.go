@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
+	"unicode/utf8"
 )
 
 // document is the JSON form of a model.
@@ -67,6 +69,60 @@ func loadJSON(data []byte) (*Model, error) {
 	}
 	m := &Model{root: doc.Model.step, version: doc.Version}
 	return m, m.check()
+}
+
+// checkKeys refuses what encoding/json would accept in silence: a key in
+// another case, a key twice (the last would win), and bytes that are not UTF-8
+// (each would become U+FFFD, in categories too). No key of the form depends on
+// the data. Faults of syntax are left to the decoder.
+func checkKeys(data []byte) error {
+	if !utf8.Valid(data) {
+		return errors.New("model: the JSON is not UTF-8")
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	var open []map[string]bool // keys so far of each object; nil of an array
+	isKey := false             // whether a text, if next, is a key
+	for {
+		token, err := dec.Token()
+		if err != nil {
+			break
+		}
+		switch token := token.(type) {
+		case json.Delim:
+			switch token {
+			case '{':
+				open = append(open, map[string]bool{})
+			case '[':
+				open = append(open, nil)
+			default:
+				open = open[:len(open)-1]
+			}
+		case string:
+			if !isKey {
+				break
+			}
+			if err := checkKey(token, open[len(open)-1]); err != nil {
+				line := 1 + bytes.Count(data[:dec.InputOffset()], []byte("\n"))
+				return fmt.Errorf("model: line %d: %w", line, err)
+			}
+			isKey = false
+			continue
+		}
+		isKey = len(open) > 0 && open[len(open)-1] != nil
+	}
+	return nil
+}
+
+// checkKey checks one key after those seen of the same object.
+func checkKey(key string, seen map[string]bool) error {
+	if lower := strings.ToLower(key); lower != key {
+		return fmt.Errorf("unknown key %q; did you mean %q?", key, lower)
+	}
+	if seen[key] {
+		return fmt.Errorf("%q occurs twice", key)
+	}
+	seen[key] = true
+	return nil
 }
 
 // jsonError says where a JSON error is.

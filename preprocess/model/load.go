@@ -32,6 +32,9 @@ func Load(data []byte) (*Model, error) {
 		return loadYAML(data)
 	}
 	if isJSON(data) {
+		if err := checkKeys(data); err != nil {
+			return nil, err
+		}
 		return loadJSON(data)
 	}
 	var unknown []pickle.Global

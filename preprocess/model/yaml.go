@@ -60,10 +60,9 @@ func appendJSON(b *bytes.Buffer, n *yaml.Node) error {
 			if key.Kind != yaml.ScalarNode || key.ShortTag() != "!!str" {
 				return fault("a key is not text")
 			}
-			if seen[key.Value] {
-				return fault(fmt.Sprintf("%q occurs twice", key.Value))
+			if err := checkKey(key.Value, seen); err != nil {
+				return fmt.Errorf("line %d: %w", key.Line, err)
 			}
-			seen[key.Value] = true
 			if i > 0 {
 				b.WriteByte(',')
 			}
