@@ -74,7 +74,7 @@ func loadJSON(data []byte) (*Model, error) {
 // checkKeys refuses what encoding/json would accept in silence: a key in
 // another case, a key twice (the last would win), and bytes that are not UTF-8
 // (each would become U+FFFD, in categories too). No key of the form depends on
-// the data. Faults of syntax are left to the decoder.
+// the data.
 func checkKeys(data []byte) error {
 	if !utf8.Valid(data) {
 		return errors.New("model: the JSON is not UTF-8")
@@ -84,8 +84,11 @@ func checkKeys(data []byte) error {
 	isKey := false             // whether a text, if next, is a key
 	for {
 		token, err := dec.Token()
+		if err == io.EOF {
+			return nil
+		}
 		if err != nil {
-			break
+			return jsonError(data, err)
 		}
 		switch token := token.(type) {
 		case json.Delim:
@@ -110,7 +113,6 @@ func checkKeys(data []byte) error {
 		}
 		isKey = len(open) > 0 && open[len(open)-1] != nil
 	}
-	return nil
 }
 
 // checkKey checks one key after those seen of the same object.

@@ -32,10 +32,14 @@ func Load(data []byte) (*Model, error) {
 		return loadYAML(data)
 	}
 	if isJSON(data) {
-		if err := checkKeys(data); err != nil {
+		m, err := loadJSON(data)
+		if err == nil {
+			err = checkKeys(data)
+		}
+		if err != nil {
 			return nil, err
 		}
-		return loadJSON(data)
+		return m, nil
 	}
 	var unknown []pickle.Global
 	root, err := pickle.Read(data, func(g pickle.Global) bool {
