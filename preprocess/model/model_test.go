@@ -245,7 +245,7 @@ func TestLoad_refusesWhatIsNoModel(t *testing.T) {
 		{"other case", "{\"formAt\": 1,\n\"model\": {\"class\": \"passthrough\"}}", `line 1: unknown key "formAt"; did you mean "format"?`},
 		{"other case below", "{\"format\": 1, \"model\": {\n\"class\": \"Binarizer\", \"Threshold\": 2}}", `line 2: unknown key "Threshold"`},
 		{"twice", "{\"format\": 1, \"model\": {\"class\": \"Binarizer\",\n\"threshold\": 2, \"threshold\": 3}}", `line 2: "threshold" occurs twice`},
-		{"not UTF-8", "{\"format\": 1, \"model\": {\"class\": \"Pipeline\", \"steps\": [{\"name\": \"\xff\"}]}}", "not UTF-8"},
+		{"not UTF-8", "{\"format\": 1, \"model\": {\"class\": \"Pipeline\", \"steps\": [{\"name\": \"\xff\", \"step\": {\"class\": \"passthrough\"}}]}}", "not UTF-8"},
 		{"yaml other case", "format: 1\nmodel:\n  Class: passthrough\n", `line 3: unknown key "Class"; did you mean "class"?`},
 		{"yaml alias", "format: &a 1\nmodel: *a\n", "line 1: anchors and aliases are not supported"},
 		{"yaml twice", "format: 1\nformat: 1\n", `occurs twice`},
