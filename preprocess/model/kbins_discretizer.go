@@ -26,10 +26,17 @@ type KBinsDiscretizer struct {
 	// Tolerant is how scikit-learn before 1.1 did it: a number just below an
 	// edge, by 1e-8 + 1e-5*|x|, counts as above.
 	Tolerant bool `json:"tolerant,omitempty"`
+	// Strategy is uniform, quantile or kmeans, and Wanted how many bins were asked
+	// for, of each column or of all. They do not change the result.
+	Strategy string  `json:"strategy,omitempty"`
+	Wanted   []Float `json:"n_bins,omitempty"`
 }
 
 func (s *KBinsDiscretizer) read(a *attrs) {
-	a.ignore("n_bins", "strategy", "subsample", "n_bins_", "quantile_method")
+	a.ignore("subsample", "n_bins_", "quantile_method")
+	if v, ok := a.get("strategy"); ok {
+		s.Strategy, _ = pickle.Text(v)
+	}
 	s.Encode = a.option("encode", "", "ordinal", "onehot", "onehot-dense")
 	if v, ok := a.get("dtype"); ok && v != nil {
 		s.DType = a.dtypeParam("dtype", "")
@@ -48,6 +55,7 @@ func (s *KBinsDiscretizer) read(a *attrs) {
 		s.Edges = append(s.Edges, toFloats(fs))
 	}
 	s.fixWidth(len(s.Edges))
+	s.Wanted = a.samples("n_bins", len(s.Edges))
 	if s.Encode == "ordinal" {
 		a.ignore("_encoder")
 		return
@@ -85,6 +93,11 @@ func (s *KBinsDiscretizer) outputs(in int) (int, error) {
 	if err := s.checkNarrow(s.DType); err != nil {
 		return 0, err
 	}
+	if len(s.Wanted) != 1 {
+		if err := s.checkExtra("n_bins", len(s.Wanted), in); err != nil {
+			return 0, err
+		}
+	}
 	total := 0
 	for i, edges := range s.Edges {
 		if len(edges) < 2 {
@@ -106,6 +119,20 @@ func (s *KBinsDiscretizer) outputs(in int) (int, error) {
 		return total, nil
 	}
 	return 0, s.errorf("encode: got %q, want ordinal, onehot or onehot-dense", s.Encode)
+}
+
+// The outer edges are the smallest and the largest value. Quantile bins had
+// equal shares unless some were merged, which makes them fewer than wanted.
+func (s *KBinsDiscretizer) remember(i int, n *note) {
+	edges := plainFloats(s.Edges[i])
+	n.limits(edges[0], edges[len(edges)-1], s.DType == "float32")
+	var below []float64
+	if count := len(edges) - 1; s.Strategy == "quantile" && float64(count) == at(s.Wanted, i) {
+		for k := 1; k < count; k++ {
+			below = append(below, float64(k)/float64(count))
+		}
+	}
+	n.bins(edges, below)
 }
 
 func (s *KBinsDiscretizer) needs(in int, _ []Want) []Want { return same(in, Number) }

@@ -12,16 +12,21 @@ type MaxAbsScaler struct {
 	// Clip cuts off at -1 and 1. scikit-learn has it since 1.8.
 	Clip  bool   `json:"clip,omitempty"`
 	DType string `json:"dtype,omitempty"` // float32 if fitted on such data
+	// MaxAbs and Samples are the largest absolute value and the number of records
+	// when fitted. They do not change the result.
+	MaxAbs  []Float `json:"max_abs,omitempty"`
+	Samples []Float `json:"n_samples_seen,omitempty"` // of all columns
 }
 
 func (s *MaxAbsScaler) read(a *attrs) {
-	a.ignore("max_abs_", "n_samples_seen_")
 	if s.Scale = a.vector("scale_"); s.Scale == nil {
 		a.fail("scale_: %v", errNotFitted)
 	}
 	s.Clip = a.flag("clip", false)
 	s.DType = a.narrow("scale_")
 	s.fixWidth(len(s.Scale))
+	s.MaxAbs = a.extra("max_abs_", len(s.Scale))
+	s.Samples = a.samples("n_samples_seen_", len(s.Scale))
 }
 
 func (s *MaxAbsScaler) outputs(in int) (int, error) {
@@ -34,7 +39,20 @@ func (s *MaxAbsScaler) outputs(in int) (int, error) {
 	if err := s.checkLen("scale", len(s.Scale), in); err != nil {
 		return 0, err
 	}
+	if err := s.checkExtra("max_abs", len(s.MaxAbs), in); err != nil {
+		return 0, err
+	}
+	if err := s.checkSamples(s.Samples, in); err != nil {
+		return 0, err
+	}
 	return in, s.checkShift("", nil, "scale", s.Scale, in)
+}
+
+func (s *MaxAbsScaler) remember(i int, n *note) {
+	if s.MaxAbs != nil {
+		n.limits(-at(s.MaxAbs, i), at(s.MaxAbs, i), s.DType == "float32")
+	}
+	n.rows(at(s.Samples, i))
 }
 
 func (s *MaxAbsScaler) needs(in int, _ []Want) []Want { return same(in, Number) }

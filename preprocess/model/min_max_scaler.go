@@ -13,10 +13,15 @@ type MinMaxScaler struct {
 	Range [2]Float `json:"feature_range"`
 	Clip  bool     `json:"clip,omitempty"`
 	DType string   `json:"dtype,omitempty"` // float32 if fitted on such data
+	// DataMin, DataMax and Samples are the smallest and the largest value and the
+	// number of records when fitted. They do not change the result.
+	DataMin []Float `json:"data_min,omitempty"`
+	DataMax []Float `json:"data_max,omitempty"`
+	Samples []Float `json:"n_samples_seen,omitempty"` // of all columns
 }
 
 func (s *MinMaxScaler) read(a *attrs) {
-	a.ignore("data_min_", "data_max_", "data_range_", "n_samples_seen_")
+	a.ignore("data_range_")
 	s.Scale, s.Min = a.vector("scale_"), a.vector("min_")
 	if s.Scale == nil || s.Min == nil {
 		a.fail("scale_ or min_: %v", errNotFitted)
@@ -25,6 +30,8 @@ func (s *MinMaxScaler) read(a *attrs) {
 	s.Clip = a.flag("clip", false)
 	s.DType = a.narrow("scale_")
 	s.fixWidth(len(s.Scale))
+	s.DataMin, s.DataMax = a.extra("data_min_", len(s.Scale)), a.extra("data_max_", len(s.Scale))
+	s.Samples = a.samples("n_samples_seen_", len(s.Scale))
 }
 
 func (s *MinMaxScaler) outputs(in int) (int, error) {
@@ -40,7 +47,25 @@ func (s *MinMaxScaler) outputs(in int) (int, error) {
 	if s.Clip && !(s.Range[0] < s.Range[1]) {
 		return 0, s.errorf("feature_range: got %v to %v, want the smaller first", s.Range[0], s.Range[1])
 	}
+	for _, extra := range []struct {
+		name string
+		got  []Float
+	}{{"data_min", s.DataMin}, {"data_max", s.DataMax}} {
+		if err := s.checkExtra(extra.name, len(extra.got), in); err != nil {
+			return 0, err
+		}
+	}
+	if err := s.checkSamples(s.Samples, in); err != nil {
+		return 0, err
+	}
 	return in, s.checkLen("min", len(s.Min), in)
+}
+
+func (s *MinMaxScaler) remember(i int, n *note) {
+	if s.DataMin != nil && s.DataMax != nil {
+		n.limits(at(s.DataMin, i), at(s.DataMax, i), s.DType == "float32")
+	}
+	n.rows(at(s.Samples, i))
 }
 
 func (s *MinMaxScaler) needs(in int, _ []Want) []Want { return same(in, Number) }

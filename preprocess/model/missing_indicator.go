@@ -1,6 +1,10 @@
 package model
 
-import "ds-pipeline/preprocess/pickle"
+import (
+	"slices"
+
+	"ds-pipeline/preprocess/pickle"
+)
 
 // MissingIndicator says of each cell whether it is missing:
 //
@@ -53,6 +57,13 @@ func (s *MissingIndicator) outputs(in int) (int, error) {
 		last = k
 	}
 	return len(s.Columns), nil
+}
+
+// Columns that are not looked at had no missing cells.
+func (s *MissingIndicator) remember(i int, n *note) {
+	if s.Missing.missing() && !slices.Contains(s.Columns, i) {
+		n.complete()
+	}
 }
 
 func (s *MissingIndicator) needs(in int, _ []Want) []Want { return same(in, Infer) }

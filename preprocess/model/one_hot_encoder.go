@@ -22,14 +22,17 @@ type OneHotEncoder struct {
 	HandleUnknown string `json:"handle_unknown"`
 	DType         string `json:"dtype"`
 	Sparse        bool   `json:"sparse_output,omitempty"`
+	// Told: the categories were given, not learnt. It does not change the result.
+	Told bool `json:"categories_given,omitempty"`
 	// RefuseMissing: scikit-learn before 0.24 raises on missing cells.
 	RefuseMissing bool `json:"refuse_missing,omitempty"`
 }
 
 func (s *OneHotEncoder) read(a *attrs) {
-	a.ignore("categories", "min_frequency", "max_categories", "_n_features_outs", "drop", "drop_idx_", "sparse",
+	a.ignore("min_frequency", "max_categories", "_n_features_outs", "drop", "drop_idx_", "sparse",
 		"sparse_output", "_infrequent_indices", "n_values", "categorical_features", "_legacy_mode", "_n_features")
 	s.Categories = a.categories("categories_")
+	s.Told = a.told()
 	s.HandleUnknown = a.option("handle_unknown", "", "error", "ignore", "infrequent_if_exist", "warn")
 	s.DType = a.dtypeParam("dtype", "float64")
 	s.RefuseMissing = a.before(0, 24)
@@ -225,6 +228,10 @@ func (s *OneHotEncoder) plan(i int) (codes []int32, width int, infrequent int32)
 		infrequent = shift(int(infrequent))
 	}
 	return codes, width, infrequent
+}
+
+func (s *OneHotEncoder) remember(i int, n *note) {
+	n.categories(&s.Categories[i], s.Told && s.HandleUnknown != "error")
 }
 
 func (s *OneHotEncoder) needs(int, []Want) []Want {

@@ -24,13 +24,16 @@ type OrdinalEncoder struct {
 	UnknownValue   *Float `json:"unknown_value,omitempty"`
 	EncodedMissing Float  `json:"encoded_missing_value"`
 	DType          string `json:"dtype"`
+	// Told: the categories were given, not learnt. It does not change the result.
+	Told bool `json:"categories_given,omitempty"`
 	// RefuseMissing: scikit-learn before 1.0 raises on missing cells.
 	RefuseMissing bool `json:"refuse_missing,omitempty"`
 }
 
 func (s *OrdinalEncoder) read(a *attrs) {
-	a.ignore("categories", "min_frequency", "max_categories", "_infrequent_indices", "_missing_indices")
+	a.ignore("min_frequency", "max_categories", "_infrequent_indices", "_missing_indices")
 	s.Categories = a.categories("categories_")
+	s.Told = a.told()
 	s.HandleUnknown = a.option("handle_unknown", "error", "error", "use_encoded_value")
 	if v, ok := a.get("unknown_value"); ok && v != nil {
 		f := a.number("unknown_value", 0)
@@ -113,6 +116,10 @@ func (s *OrdinalEncoder) nan(i int) int {
 		return -1
 	}
 	return code
+}
+
+func (s *OrdinalEncoder) remember(i int, n *note) {
+	n.categories(&s.Categories[i], s.Told && s.HandleUnknown != "error")
 }
 
 func (s *OrdinalEncoder) needs(int, []Want) []Want {

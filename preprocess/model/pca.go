@@ -21,12 +21,15 @@ type PCA struct {
 	// scikit-learn does since 1.5.
 	CenterLast bool   `json:"center_last,omitempty"`
 	DType      string `json:"dtype,omitempty"` // float32 if fitted on such data
+	// Samples is the number of records when fitted, 0 if not known. It does not
+	// change the result.
+	Samples Float `json:"n_samples,omitempty"`
 }
 
 func (s *PCA) read(a *attrs) {
 	a.ignore("n_components", "svd_solver", "tol", "iterated_power", "n_oversamples", "power_iteration_normalizer",
-		"explained_variance_", "explained_variance_ratio_", "singular_values_", "n_components_", "n_samples_",
-		"noise_variance_", "n_features_", "_fit_svd_solver", "batch_size", "batch_size_", "n_samples_seen_", "var_")
+		"explained_variance_", "explained_variance_ratio_", "singular_values_", "n_components_",
+		"noise_variance_", "n_features_", "_fit_svd_solver", "batch_size", "batch_size_", "var_")
 	s.Components = a.grid("components_")
 	s.Mean = a.vector("mean_")
 	if s.Components == nil || s.Mean == nil {
@@ -36,6 +39,11 @@ func (s *PCA) read(a *attrs) {
 	s.DType = a.narrow("components_")
 	s.CenterLast = !a.before(1, 5)
 	s.fixWidth(len(s.Mean))
+	for _, name := range []string{"n_samples_", "n_samples_seen_"} {
+		if n := a.samples(name, 1); n != nil {
+			s.Samples = n[0]
+		}
+	}
 	if !a.flag("whiten", false) {
 		return
 	}
@@ -85,6 +93,11 @@ func (s *PCA) outputs(in int) (int, error) {
 		return 0, s.errorf("scale: %d values for %d components", len(s.Scale), len(s.Components))
 	}
 	return len(s.Components), nil
+}
+
+func (s *PCA) remember(i int, n *note) {
+	n.fact(&n.reference.Mean, at(s.Mean, i))
+	n.rows(float64(s.Samples))
 }
 
 func (s *PCA) needs(in int, _ []Want) []Want { return same(in, Number) }

@@ -76,6 +76,12 @@ func (s *PowerTransformer) outputs(in int) (int, error) {
 	return in, nil
 }
 
+func (s *PowerTransformer) remember(i int, n *note) {
+	if s.Scaler != nil {
+		n.rows(at(s.Scaler.Samples, i))
+	}
+}
+
 func (s *PowerTransformer) needs(in int, _ []Want) []Want { return same(in, Number) }
 
 func (s *PowerTransformer) names(in []string) []string { return in }

@@ -3,6 +3,8 @@ package model
 import (
 	"math"
 	"sort"
+
+	"ds-pipeline/preprocess/pickle"
 )
 
 // QuantileTransformer replaces each number by its place in the distribution it
@@ -25,10 +27,22 @@ type QuantileTransformer struct {
 	// are then not refused. Its zeros stay 0 in any case.
 	IgnoreZeros bool   `json:"ignore_implicit_zeros,omitempty"`
 	DType       string `json:"dtype,omitempty"` // float32 if fitted on such data
+	// Samples is the number of records when fitted, 0 if not known. It does not
+	// change the result.
+	Samples Float `json:"n_samples,omitempty"`
 }
 
 func (s *QuantileTransformer) read(a *attrs) {
 	a.ignore("n_quantiles", "n_quantiles_", "subsample")
+	if wanted, ok := a.get("n_quantiles"); ok {
+		// There are as many quantiles as wanted, or as many as records.
+		n, _ := pickle.Float(wanted)
+		if v, _ := a.get("n_quantiles_"); v != nil {
+			if m, ok := pickle.Float(v); ok && m < n {
+				s.Samples = Float(m)
+			}
+		}
+	}
 	s.IgnoreZeros = a.flag("ignore_implicit_zeros", false)
 	s.Distribution = a.option("output_distribution", "", "uniform", "normal")
 	s.Quantiles = a.grid("quantiles_")
@@ -71,6 +85,47 @@ func (s *QuantileTransformer) outputs(in int) (int, error) {
 		}
 	}
 	return in, nil
+}
+
+// rememberedBins is how many bins are made of the quantiles.
+const rememberedBins = 10
+
+// The quantiles tell the shares of bins between some of them. A value that has
+// several quantiles gets a bin of its own.
+func (s *QuantileTransformer) remember(i int, n *note) {
+	if s.Samples > 0 {
+		n.rows(float64(s.Samples))
+	}
+	last := len(s.Quantiles) - 1
+	value := func(k int) float64 { return float64(s.Quantiles[k][i]) }
+	low, high := value(0), value(last)
+	if !finite(low) || !finite(high) || s.References[0] != 0 || s.References[last] != 1 {
+		return
+	}
+	n.limits(low, high, s.DType == "float32")
+	edges, below := []float64{low}, []float64(nil)
+	edge := func(v float64, share Float) {
+		if v > edges[len(edges)-1] && v <= high {
+			edges, below = append(edges, v), append(below, float64(share))
+		}
+	}
+	for bin := range rememberedBins {
+		k := bin * last / rememberedBins
+		first, final := k, k
+		for first > 0 && value(first-1) == value(k) {
+			first--
+		}
+		for final < last && value(final+1) == value(k) {
+			final++
+		}
+		edge(value(k), s.References[first])
+		if final > first {
+			edge(math.Nextafter(value(k), math.Inf(1)), s.References[final])
+		}
+	}
+	if last >= 10*rememberedBins {
+		n.bins(append(edges, high), below)
+	}
 }
 
 func (s *QuantileTransformer) needs(in int, _ []Want) []Want { return same(in, Number) }

@@ -48,6 +48,8 @@ func (s *selection) outputs(in int) (int, error) {
 	return len(s.Selected), nil
 }
 
+func (s *selection) selected() []int { return s.Selected }
+
 func (s *selection) needs(in int, down []Want) []Want {
 	wants := same(in, Infer)
 	for j, k := range s.Selected {

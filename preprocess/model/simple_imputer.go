@@ -2,6 +2,7 @@ package model
 
 import (
 	"math"
+	"slices"
 	"strconv"
 
 	"ds-pipeline/preprocess/frame"
@@ -170,6 +171,47 @@ func (s *SimpleImputer) kept() []int {
 		kept = append(kept, i)
 	}
 	return kept
+}
+
+// With an indicator, the columns that it leaves out had no missing cells.
+func (s *SimpleImputer) remember(i int, n *note) {
+	if !s.Missing.missing() {
+		return
+	}
+	fill, ok := s.Statistics[i].number()
+	switch {
+	case ok && s.Strategy == "mean":
+		n.fact(&n.reference.Mean, fill)
+	case ok && s.Strategy == "median":
+		n.fact(&n.reference.Median, fill)
+	}
+	if ok && !n.filled && n.reference.Fill == nil && finite(fill) {
+		n.reference.Fill = &frame.Fact{Value: fill, Step: n.step}
+	}
+	if s.Indicator != nil && !slices.Contains(s.Indicator, i) {
+		n.complete()
+	}
+}
+
+// fillIn is what later steps see of the columns.
+func (s *SimpleImputer) fillIn(in []*sighting) []*sighting {
+	out := make([]*sighting, 0, len(in)+len(s.Indicator))
+	for _, i := range s.kept() {
+		c := in[i]
+		switch {
+		case c == nil || c.filled:
+		case !s.Missing.missing():
+			c = nil // other cells than the missing ones are replaced
+		default:
+			fill, ok := s.Statistics[i].number()
+			if !ok {
+				fill = math.NaN()
+			}
+			c = &sighting{reference: c.reference, filled: true, fill: fill}
+		}
+		out = append(out, c)
+	}
+	return append(out, make([]*sighting, len(s.Indicator))...)
 }
 
 func (s *SimpleImputer) needs(in int, down []Want) []Want {

@@ -11,13 +11,17 @@ type StandardScaler struct {
 	head
 	Mean  []Float `json:"mean,omitempty"`  // absent: with_mean=False
 	Scale []Float `json:"scale,omitempty"` // absent: with_std=False
+	// Var and Samples are the variance and the number of records when fitted.
+	// They do not change the result.
+	Var     []Float `json:"var,omitempty"`
+	Samples []Float `json:"n_samples_seen,omitempty"` // of all columns, or of each
 	// RoundFirst rounds both to float32 before they meet float32 data, as
 	// scikit-learn does since 1.8.
 	RoundFirst bool `json:"round_first,omitempty"`
 }
 
 func (s *StandardScaler) read(a *attrs) {
-	a.ignore("var_", "n_samples_seen_", "mean_", "scale_")
+	a.ignore("mean_", "scale_")
 	s.RoundFirst = !a.before(1, 8)
 	if a.flag("with_mean", true) {
 		if s.Mean = a.vector("mean_"); s.Mean == nil {
@@ -30,10 +34,18 @@ func (s *StandardScaler) read(a *attrs) {
 		}
 	}
 	s.fixWidth(len(s.Mean), len(s.Scale))
+	s.Var = a.extra("var_", max(len(s.Mean), len(s.Scale)))
+	s.Samples = a.samples("n_samples_seen_", max(len(s.Mean), len(s.Scale)))
 }
 
 func (s *StandardScaler) outputs(in int) (int, error) {
 	if err := s.checkHead(in); err != nil {
+		return 0, err
+	}
+	if err := s.checkExtra("var", len(s.Var), in); err != nil {
+		return 0, err
+	}
+	if err := s.checkSamples(s.Samples, in); err != nil {
 		return 0, err
 	}
 	return in, s.checkShift("mean", s.Mean, "scale", s.Scale, in)
@@ -58,6 +70,16 @@ func (s *StandardScaler) describe(o *outline) {
 	default:
 		o.line("StandardScaler: subtract %s, divide by %s", o.of(s.Mean), o.of(s.Scale))
 	}
+}
+
+func (s *StandardScaler) remember(i int, n *note) {
+	if s.Mean != nil {
+		n.fact(&n.reference.Mean, at(s.Mean, i))
+	}
+	if s.Scale != nil {
+		n.spread(at(s.Scale, i), at(s.Var, i))
+	}
+	n.rows(at(s.Samples, i))
 }
 
 // fixWidth sets the number of columns of a model that does not say it, from

@@ -11,6 +11,8 @@ import "ds-pipeline/preprocess/pickle"
 type TargetEncoder struct {
 	head
 	Categories []Categories `json:"categories"`
+	// Told: the categories were given, not learnt. It does not change the result.
+	Told bool `json:"categories_given,omitempty"`
 	// Classes are the labels of a target of several classes; absent otherwise.
 	Classes []string `json:"classes,omitempty"`
 	// Encodings has one row per output: feature by feature, class by class.
@@ -20,8 +22,9 @@ type TargetEncoder struct {
 }
 
 func (s *TargetEncoder) read(a *attrs) {
-	a.ignore("categories", "smooth", "cv", "shuffle", "target_type", "classes_", "_infrequent_enabled")
+	a.ignore("smooth", "cv", "shuffle", "target_type", "classes_", "_infrequent_enabled")
 	s.Categories = a.categories("categories_")
+	s.Told = a.told()
 	if a.flag("_infrequent_enabled", false) {
 		a.fail("_infrequent_enabled: got True, want False")
 	}
@@ -89,6 +92,8 @@ func (s *TargetEncoder) outputs(in int) (int, error) {
 	}
 	return in * per, nil
 }
+
+func (s *TargetEncoder) remember(i int, n *note) { n.categories(&s.Categories[i], s.Told) }
 
 func (s *TargetEncoder) needs(int, []Want) []Want {
 	wants := make([]Want, len(s.Categories))

@@ -169,7 +169,7 @@ type known struct {
 func newSide(config *Config, references []*Reference) side {
 	s := side{config: config}
 	for _, r := range references {
-		s.known = append(s.known, known{any: r != nil, numbers: r.numbers(), texts: r.texts()})
+		s.known = append(s.known, known{any: r != nil, numbers: numbersOf(r), texts: textsOf(r)})
 	}
 	return s
 }

@@ -130,7 +130,7 @@ func compare(column string, r *Reference, stats column) findings {
 		c.numbers(stats)
 		c.missing(stats.missing, stats.finite+stats.above+stats.below)
 	case *texts:
-		if r.Categories != nil && r.Categories.Texts != nil {
+		if r.Categories != nil && r.Categories.Texts != nil && !r.Categories.Open {
 			c.categories(stats.unknown, stats.count)
 		}
 		c.missing(stats.missing, stats.count)
@@ -213,10 +213,10 @@ func (c *comparison) numbers(n *number) {
 	if r.Min != nil || r.Max != nil {
 		c.limits(n)
 	}
-	if r.Bins != nil && r.Bins.Uniform && len(r.Bins.Edges) > 2 {
+	if r.Bins != nil && r.Bins.Below != nil && len(r.Bins.Edges) > 2 {
 		c.bins(n)
 	}
-	if r.Categories != nil && r.Categories.Numbers != nil {
+	if r.Categories != nil && r.Categories.Numbers != nil && !r.Categories.Open {
 		c.categories(n.counted.unknown, n.finite+n.above+n.below)
 	}
 }
@@ -425,8 +425,8 @@ func (c *comparison) limits(n *number) {
 	if r.Rows > 0 {
 		expected = min(1, 9.23/float64(r.Rows))
 	}
-	part(n.counted.tooLow, r.Min, "of the values are below the smallest at fit,")
-	part(n.counted.tooHigh, r.Max, "of the values are above the largest at fit,")
+	part(n.counted.tooLow, r.Min, "of the values are below all values at fit, the limit being")
+	part(n.counted.tooHigh, r.Max, "of the values are above all values at fit, the limit being")
 	text := "all values are in the range seen at fit"
 	if len(parts) > 0 {
 		text = strings.Join(parts, "; ")
@@ -492,39 +492,51 @@ func binomialTail(count, n, p float64) float64 {
 	return sum
 }
 
-// bins: the population stability index against equal shares. Half a record is
-// added to each bin, as an empty one would make the index infinite.
+// bins: the population stability index against the shares at fit. Values that
+// lie on an edge are on both sides of its quantile, so that the share below it
+// at fit may have been less by as many as lie there now; what comes nearest to
+// this input is taken. Half a record is added to each bin, as an empty one would
+// make the index infinite.
 func (c *comparison) bins(n *number) {
-	counted := slices.Clone(n.counted.bins)
-	r := c.reference
-	if r.Bins.AfterFill && r.Fill != nil {
-		inner := r.Bins.Edges[1 : len(r.Bins.Edges)-1]
-		bin, found := slices.BinarySearch(inner, r.Fill.Value)
+	r := c.reference.Bins
+	inner := r.Edges[1 : len(r.Edges)-1]
+	counted, ties := slices.Clone(n.counted.bins), slices.Clone(n.counted.ties)
+	if fill := c.reference.Fill; r.AfterFill && fill != nil {
+		bin, found := slices.BinarySearch(inner, fill.Value)
 		if found {
+			ties[bin] += n.missing
 			bin++
 		}
 		counted[bin] += n.missing
 	}
-	total, q := 0.0, 1/float64(len(counted))
+	total := 0.0
 	for _, k := range counted {
 		total += float64(k)
 	}
 	if total == 0 {
 		return
 	}
-	psi, most, mostShare := 0.0, 0, 0.0
+	halves := 0.5 * float64(len(counted))
+	psi, most, mostShare, mostWas := 0.0, 0, 0.0, 0.0
+	below, wasBelow := 0.0, 0.0 // the bin and at fit
 	for i, k := range counted {
-		p := (float64(k) + 0.5) / (total + 0.5*float64(len(counted)))
+		share, was := float64(k)/total, 1-wasBelow
+		below += share
+		if i < len(inner) {
+			upTo := clamp(below, r.Below[i]-float64(ties[i])/total, r.Below[i])
+			was = max(upTo-wasBelow, 0)
+		}
+		wasBelow += was
+		p, q := (float64(k)+0.5)/(total+halves), (was*total+0.5)/(total+halves)
 		psi += (p - q) * math.Log(p/q)
-		if share := float64(k) / total; math.Abs(share-q) > math.Abs(mostShare-q) || i == 0 {
-			most, mostShare = i, share
+		if math.Abs(share-was) > math.Abs(mostShare-mostWas) || i == 0 {
+			most, mostShare, mostWas = i, share, was
 		}
 	}
 	sure := max(0, psi-chiSquared(float64(len(counted)-1))*c.perRow(total))
-	f := Finding{Measure: "bins", Size: size(sure, SmallPSI, LargePSI), Sure: sure, Step: r.Bins.Step}
-	edges := r.Bins.Edges
-	f.Sentence = fmt.Sprintf("shares of %d bins that were equally full at fit: stability index %s; most changed: %s between %s and %s, was %s",
-		len(counted), figure(psi), percent(mostShare), figure(edges[most]), figure(edges[most+1]), percent(q))
+	f := Finding{Measure: "bins", Size: size(sure, SmallPSI, LargePSI), Sure: sure, Step: r.Step}
+	f.Sentence = fmt.Sprintf("shares of %d bins: stability index %s; most changed: %s between %s and %s, was %s",
+		len(counted), figure(psi), percent(mostShare), figure(r.Edges[most]), figure(r.Edges[most+1]), percent(mostWas))
 	if f.Size == None && psi >= SmallPSI {
 		f.Sentence += " (too few records to tell it from chance)"
 	}
@@ -551,7 +563,7 @@ func (c *comparison) categories(unknown, of int64) {
 
 func (c *comparison) booleans(b *booleans) {
 	known := c.reference.Categories
-	if known == nil {
+	if known == nil || known.Open {
 		return
 	}
 	names := [2][]string{{"False", "false", "FALSE"}, {"True", "true", "TRUE"}}
@@ -571,7 +583,7 @@ func (c *comparison) missing(missing, present int64) {
 	r := c.reference
 	step := r.NeverMissing
 	if step == "" {
-		if step = r.step(); step != "" && missing > 0 && present == 0 {
+		if step = stepOf(r); step != "" && missing > 0 && present == 0 {
 			c.addShare("missing", missing, missing, 0, step, "all values are missing, not so at fit")
 		}
 		return

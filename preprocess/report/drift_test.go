@@ -14,7 +14,7 @@ func fact(v float64) *Fact { return &Fact{Value: v, Step: "step"} }
 
 // driftOf compares values with a reference.
 func driftOf(r *Reference, values []float64) map[string]Finding {
-	n := newNumber(maxSlots, r.numbers())
+	n := newNumber(maxSlots, numbersOf(r))
 	n.add(&frame.Column{Floats: values}, len(values), nil)
 	found := map[string]Finding{}
 	for _, f := range compare("x", r, n) {
@@ -48,9 +48,9 @@ func gaps(share float64, from func(*rand.Rand) float64) func(*rand.Rand) float64
 
 func TestDrift_sizes(t *testing.T) {
 	scaler := &Reference{Mean: fact(50), StdDev: fact(10)}
-	robust := &Reference{Median: fact(50), Range: &QuantileRange{Fact{Value: 13.49, Step: "step"}, 0.25, 0.75}}
+	robust := &Reference{Median: fact(50), Range: &QuantileRange{Fact: Fact{Value: 13.49, Step: "step"}, Low: 0.25, High: 0.75}}
 	limits := &Reference{Min: fact(20), Max: fact(80), Rows: 100_000}
-	bins := &Reference{Bins: &Bins{Edges: []float64{0, 25, 50, 75, 100}, Uniform: true, Step: "step"}}
+	bins := &Reference{Bins: &Bins{Edges: []float64{0, 25, 50, 75, 100}, Below: even(4), Step: "step"}}
 	codes := &Reference{Categories: &Categories{Numbers: []float64{3, 1, 2}, Step: "step"}}
 	complete := &Reference{NeverMissing: "step"}
 	uniform := func(low, high float64) func(*rand.Rand) float64 {
@@ -96,14 +96,14 @@ func TestDrift_sizes(t *testing.T) {
 		{"much narrower range", robust, draw(5000, normal(50, 5)), "spread", Large, ""},
 
 		{"in range", limits, draw(5000, uniform(20, 80)), "range", None, "all values are in the range seen at fit"},
-		{"a few outside", limits, draw(5000, uniform(20, 81.5)), "range", Small, "2.6\u00a0% of the values are above the largest at fit, 80"},
+		{"a few outside", limits, draw(5000, uniform(20, 81.5)), "range", Small, "2.6\u00a0% of the values are above all values at fit, the limit being 80"},
 		{"many outside", limits, draw(5000, uniform(10, 90)), "range", Large, ""},
 		{"fitted on few", &Reference{Min: fact(20), Max: fact(80), Rows: 50}, draw(5000, uniform(18, 82)), "range", None, ""},
 		{"one of three outside", limits, []float64{30, 40, 90}, "range", None, ""},
 
 		{"same bins", bins, draw(5000, uniform(0, 100)), "bins", None, ""},
 		{"other bins", bins, draw(5000, uniform(0, 82)), "bins", Small, ""},
-		{"an empty bin", bins, draw(5000, uniform(0, 75)), "bins", Large, "shares of 4 bins that were equally full at fit: stability index "},
+		{"an empty bin", bins, draw(5000, uniform(0, 75)), "bins", Large, "shares of 4 bins: stability index "},
 		{"few records in bins", bins, []float64{1, 2, 3, 4, 5}, "bins", None, ""},
 
 		{"known codes", codes, draw(5000, upTo(3)), "categories", None, "all categories are known to the model"},
@@ -162,11 +162,11 @@ func TestDrift_doesNotFlagChance(t *testing.T) {
 					d := n.sketch.distribution(n.min, n.max)
 					mean, sd := n.moments.meanAndDeviation(n.finite)
 					r := &Reference{Mean: fact(mean), StdDev: fact(sd), Median: fact(d.quantile(0.5)), Min: fact(n.min), Max: fact(n.max), Rows: 2000,
-						Range: &QuantileRange{Fact{Value: d.quantile(0.75) - d.quantile(0.25)}, 0.25, 0.75}}
+						Range: &QuantileRange{Fact: Fact{Value: d.quantile(0.75) - d.quantile(0.25)}, Low: 0.25, High: 0.75}}
 					if name != "dice" && name != "rare" { // whose quantiles are no equal shares
-						r.Bins = &Bins{Uniform: true, Edges: []float64{n.min, d.quantile(0.2), d.quantile(0.4), d.quantile(0.6), d.quantile(0.8), n.max}}
+						r.Bins = &Bins{Below: even(5), Edges: []float64{n.min, d.quantile(0.2), d.quantile(0.4), d.quantile(0.6), d.quantile(0.8), n.max}}
 					}
-					input := newNumber(maxSlots, r.numbers())
+					input := newNumber(maxSlots, numbersOf(r))
 					input.add(&frame.Column{Floats: sample(rows)}, rows, nil)
 					for _, f := range compare("x", r, input) {
 						if f.Size != None {
@@ -200,8 +200,8 @@ func TestDrift_looksAtTheColumnAsTheStepSawIt(t *testing.T) {
 	after := func(v float64) Fact { return Fact{Value: v, AfterFill: true} }
 	a, b, c := after(mean), after(sd), after(d.quantile(0.5))
 	r := &Reference{Fill: fact(20), Mean: &a, StdDev: &b, Median: &c,
-		Range: &QuantileRange{after(d.quantile(0.9) - d.quantile(0.1)), 0.1, 0.9},
-		Bins:  &Bins{Edges: []float64{0, 30, 100}, Uniform: true, AfterFill: true}}
+		Range: &QuantileRange{Fact: after(d.quantile(0.9) - d.quantile(0.1)), Low: 0.1, High: 0.9},
+		Bins:  &Bins{Edges: []float64{0, 30, 100}, Below: even(2), AfterFill: true}}
 	found := driftOf(r, values)
 	for measure, effect := range map[string]float64{"mean": 0, "median": 0, "spread": 1} {
 		if got := *found[measure].Effect; math.Abs(got-effect) > 1e-3 || found[measure].Size != None {
@@ -215,7 +215,7 @@ func TestDrift_looksAtTheColumnAsTheStepSawIt(t *testing.T) {
 
 func TestDrift_ofTextsAndBooleans(t *testing.T) {
 	r := &Reference{Categories: &Categories{Texts: []string{"a", "True"}, Step: "encoder"}, NeverMissing: "encoder"}
-	texts := newTexts(10, r.texts())
+	texts := newTexts(10, textsOf(r))
 	words := &frame.Column{Kind: frame.Text}
 	for i := range 1000 {
 		words.Texts = append(words.Texts, [][]byte{[]byte("a"), []byte("b"), nil, []byte("a")}[i%4])
@@ -286,5 +286,38 @@ func TestFigure_isShortAndReadable(t *testing.T) {
 		if got := figure(v); got != want {
 			t.Errorf("%g: got %q, want %q", v, got, want)
 		}
+	}
+}
+
+// A quantile bin of whole numbers is not equally full, as many of them lie on
+// its edges. Input like that of the fit has not drifted.
+func TestDrift_allowsForValuesOnEdges(t *testing.T) {
+	var fit, moved []float64
+	for i := range 5000 {
+		fit = append(fit, float64(i%5+1))
+		moved = append(moved, float64(i%3+1))
+	}
+	r := &Reference{Bins: &Bins{Edges: []float64{1, 2, 4, 5}, Below: even(3), Step: "step"}} // quantiles of 1 to 5
+	if f := driftOf(r, fit)["bins"]; f.Size != None {
+		t.Errorf("the same data: %s: %s", f.Size, f.Sentence)
+	}
+	if f := driftOf(r, moved)["bins"]; f.Size != Large {
+		t.Errorf("other data: %s: %s", f.Size, f.Sentence)
+	}
+}
+
+func TestDrift_ofAnOpenEncoderIsNotTold(t *testing.T) {
+	for open, want := range map[bool]int{true: 0, false: 1} {
+		r := &Reference{Categories: &Categories{Numbers: []float64{1, 2}, Step: "step", Open: open}}
+		if got := len(driftOf(r, []float64{1, 2, 3, 3, 3})); got != want {
+			t.Errorf("open %v: %d findings, want %d", open, got, want)
+		}
+	}
+}
+
+func TestDrift_comparesNarrowCategoriesAsFloat32(t *testing.T) {
+	r := &Reference{Categories: &Categories{Numbers: []float64{float64(float32(0.1))}, Step: "step", Narrow: true}}
+	if f := driftOf(r, []float64{0.1, 0.1})["categories"]; f.Size != None {
+		t.Error(f.Sentence)
 	}
 }

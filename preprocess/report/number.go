@@ -28,6 +28,7 @@ type numberReference struct {
 	min, max   float64   // NaN if unknown
 	inner      []float64 // bin edges without the first and the last
 	categories []float64 // sorted; nil if unknown
+	narrow     bool      // categories are compared as float32
 }
 
 // numberCounts has what is counted against a numberReference.
@@ -35,12 +36,14 @@ type numberCounts struct {
 	tooLow, tooHigh int64
 	unknown         int64
 	bins            []int64
+	ties            []int64 // values that lie on an inner edge
 }
 
 func newNumber(slots int, known *numberReference) *number {
 	n := &number{sketch: newSketch(slots), known: known, scratch: new([]float64)}
 	if known != nil && known.inner != nil {
 		n.counted.bins = make([]int64, len(known.inner)+1)
+		n.counted.ties = make([]int64, len(known.inner))
 	}
 	n.reset()
 	return n
@@ -52,7 +55,8 @@ func (n *number) reset() {
 	n.moments = moments{}
 	n.sketch.reset()
 	clear(n.counted.bins)
-	n.counted = numberCounts{bins: n.counted.bins}
+	clear(n.counted.ties)
+	n.counted = numberCounts{bins: n.counted.bins, ties: n.counted.ties}
 }
 
 func (n *number) add(c *frame.Column, rows int, skip []bool) {
@@ -161,11 +165,15 @@ func (n *number) compare(values []float64) {
 		if n.counted.bins != nil {
 			bin, found := slices.BinarySearch(k.inner, v)
 			if found {
+				n.counted.ties[bin]++
 				bin++ // an edge belongs to the bin above it
 			}
 			n.counted.bins[bin]++
 		}
 		if k.categories != nil {
+			if k.narrow {
+				v = float64(float32(v))
+			}
 			if _, found := slices.BinarySearch(k.categories, v); !found {
 				n.counted.unknown++
 			}
@@ -187,5 +195,8 @@ func (n *number) merge(other column) {
 	n.counted.unknown += o.counted.unknown
 	for i, c := range o.counted.bins {
 		n.counted.bins[i] += c
+	}
+	for i, c := range o.counted.ties {
+		n.counted.ties[i] += c
 	}
 }

@@ -3,82 +3,21 @@ package report
 import (
 	"math"
 	"slices"
+
+	"ds-pipeline/preprocess/frame"
 )
 
-// Reference is what a fitted model remembers of one input column. Every part is
-// optional. A part belongs here only if its step saw the column as it is in the
-// input, or with nothing done to it but missing values filled with Fill.
-type Reference struct {
-	// Mean and StdDev of the column, the latter divided by n: mean_ and scale_
-	// of a StandardScaler, or statistics_ of a SimpleImputer with the mean.
-	Mean   *Fact `json:"mean,omitempty"`
-	StdDev *Fact `json:"std_dev,omitempty"`
+// What a fitted model remembers of an input column.
+type (
+	Reference     = frame.Reference
+	Fact          = frame.Fact
+	QuantileRange = frame.QuantileRange
+	Bins          = frame.Bins
+	Categories    = frame.Categories
+)
 
-	// Median of the column: center_ of a RobustScaler, or statistics_ of a
-	// SimpleImputer with the median.
-	Median *Fact `json:"median,omitempty"`
-	// Range is the distance of two quantiles: scale_ of a RobustScaler.
-	Range *QuantileRange `json:"range,omitempty"`
-
-	// Min and Max: data_min_ and data_max_ of a MinMaxScaler.
-	Min *Fact `json:"min,omitempty"`
-	Max *Fact `json:"max,omitempty"`
-
-	// Bins: bin_edges_ of a KBinsDiscretizer, or quantiles_ of a
-	// QuantileTransformer.
-	Bins *Bins `json:"bins,omitempty"`
-
-	// Categories: categories_ of an encoder.
-	Categories *Categories `json:"categories,omitempty"`
-
-	// Fill is the value that an imputer puts in place of missing ones, if it
-	// is a number. Facts with AfterFill are compared with the filled column.
-	Fill *Fact `json:"fill,omitempty"`
-
-	// NeverMissing: the column had no missing value at fit, according to the
-	// step named here. "" if that is not known.
-	NeverMissing string `json:"never_missing,omitempty"`
-
-	// Rows is how many records the model was fitted on, 0 if unknown. With it
-	// the chance that is in the fit itself is allowed for.
-	Rows int64 `json:"rows,omitempty"`
-}
-
-// Fact is a number that a step of the model remembers.
-type Fact struct {
-	Value float64 `json:"value"`
-	Step  string  `json:"step"` // the step's name, for people: "num > StandardScaler"
-	// AfterFill: the step saw the column with missing values filled.
-	AfterFill bool `json:"after_fill,omitempty"`
-}
-
-// QuantileRange is how far apart two quantiles were.
-type QuantileRange struct {
-	Fact
-	Low  float64 `json:"low"`  // share below the lower quantile: 0.25
-	High float64 `json:"high"` // share below the upper quantile: 0.75
-}
-
-// Bins are adjacent intervals; a value on an inner edge is in the bin above it.
-type Bins struct {
-	Edges []float64 `json:"edges"` // ascending, the two ends included
-	Step  string    `json:"step"`
-	// Uniform: each bin had the same share of the records at fit, as quantile
-	// bins have as long as none were merged. Only then can drift be told.
-	Uniform   bool `json:"uniform,omitempty"`
-	AfterFill bool `json:"after_fill,omitempty"`
-}
-
-// Categories are the values that an encoder knows, texts or numbers. A missing
-// value never counts as unknown: see NeverMissing.
-type Categories struct {
-	Texts   []string  `json:"texts,omitempty"`
-	Numbers []float64 `json:"numbers,omitempty"`
-	Step    string    `json:"step"`
-}
-
-// numbers is what has to be counted record by record in a column of numbers.
-func (r *Reference) numbers() *numberReference {
+// numbersOf is what has to be counted record by record in a column of numbers.
+func numbersOf(r *Reference) *numberReference {
 	if r == nil || r.Min == nil && r.Max == nil && r.Bins == nil && (r.Categories == nil || r.Categories.Numbers == nil) {
 		return nil
 	}
@@ -93,14 +32,15 @@ func (r *Reference) numbers() *numberReference {
 		k.inner = r.Bins.Edges[1 : len(r.Bins.Edges)-1]
 	}
 	if r.Categories != nil && r.Categories.Numbers != nil {
+		k.narrow = r.Categories.Narrow
 		k.categories = slices.DeleteFunc(slices.Clone(r.Categories.Numbers), math.IsNaN)
 		slices.Sort(k.categories)
 	}
 	return k
 }
 
-// texts is the set of known texts, nil if there is none.
-func (r *Reference) texts() map[string]struct{} {
+// textsOf is the set of known texts, nil if there is none.
+func textsOf(r *Reference) map[string]struct{} {
 	if r == nil || r.Categories == nil || r.Categories.Texts == nil {
 		return nil
 	}
@@ -111,8 +51,8 @@ func (r *Reference) texts() map[string]struct{} {
 	return set
 }
 
-// step names a step that saw values of the column, "" if there is none.
-func (r *Reference) step() string {
+// stepOf names a step that saw values of the column, "" if there is none.
+func stepOf(r *Reference) string {
 	for _, f := range []*Fact{r.Mean, r.StdDev, r.Median, r.Min, r.Max} {
 		if f != nil {
 			return f.Step

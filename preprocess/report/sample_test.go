@@ -65,9 +65,9 @@ func sampleReport(t testing.TB, showValues bool) *Report {
 		Input: []InputColumn{
 			{"area", &Reference{Mean: fact(50.1, "num > StandardScaler"), StdDev: fact(9.91, "num > StandardScaler"), Fill: fact(50.1, "num > SimpleImputer"), Rows: 12000}},
 			{"rooms", &Reference{Categories: &Categories{Numbers: []float64{1, 2, 3, 4, 5, 6, 7}, Step: "ord > OrdinalEncoder"}}},
-			{"price", &Reference{Median: fact(160000, "price > RobustScaler"), Range: &QuantileRange{*fact(230000, "price > RobustScaler"), 0.25, 0.75}}},
+			{"price", &Reference{Median: fact(160000, "price > RobustScaler"), Range: &QuantileRange{Fact: *fact(230000, "price > RobustScaler"), Low: 0.25, High: 0.75}}},
 			{"temperature", &Reference{Min: fact(-12, "MinMaxScaler"), Max: fact(30, "MinMaxScaler"), Mean: fact(10.2, "StandardScaler"), StdDev: fact(6.2, "StandardScaler"),
-				Bins: &Bins{Edges: []float64{-12, 6, 9, 12, 16, 30}, Uniform: true, Step: "KBinsDiscretizer"}}},
+				Bins: &Bins{Edges: []float64{-12, 6, 9, 12, 16, 30}, Below: even(5), Step: "KBinsDiscretizer"}}},
 			{"heating", &Reference{Categories: &Categories{Texts: kinds, Step: "cat > OneHotEncoder"}, NeverMissing: "cat > OneHotEncoder"}},
 			{`note "><img src=x onerror=alert(1)>`, nil},
 			{"garden", nil},
