@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -20,6 +21,10 @@ type interpreter struct {
 	start  string
 	tasks  map[string]func(parameters map[string]any) (any, error) // by Resource
 	object map[string]any                                          // the context object, $$
+
+	abortAt string // someone stops the execution when this state is entered; "" for never
+	stopped string // the state at which it ended without success, from where a redrive goes on
+	left    any    // the document with which that state was entered
 
 	visited []string
 	waits   []int          // seconds
@@ -50,10 +55,18 @@ func newInterpreter(definition string) (*interpreter, error) {
 		return nil, err
 	}
 	return &interpreter{states: machine.States, start: machine.StartAt, retries: map[string]int{}, object: map[string]any{
-		"Execution":    map[string]any{"Id": "arn:aws:states:us-east-1:111111111111:execution:machine:run"},
+		"Execution": map[string]any{
+			"Id": testExecutionArn, "Name": "run", "StartTime": "2026-12-03T08:00:00.123Z", "RedriveCount": 0.0,
+		},
 		"StateMachine": map[string]any{"Name": "machine"},
+		"Task":         map[string]any{"Token": "the task's token"},
 	}}, nil
 }
+
+const testExecutionArn = "arn:aws:states:us-east-1:111111111111:execution:machine:run"
+
+// execution is one field of the context object's Execution.
+func (in *interpreter) execution() map[string]any { return in.object["Execution"].(map[string]any) }
 
 // run executes from the start with input, which is JSON.
 func (in *interpreter) run(input string) (outcome, error) {
@@ -61,14 +74,35 @@ func (in *interpreter) run(input string) (outcome, error) {
 	if err := json.Unmarshal([]byte(input), &document); err != nil {
 		return outcome{}, err
 	}
-	name := in.start
+	in.execution()["Input"] = document
+	return in.from(in.start, document)
+}
+
+// redrive goes on at the state that did not succeed, with the document that it
+// had: a task is started again, a Choice is read again, a Fail fails again. What
+// came before is not repeated.
+func (in *interpreter) redrive() (outcome, error) {
+	if in.stopped == "" {
+		return outcome{}, errors.New("an execution that succeeded cannot be redriven")
+	}
+	in.abortAt = ""
+	in.execution()["RedriveCount"] = in.execution()["RedriveCount"].(float64) + 1
+	return in.from(in.stopped, in.left)
+}
+
+func (in *interpreter) from(name string, document any) (outcome, error) {
 	for range 1000 {
 		s, ok := in.states[name]
 		if !ok {
 			return outcome{}, fmt.Errorf("no state %q", name)
 		}
 		in.visited = append(in.visited, name)
+		in.stopped, in.left = name, document
+		if name == in.abortAt {
+			return outcome{err: "aborted", lastDocument: document}, nil
+		}
 		if s["Type"] == "Succeed" {
+			in.stopped = ""
 			return outcome{succeeded: true, lastDocument: document}, nil
 		}
 		if s["Type"] == "Fail" {
@@ -80,6 +114,9 @@ func (in *interpreter) run(input string) (outcome, error) {
 		}
 		var err error
 		name, document, err = in.step(s, document)
+		if failed := (*taskError)(nil); errors.As(err, &failed) && s["Type"] == "Task" {
+			return outcome{err: failed.name, cause: failed.cause, lastDocument: in.left}, nil
+		}
 		if err != nil {
 			return outcome{}, fmt.Errorf("state %q: %w", in.visited[len(in.visited)-1], err)
 		}
@@ -168,7 +205,8 @@ func (in *interpreter) task(s state, document any) (string, any, error) {
 }
 
 func (in *interpreter) retry(s state, failed *taskError, retries map[int]int) bool {
-	for i, r := range s["Retry"].([]any) {
+	retriers, _ := s["Retry"].([]any)
+	for i, r := range retriers {
 		retrier := r.(map[string]any)
 		if failed.matches(retrier["ErrorEquals"].([]any)) {
 			retries[i]++
@@ -262,6 +300,10 @@ func (in *interpreter) holds(document any, rule map[string]any) (bool, error) {
 			return (is && err == nil) == operand.(bool), nil
 		case "StringEquals":
 			return value == operand, nil
+		case "StringEqualsPath":
+			other, err := in.lookup(document, operand.(string))
+			text, ok := value.(string)
+			return ok && text == other, err
 		case "NumericEquals":
 			return value == operand, nil
 		case "NumericLessThan":
@@ -360,6 +402,21 @@ func (in *interpreter) evaluate(document any, expression string) (any, error) {
 			return nil, fmt.Errorf("item %d of %d", i, len(list))
 		}
 		return list[i], nil
+	case "States.Array":
+		return args, nil
+	case "States.ArrayUnique":
+		var unique []any
+		for _, v := range args[0].([]any) {
+			if !slices.ContainsFunc(unique, func(u any) bool { return reflect.DeepEqual(u, v) }) {
+				unique = append(unique, v)
+			}
+		}
+		return unique, nil
+	case "States.ArrayLength":
+		return float64(len(args[0].([]any))), nil
+	case "States.JsonToString":
+		text, err := json.Marshal(args[0])
+		return string(text), err
 	case "States.StringToJson":
 		var v any
 		err := json.Unmarshal([]byte(args[0].(string)), &v)

@@ -167,7 +167,7 @@ func notifyState(in machineInputs) state {
 		"Execution: " + in.executionLink(),
 		"Log of the job: {}",
 	}, "\n")
-	return publish(in, "failed", "Failed",
+	return publish(in, "failed", "CountRedrives",
 		format(message, "$$.StateMachine.Name", "$.failure.summary", "$.failure.remedy", "$.log.line", "$.run.period.words", "$.retry.attempt", "$$.Execution.Id", "$.log.link"))
 }
 

@@ -25,7 +25,7 @@ func TestMessage_saysWhatFailedWhatToTryAndWhereToLook(t *testing.T) {
 What to try: The log names the row, the column or the step: replace the data or the model, then start again.
 Last line of the log: {"level":"ERROR","msg":"line 7: column \"age\": it's {odd}"}
 
-Period: none
+Period: 2026-12
 Attempts: 1
 Execution: ` + testExecution + `
 Log of the job: ` + testLog + `/log-events/run$252Fpreprocess$252F0123abcd`
@@ -92,7 +92,7 @@ func TestMessage_ofASuccessIsSentWhenAskedFor(t *testing.T) {
 	want := `machine succeeded
 
 Input: s3://ds-input-dev-111111111111-us-east-1/raw/monthly_data.csv (1234 bytes)
-Period: none
+Period: 2026-12
 Attempts: 2
 Execution: ` + testExecution + `
 Log of the job: ` + testLog

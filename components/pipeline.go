@@ -6,6 +6,7 @@ import (
 	"regexp"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/dynamodb"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sfn"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sns"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -120,6 +121,7 @@ func (a *PipelineArgs) validate() error {
 // to be there, tries again where that can help, and tells people when it did not:
 //
 //	<name>-topic    gets one message for each failed run, or for every run
+//	<name>-runs     the table that keeps two executions off one period
 //	<name>-logs     every event of every execution
 //	<name>-role     what the machine may do
 //	<name>-machine  the state machine; see machineDefinition
@@ -154,11 +156,15 @@ func NewPipeline(ctx *pulumi.Context, name string, args *PipelineArgs, opts ...p
 	if err != nil {
 		return nil, err
 	}
-	role, err := newMachineRole(ctx, name+"-role", args, topic, pipeline)
+	runs, err := newRunsTable(ctx, name+"-runs", pipeline)
 	if err != nil {
 		return nil, err
 	}
-	machine, err := newStateMachine(ctx, name+"-machine", args, topic, logs, role, pipeline)
+	role, err := newMachineRole(ctx, name+"-role", args, topic, runs, pipeline)
+	if err != nil {
+		return nil, err
+	}
+	machine, err := newStateMachine(ctx, name+"-machine", args, topic, runs, logs, role, pipeline)
 	if err != nil {
 		return nil, err
 	}
@@ -209,10 +215,10 @@ func newFailureTopic(ctx *pulumi.Context, name string, args *PipelineArgs, paren
 }
 
 // newMachineRole is what the state machine may do: ask where the input is and
-// look at objects of its bucket, run tasks of one family on one cluster, watch
-// and stop them, quote their log, publish to one topic, and write its own logs
-// and traces.
-func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic *sns.Topic, parent pulumi.Resource) (*serviceRole, error) {
+// look at objects of its bucket, claim a period, run tasks of one family on one
+// cluster, watch and stop them, quote their log, publish to one topic, and write
+// its own logs and traces.
+func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic *sns.Topic, runs *dynamodb.Table, parent pulumi.Resource) (*serviceRole, error) {
 	place := args.Place
 	return newServiceRole(ctx, name, serviceRoleArgs{
 		place:       place,
@@ -246,6 +252,26 @@ func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic 
 					Effect:   "Allow",
 					Action:   []string{"s3:ListBucket"},
 					Resource: []string{input},
+				},
+				statement{
+					Sid:      "ClaimPeriod",
+					Effect:   "Allow",
+					Action:   []string{"dynamodb:GetItem", "dynamodb:PutItem"},
+					Resource: []string{in[8]},
+				},
+				statement{
+					// Its own executions: does the one that claimed the period still run?
+					Sid:      "SeeOtherRun",
+					Effect:   "Allow",
+					Action:   []string{"states:DescribeExecution"},
+					Resource: []string{place.arn("states", "execution:"+args.StateMachineName+":*")},
+				},
+				statement{
+					// Reports the failure of its own last task, nobody else's.
+					Sid:      "FailInWords",
+					Effect:   "Allow",
+					Action:   []string{"states:SendTaskFailure"},
+					Resource: []string{place.arn("states", "stateMachine:"+args.StateMachineName)},
 				},
 				statement{
 					// Every revision: an execution that began before a deployment
@@ -322,14 +348,14 @@ func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic 
 					Resource: []string{"*"},
 				},
 			)
-		}, args.ClusterArn, args.ClusterName, args.TaskFamily, topic.Arn, args.TaskRoleArn, args.ExecutionRoleArn, args.InputBucketName, args.TaskLogGroupName),
+		}, args.ClusterArn, args.ClusterName, args.TaskFamily, topic.Arn, args.TaskRoleArn, args.ExecutionRoleArn, args.InputBucketName, args.TaskLogGroupName, runs.Arn),
 	}, parent)
 }
 
 // newStateMachine creates the machine once its role can do everything: Step
 // Functions checks the permissions for logging when it creates a machine.
-func newStateMachine(ctx *pulumi.Context, name string, args *PipelineArgs, topic *sns.Topic, logs *cloudwatch.LogGroup, role *serviceRole, parent pulumi.Resource) (*sfn.StateMachine, error) {
-	definition := pulumi.All(args.ClusterArn, args.TaskDefinitionArn, args.SecurityGroupID, args.SubnetIDs, topic.Arn, args.TaskLogGroupName, args.InputBucketName, args.OutputBucketName).
+func newStateMachine(ctx *pulumi.Context, name string, args *PipelineArgs, topic *sns.Topic, runs *dynamodb.Table, logs *cloudwatch.LogGroup, role *serviceRole, parent pulumi.Resource) (*sfn.StateMachine, error) {
+	definition := pulumi.All(args.ClusterArn, args.TaskDefinitionArn, args.SecurityGroupID, args.SubnetIDs, topic.Arn, args.TaskLogGroupName, args.InputBucketName, args.OutputBucketName, runs.Name).
 		ApplyT(func(in []any) (string, error) {
 			return renderJSON(machineDefinition(machineInputs{
 				place:             args.Place,
@@ -343,6 +369,7 @@ func newStateMachine(ctx *pulumi.Context, name string, args *PipelineArgs, topic
 				inputBucket:       in[6].(string),
 				parameterPrefix:   args.ParameterPrefix,
 				outputBucket:      in[7].(string),
+				runsTable:         in[8].(string),
 				notifySuccess:     args.NotifySuccess,
 				taskTimeout:       args.TaskTimeoutMinutes,
 				attempts:          args.Attempts,

@@ -7,10 +7,10 @@ import (
 )
 
 // What an execution's input may say. Each is optional: {} is a run of the
-// configured objects, for no period.
+// configured objects, for the month in which the execution was started.
 const (
 	requestPeriod    = "$.input.period"        // the month that the run is for: "2026-11"
-	requestScheduled = "$.input.scheduledTime" // from the schedule; its month is the period, unless there is one
+	requestScheduled = "$.input.scheduledTime" // from the schedule; its month (UTC) is the period, unless there is one
 	requestInputKey  = "$.input['" + contract.InputKey + "']"
 	requestModelKey  = "$.input['" + contract.ModelKey + "']"
 	requestOutputKey = "$.input['output-key']"
@@ -21,7 +21,7 @@ const remedyRequest = "Start again with an input that is right; {} runs what is 
 // requestStates read what the execution was started with into $.run, and refuse
 // what is not right: a wrong value must not pass for a default.
 //
-//	HasPeriod ─► HasInputKey ─► HasModelKey ─► HasOutputKey ─► CheckInput
+//	HasPeriod ─► HasInputKey ─► HasModelKey ─► HasOutputKey ─► Claim
 //	                  └─► FindInput ─┘
 //
 // each by way of Take…, when there is something to take, or out to Refuse….
@@ -45,7 +45,7 @@ func requestStates(in machineInputs) map[string]state {
 	}
 	const keyRule = "text without a slash at the start, white space at either end or a line break"
 	return map[string]state{
-		"HasPeriod": choice("What month is this run for?", "HasInputKey",
+		"HasPeriod": choice("What month is this run for?", "TakeCurrentPeriod",
 			and("FindFirstDay", isPresent(requestPeriod), isText(requestPeriod)),
 			and("RefusePeriod", isPresent(requestPeriod)),
 			and("TakeScheduledPeriod", isPresent(requestScheduled), isTimestamp(requestScheduled)),
@@ -58,6 +58,7 @@ func requestStates(in machineInputs) map[string]state {
 		"TakePeriod":   take("As it was given", "$.run.period", "HasInputKey", map[string]any{"name.$": requestPeriod, "words.$": requestPeriod}),
 		"TakeScheduledPeriod": take("The month of 2026-11-15T09:00:00Z is 2026-11", "$.run.period", "HasInputKey",
 			month(requestScheduled)),
+		"TakeCurrentPeriod":   take("The month in which the execution was started", "$.run.period", "HasInputKey", month("$$.Execution.StartTime")),
 		"RefusePeriod":        refuse(`period: want a month such as "2026-11"`),
 		"RefuseScheduledTime": refuse(`scheduledTime: want a time such as "2026-11-15T09:00:00Z"`),
 
@@ -72,13 +73,13 @@ func requestStates(in machineInputs) map[string]state {
 		"RefuseModelKey": refuse(contract.ModelKey + ": want the key of an object in the artifact bucket: " + keyRule),
 
 		"HasOutputKey": choice("Another place for the result than "+contract.OutputKey+"?", "RefuseOutputKey",
-			absent("CheckInput", requestOutputKey),
+			absent("Claim", requestOutputKey),
 			wrongKey("RefuseOutputKey", requestOutputKey),
 			and("RefuseOutputKey", matches(requestOutputKey, "*/")),
 			// The job may write nowhere else.
 			and("TakeOutputKey", matches(requestOutputKey, contract.OutputPrefix+"*")),
 		),
-		"TakeOutputKey": take("This place", "$.run.output", "CheckInput", map[string]any{
+		"TakeOutputKey": take("This place", "$.run.output", "Claim", map[string]any{
 			"uri.$": format("s3://"+in.outputBucket+"/{}", requestOutputKey),
 		}),
 		"RefuseOutputKey": refuse("output-key: want a key below " + contract.OutputPrefix + " that does not end in a slash: " + keyRule),

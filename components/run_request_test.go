@@ -36,20 +36,21 @@ func TestRequest_reachesTheJob(t *testing.T) {
 		return map[string]string{"DS_PERIOD": period, "DS_INPUT_KEY": input, "DS_MODEL_KEY": model, "DS_OUTPUT": output}
 	}
 	const configured = "raw/monthly_data.csv"
+	const now = "2026-12" // when the execution was started
 	tests := []struct {
 		input string
 		want  map[string]string
 	}{
-		{`{}`, env("", configured, "", "")},
-		{`[]`, env("", configured, "", "")},
-		{`null`, env("", configured, "", "")},
+		{`{}`, env(now, configured, "", "")},
+		{`[]`, env(now, configured, "", "")},
+		{`null`, env(now, configured, "", "")},
 		{`{"period":"2026-11"}`, env("2026-11", configured, "", "")},
 		{`{"scheduledTime":"2026-11-15T09:00:00Z"}`, env("2026-11", configured, "", "")},
 		{`{"scheduledTime":"2026-11-15T09:00:00Z","period":"2026-10"}`, env("2026-10", configured, "", "")},
-		{`{"input-key":"raw/a b's {}.csv"}`, env("", "raw/a b's {}.csv", "", "")},
-		{`{"model-key":"models/other.pkl"}`, env("", configured, "models/other.pkl", "")},
-		{`{"output-key":"processed/again/data.csv"}`, env("", configured, "", "s3://ds-output-dev-111111111111-us-east-1/processed/again/data.csv")},
-		{`{"something":"else"}`, env("", configured, "", "")},
+		{`{"input-key":"raw/a b's {}.csv"}`, env(now, "raw/a b's {}.csv", "", "")},
+		{`{"model-key":"models/other.pkl"}`, env(now, configured, "models/other.pkl", "")},
+		{`{"output-key":"processed/again/data.csv"}`, env(now, configured, "", "s3://ds-output-dev-111111111111-us-east-1/processed/again/data.csv")},
+		{`{"something":"else"}`, env(now, configured, "", "")},
 	}
 	for _, tt := range tests {
 		out, environments, _ := overridden(t, tt.input, nil)

@@ -25,6 +25,7 @@ type machineInputs struct {
 	inputBucket       string
 	parameterPrefix   string
 	outputBucket      string
+	runsTable         string
 	notifySuccess     bool
 	taskTimeout       int // minutes
 	attempts          int
@@ -51,10 +52,11 @@ const (
 //	            │       │              │            │ Diagnose ─► ReadTask ─► Classify ─┐
 //	            │       │              │            │   │                      │        │ running again cannot help
 //	            │       │              │            │   └─► MoreAttempts ◄─────┘        ▼
-//	            │       │              │        WaitToRetry ◄─ BackOff      Explain ─► Explain… ─► Notify ─► Failed
+//	            │       │              │        WaitToRetry ◄─ BackOff      Explain ─► Explain… ─► Notify ─► … ─► Failed
 //	            └───────┴──────────────┴──────────────────────────────────────────────────▲
 //
-// Between Prepare and CheckInput the request is read; see requestStates.
+// Between Prepare and CheckInput the request is read and its period is claimed;
+// see requestStates and claimStates. How Failed fails is in failureStates.
 //
 // On the way from an exit status to Notify, ReadLog fetches the last line of the
 // job's log; a run that cannot be helped should not need three consoles. With
@@ -70,8 +72,10 @@ const (
 // The document that travels between states is
 //
 //	input    what the execution was started with
+//	request  text: the same as JSON
 //	newline  a line break, for texts that have more than one line
 //	run      period (name, words), input and model (key), output (uri): what this run works on
+//	holder   execution, request: who claimed the period
 //	found    bytes: how long the input object is
 //	retry    attempt (from 1), seconds (the next wait), wait (the one drawn)
 //	task     the finished task, after a success
@@ -80,13 +84,15 @@ const (
 //	failure  summary, remedy: what to tell people
 //	capacity provider: FARGATE_SPOT or FARGATE, with spot only
 //	log      line, link: the end of the job's log and where to read all of it
+//	redrives count: how often the execution had been redriven when it failed
 func machineDefinition(in machineInputs) any {
 	states := map[string]state{
 		"Prepare": {
 			"Type":    "Pass",
-			"Comment": "Starts with {} as well as with what the schedule sends",
+			"Comment": "Starts with {} as well as with what the schedule sends, and once more at a redrive",
 			"Parameters": map[string]any{
-				"input.$": "$",
+				"input.$": "$$.Execution.Input",
+				"request": map[string]any{"text.$": "States.JsonToString($$.Execution.Input)"},
 				"retry":   map[string]any{"attempt": 1, "seconds": firstWaitSeconds, "wait": 0},
 				"newline": "\n",
 				"run":     configuredRun(),
@@ -115,6 +121,7 @@ func machineDefinition(in machineInputs) any {
 			"Comment": "Counts the attempt, doubles the wait, forgets the failure",
 			"Parameters": map[string]any{
 				"input.$":   "$.input",
+				"request.$": "$.request",
 				"newline.$": "$.newline",
 				"run.$":     "$.run",
 				"log.$":     "$.log",
@@ -129,13 +136,14 @@ func machineDefinition(in machineInputs) any {
 		},
 		"WaitToRetry": {"Type": "Wait", "SecondsPath": "$.retry.wait", "Next": "Preprocess"},
 		"Notify":      notifyState(in),
-		"Failed":      {"Type": "Fail", "Error": "PreprocessingFailed", "CausePath": "$.failure.summary"},
 		"Succeeded":   {"Type": "Succeed"},
 	}
 	maps.Copy(states, requestStates(in))
+	maps.Copy(states, claimStates(in))
 	maps.Copy(states, inputStates(in))
 	maps.Copy(states, explainStates(in))
 	maps.Copy(states, logStates(in))
+	maps.Copy(states, failureStates(in))
 	if in.notifySuccess {
 		states["NotifySuccess"] = notifySuccessState(in)
 	}

@@ -23,6 +23,7 @@ func testMachineInputs() machineInputs {
 		inputBucket:       "ds-input-dev-111111111111-us-east-1",
 		parameterPrefix:   "/ds/preprocessing/",
 		outputBucket:      "ds-output-dev-111111111111-us-east-1",
+		runsTable:         "runs",
 		taskTimeout:       240,
 		attempts:          4,
 	}
@@ -56,6 +57,10 @@ type world struct {
 	head      func(parameters map[string]any) (map[string]any, error) // S3's answer; nil finds every object
 	start     func(parameters map[string]any)                         // sees every RunTask
 	logs      func(parameters map[string]any) (map[string]any, error) // CloudWatch's; nil has no event
+	runs      *runsTable                                              // nil for one of its own
+	seen      func(execution string) (status string, err error)       // what Step Functions says of another execution
+	refused   error                                                   // what Step Functions answers to a report of failure; nil takes it
+	id        string                                                  // of the execution; "" for testExecutionArn
 }
 
 // run drives the machine: answers are what the task says at each start, the
@@ -67,12 +72,29 @@ func run(t *testing.T, in machineInputs, input string, answers ...error) (outcom
 
 func (w world) run(t *testing.T, in machineInputs, input string) (outcome, *interpreter, []map[string]any) {
 	t.Helper()
+	machine, messages := w.machine(t, in)
+	out, err := machine.run(input)
+	if err != nil {
+		t.Fatalf("after %v: %v", machine.visited, err)
+	}
+	return out, machine, *messages
+}
+
+// machine is one execution in this world, and the messages that it sends.
+func (w world) machine(t *testing.T, in machineInputs) (*interpreter, *[]map[string]any) {
+	t.Helper()
 	answers := w.tasks
 	machine, err := newInterpreter(machineJSON(t, in))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var messages []map[string]any
+	if w.id != "" {
+		machine.execution()["Id"] = w.id
+	}
+	if w.runs == nil {
+		w.runs = &runsTable{}
+	}
+	messages := &[]map[string]any{}
 	starts := 0
 	machine.tasks = map[string]func(map[string]any) (any, error){
 		getParameter: func(parameters map[string]any) (any, error) {
@@ -102,21 +124,44 @@ func (w world) run(t *testing.T, in machineInputs, input string) (outcome, *inte
 			return map[string]any{"LastStatus": "STOPPED"}, answer
 		},
 		"arn:aws:states:::sns:publish": func(parameters map[string]any) (any, error) {
-			messages = append(messages, parameters)
+			*messages = append(*messages, parameters)
 			return map[string]any{"MessageId": "1"}, nil
 		},
+		putItem: w.runs.put,
+		getItem: w.runs.get,
+		describeExecution: func(parameters map[string]any) (any, error) {
+			status, err := w.seen(parameters["ExecutionArn"].(string))
+			return map[string]any{"Status": status}, err
+		},
+		sendTaskFailure: func(parameters map[string]any) (any, error) {
+			if w.refused != nil {
+				return nil, w.refused
+			}
+			return reportFailure(machine)(parameters)
+		},
 	}
-	out, err := machine.run(input)
-	if err != nil {
-		t.Fatalf("after %v: %v", machine.visited, err)
+	return machine, messages
+}
+
+// reportFailure is Step Functions when a task with a token reports its own.
+func reportFailure(machine *interpreter) func(parameters map[string]any) (any, error) {
+	return func(parameters map[string]any) (any, error) {
+		if token := machine.object["Task"].(map[string]any)["Token"]; parameters["TaskToken"] != token {
+			return nil, &taskError{name: "Sfn.InvalidTokenException", cause: fmt.Sprint(parameters["TaskToken"])}
+		}
+		return nil, &taskError{name: parameters["Error"].(string), cause: parameters["Cause"].(string)}
 	}
-	return out, machine, messages
 }
 
 const (
 	getParameter = "arn:aws:states:::aws-sdk:ssm:getParameter"
 	headObject   = "arn:aws:states:::aws-sdk:s3:headObject"
 	getLogEvents = "arn:aws:states:::aws-sdk:cloudwatchlogs:getLogEvents"
+
+	putItem           = "arn:aws:states:::dynamodb:putItem"
+	getItem           = "arn:aws:states:::dynamodb:getItem"
+	describeExecution = "arn:aws:states:::aws-sdk:sfn:describeExecution"
+	sendTaskFailure   = "arn:aws:states:::aws-sdk:sfn:sendTaskFailure.waitForTaskToken"
 )
 
 // storedInputKey is what Parameter Store says of input-key.
@@ -243,6 +288,8 @@ func TestMachine_failsEvenWhenNobodyCanBeTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	machine.tasks = map[string]func(map[string]any) (any, error){
+		putItem:                             new(runsTable).put,
+		sendTaskFailure:                     reportFailure(machine),
 		getParameter:                        func(map[string]any) (any, error) { return storedInputKey, nil },
 		headObject:                          func(map[string]any) (any, error) { return foundObject, nil },
 		getLogEvents:                        func(map[string]any) (any, error) { return nil, &taskError{name: "CloudWatchLogs.X"} },

@@ -10,8 +10,8 @@ import (
 var catalog = sync.OnceValue(func() map[string]*Type {
 	all := map[string]*Type{}
 	for _, table := range [][]*Type{
-		budgetTypes, cloudwatchTypes, ec2Types, ecrTypes, ecsTypes, eventTypes, iamTypes, kmsTypes,
-		s3Types, sfnTypes, snsTypes, sqsTypes, ssmTypes,
+		budgetTypes, cloudwatchTypes, dynamodbTypes, ec2Types, ecrTypes, ecsTypes, eventTypes, iamTypes, kmsTypes,
+		s3Types, schedulerTypes, sfnTypes, snsTypes, sqsTypes, ssmTypes,
 	} {
 		for _, t := range table {
 			if all[t.TypeName] != nil {

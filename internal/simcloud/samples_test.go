@@ -220,6 +220,21 @@ var samples = map[string]sample{
 		{`redrivePolicy="{\"maxReceiveCount\":3}"`, "redrivePolicy.deadLetterTargetArn: "}, {`redrivePolicy="{"`, "redrivePolicy: not valid JSON"},
 		{`deduplicationScope="all"`, "deduplicationScope: "}, {`fifoThroughputLimit="none"`, "fifoThroughputLimit: "}, {`contentBasedDeduplication=true`, "contentBasedDeduplication: only with fifoQueue"},
 	}},
+	"aws:dynamodb/table:Table": {`{"name": "runs", "billingMode": "PAY_PER_REQUEST", "hashKey": "period", "attributes": [{"name": "period", "type": "S"}]}`, []spoiled{
+		{`name="a b"`, "name: got"}, {`billingMode="FREE"`, "billingMode: got"}, {`attributes[0].type="text"`, "attributes[0].type: got"}, {`tableClass="COLD"`, "tableClass: got"},
+		{`serverSideEncryption={"enabled": true, "kmsKeyArn": "k"}`, "serverSideEncryption.kmsKeyArn: got"},
+		{`attributes[1]={"name": "period", "type": "S"}`, "is used by"}, {`hashKey="month"`, `hashKey: got "month", want one of attributes`},
+		{`attributes[1]={"name": "other", "type": "S"}`, `"other" is no key`}, {`hashKey=null`, "hashKey: missing"}, {`rangeKey="day"`, "rangeKey: got"},
+		{`readCapacity=1`, "PAY_PER_REQUEST conflicts"}, {`billingMode=null`, "readCapacity: missing"},
+	}},
+	"aws:scheduler/schedule:Schedule": {`{"name": "monthly", "scheduleExpression": "cron(0 9 15 * ? *)", "scheduleExpressionTimezone": "Europe/Berlin", "flexibleTimeWindow": {"mode": "OFF"},
+		"target": {"arn": "arn:aws:states:us-east-1:123456789012:stateMachine:m", "roleArn": "` + anyRole + `", "input": "{}", "retryPolicy": {"maximumRetryAttempts": 1}, "deadLetterConfig": {"arn": "` + anyQueue + `"}}}`, []spoiled{
+		{`name="a b"`, "name: got"}, {`namePrefix="a"`, "namePrefix: conflicts"}, {`description=` + long(513), "description: got 513"}, {`scheduleExpression="at(soon)"`, "scheduleExpression: got"},
+		{`state="ON"`, "state: got"}, {`flexibleTimeWindow.mode="ON"`, "flexibleTimeWindow.mode: got"}, {`flexibleTimeWindow={"mode": "FLEXIBLE", "maximumWindowInMinutes": 1441}`, "maximumWindowInMinutes: got 1441"},
+		{`kmsKeyArn="k"`, "kmsKeyArn: got"}, {`target.arn="m"`, "target.arn: got"}, {`target.roleArn="r"`, "target.roleArn: got"}, {`target.deadLetterConfig.arn="q"`, "target.deadLetterConfig.arn: got"},
+		{`target.input="{"`, "target.input: not valid JSON"}, {`target.retryPolicy.maximumRetryAttempts=186`, "maximumRetryAttempts: got 186"}, {`target.retryPolicy.maximumEventAgeInSeconds=59`, "maximumEventAgeInSeconds: got 59"},
+		{`scheduleExpressionTimezone="Berlin"`, "want the name of a time zone"}, {`scheduleExpressionTimezone="Local"`, "want the name of a time zone"}, {`flexibleTimeWindow.mode="FLEXIBLE"`, "want it exactly with mode FLEXIBLE"},
+	}},
 	"aws:sqs/queuePolicy:QueuePolicy": {`{"queueUrl": "https://sqs.us-east-1.amazonaws.com/123456789012/q", "policy": "` + onResource + `"}`, []spoiled{{`queueUrl="q"`, "queueUrl: got"}, {`policy="{}"`, "policy.Version: missing"}}},
 	keyType: {`{"deletionWindowInDays": 30, "rotationPeriodInDays": 365, "keyUsage": "ENCRYPT_DECRYPT"}`, []spoiled{
 		{`deletionWindowInDays=6`, "deletionWindowInDays: "}, {`rotationPeriodInDays=89`, "rotationPeriodInDays: "}, {`keyUsage="HIDE"`, "keyUsage: "}, {`policy="{}"`, "policy.Version: missing"},
