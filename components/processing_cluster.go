@@ -348,14 +348,23 @@ func newTaskRole(ctx *pulumi.Context, name string, args *ProcessingClusterArgs, 
 					Sid:      "TellMissingFromForbidden",
 					Effect:   "Allow",
 					Action:   []string{"s3:ListBucket"},
-					Resource: []string{input, artifacts},
+					Resource: []string{input, output, artifacts},
+				},
+				statement{
+					// To discard the uploads that killed runs have left. It knows no
+					// condition on the key.
+					Sid:      "FindUnfinishedUploads",
+					Effect:   "Allow",
+					Action:   []string{"s3:ListBucketMultipartUploads"},
+					Resource: []string{output},
 				},
 				statement{
 					// PutObject also covers starting, filling and completing a
-					// multipart upload.
+					// multipart upload. A conditional write, and a copy within the
+					// bucket, need GetObject too.
 					Sid:      "WriteResults",
 					Effect:   "Allow",
-					Action:   []string{"s3:PutObject", "s3:AbortMultipartUpload"},
+					Action:   []string{"s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload"},
 					Resource: []string{output + "/" + contract.OutputPrefix + "*"},
 				},
 			)

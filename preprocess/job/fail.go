@@ -34,7 +34,7 @@ func ExitStatus(err error) int {
 		return contract.ExitOK
 	case errors.As(err, &e):
 		return e.Status
-	case errors.Is(err, context.Canceled), errors.Is(err, ErrInterrupted):
+	case errors.Is(err, context.Canceled), errors.Is(err, ErrInterrupted), errors.Is(err, storage.ErrConflict):
 		return contract.ExitTempFail
 	case errors.Is(err, storage.ErrNotFound):
 		return contract.ExitNoInput

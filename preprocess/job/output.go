@@ -16,8 +16,8 @@ type result struct {
 	written int64 // bytes of the object
 }
 
-func createResult(ctx context.Context, store *storage.Store, u storage.URI) (*result, error) {
-	upload, err := store.Create(ctx, u)
+func createResult(ctx context.Context, store *storage.Store, u storage.URI, condition storage.Condition) (*result, error) {
+	upload, err := store.Create(ctx, u, condition)
 	if err != nil {
 		return nil, fmt.Errorf("output: %w", err)
 	}
@@ -50,7 +50,8 @@ func (r *result) publish() error {
 	if err := r.Close(); err != nil {
 		return fmt.Errorf("output: %w", err)
 	}
-	return r.upload.Commit()
+	_, err := r.upload.Commit()
+	return err
 }
 
 // discard leaves nothing behind. After publish it must not be called.

@@ -85,6 +85,11 @@ func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 	start := time.Now()
 	sum := Summary{Input: s.Input.String(), Model: s.Model.String(), Output: s.Output.String(), Workers: s.Workers}
 	store := storage.New()
+	store.Warn = func(err error) { env.Log.Warn("cleaning up: " + err.Error()) }
+	before, err := store.Stat(ctx, s.Output)
+	if err != nil {
+		return sum, fmt.Errorf("output: %w", err)
+	}
 	m, err := loadModel(ctx, store, s.Model, env.Log)
 	if err != nil {
 		return sum, err
@@ -100,7 +105,7 @@ func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 	// pass is certain.
 	var facts []table.Facts
 	for pass := 1; ; pass++ {
-		p := &runPass{Settings: s, Env: env, store: store, model: m, in: in, facts: facts, sum: sum}
+		p := &runPass{Settings: s, Env: env, store: store, model: m, in: in, before: before, facts: facts, sum: sum}
 		err := p.run(ctx)
 		var contradiction *contradictionError
 		if errors.As(err, &contradiction) {
@@ -150,8 +155,10 @@ type runPass struct {
 	store *storage.Store
 	model *model.Model
 	in    *inputs
-	facts []table.Facts // of each input column; nil before the first pass
-	sum   Summary
+	// before is what was at the output when the run started.
+	before storage.Info
+	facts  []table.Facts // of each input column; nil before the first pass
+	sum    Summary
 }
 
 func (p *runPass) run(ctx context.Context) error {
@@ -188,7 +195,7 @@ func (p *runPass) run(ctx context.Context) error {
 	}
 	p.sum.ColumnsIn, p.sum.ColumnsOut = len(header), len(names)
 
-	out, err := createResult(ctx, p.store, p.Output)
+	out, err := createResult(ctx, p.store, p.Output, storage.Unchanged(p.before))
 	if err != nil {
 		return err
 	}

@@ -7,8 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"syscall"
 )
 
 func fileError(op string, u URI, err error) error {
@@ -69,7 +67,11 @@ func (o *fileObject) Version() string {
 	if o.Size() < 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d bytes of %d", o.info.Size(), o.info.ModTime().UnixNano())
+	return fileVersion(o.info)
+}
+
+func fileVersion(info fs.FileInfo) string {
+	return fmt.Sprintf("%d bytes of %d", info.Size(), info.ModTime().UnixNano())
 }
 
 func (o *fileObject) Close() error { return o.f.Close() }
@@ -129,104 +131,3 @@ func (r pipeReader) Read(p []byte) (int, error) {
 }
 
 func (r pipeReader) Close() error { return r.o.f.Close() }
-
-// fileUpload is a temporary file beside its target.
-type fileUpload struct {
-	ctx    context.Context
-	uri    URI
-	target string
-	f      *os.File
-	done   bool
-}
-
-func createFile(ctx context.Context, u URI) (Upload, error) {
-	refuse := func(format string, args ...any) (Upload, error) {
-		return nil, &Error{Op: "write", URI: u, Kind: ErrTarget, Err: fmt.Errorf(format, args...)}
-	}
-	if u.Path == Stdin {
-		return refuse("a result appears whole or not at all, so it cannot be a stream; want s3://bucket/key or a path")
-	}
-	// A symbolic link stays, and what it points to is replaced.
-	target, err := filepath.EvalSymlinks(u.Path)
-	if errors.Is(err, fs.ErrNotExist) {
-		target, err = u.Path, nil
-	}
-	if err != nil {
-		return nil, fileError("write", u, err)
-	}
-	mode := fs.FileMode(0o644)
-	switch info, err := os.Stat(target); {
-	case err == nil && info.IsDir():
-		return refuse("it is a directory; want the name of a file")
-	case err == nil && !info.Mode().IsRegular():
-		return refuse("it is not a regular file")
-	case err == nil:
-		mode = info.Mode().Perm()
-	}
-	dir, base := filepath.Split(target)
-	if dir == "" {
-		dir = "."
-	}
-	if base == "" {
-		return refuse("it ends in a slash; want the name of a file")
-	}
-	if info, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || err == nil && !info.IsDir() {
-		return refuse("there is no directory %s", filepath.Clean(dir))
-	}
-	// Short, as a name may have 255 bytes at most.
-	f, err := os.CreateTemp(dir, ".preprocess-*.tmp")
-	if err != nil {
-		return nil, fileError("write", u, err)
-	}
-	up := &fileUpload{ctx: ctx, uri: u, target: target, f: f}
-	if err := f.Chmod(mode); err != nil {
-		return nil, errors.Join(fileError("write", u, err), up.Abort())
-	}
-	return up, nil
-}
-
-func (up *fileUpload) Write(p []byte) (int, error) {
-	if err := up.ctx.Err(); err != nil {
-		return 0, err
-	}
-	n, err := up.f.Write(p)
-	if err != nil {
-		err = fileError("write", up.uri, err)
-	}
-	return n, err
-}
-
-func (up *fileUpload) Commit() error {
-	if err := up.ctx.Err(); err != nil {
-		return err
-	}
-	if err := up.f.Sync(); err != nil {
-		return fileError("write", up.uri, err)
-	}
-	if err := up.f.Close(); err != nil {
-		return fileError("write", up.uri, err)
-	}
-	if err := os.Rename(up.f.Name(), up.target); err != nil {
-		return fileError("write", up.uri, err)
-	}
-	up.done = true
-	// The rename itself is durable once the directory is; not every file
-	// system can sync one.
-	if d, err := os.Open(filepath.Dir(up.target)); err == nil {
-		_ = d.Sync()
-		_ = d.Close()
-	}
-	return nil
-}
-
-func (up *fileUpload) Abort() error {
-	if up.done {
-		return nil
-	}
-	up.done = true
-	_ = up.f.Close()
-	if err := os.Remove(up.f.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fileError("write", up.uri, err)
-	}
-	return nil
-}

@@ -34,12 +34,12 @@ func TestFileUpload_appearsWholeOrNotAtAll(t *testing.T) {
 		end  func(Upload, context.CancelFunc) error
 		want string
 	}{
-		{"commit", func(u Upload, _ context.CancelFunc) error { return u.Commit() }, "new"},
-		{"commit and abort", func(u Upload, _ context.CancelFunc) error { return errors.Join(u.Commit(), u.Abort()) }, "new"},
+		{"commit", func(u Upload, _ context.CancelFunc) error { _, err := u.Commit(); return err }, "new"},
+		{"commit and abort", func(u Upload, _ context.CancelFunc) error { _, err := u.Commit(); return errors.Join(err, u.Abort()) }, "new"},
 		{"abort", func(u Upload, _ context.CancelFunc) error { return u.Abort() }, "old"},
 		{"interrupted", func(u Upload, cancel context.CancelFunc) error {
 			cancel()
-			if err := u.Commit(); !errors.Is(err, context.Canceled) {
+			if _, err := u.Commit(); !errors.Is(err, context.Canceled) {
 				return errors.New("committed")
 			}
 			return u.Abort()
@@ -54,7 +54,7 @@ func TestFileUpload_appearsWholeOrNotAtAll(t *testing.T) {
 			}
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
-			up, err := New().Create(ctx, URI{Path: path})
+			up, err := New().Create(ctx, URI{Path: path}, Condition{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -76,11 +76,11 @@ func TestFileUpload_appearsWholeOrNotAtAll(t *testing.T) {
 
 func TestFileUpload_takesALongName(t *testing.T) {
 	path := filepath.Join(t.TempDir(), strings.Repeat("x", 255))
-	up, err := New().Create(context.Background(), URI{Path: path})
+	up, err := New().Create(context.Background(), URI{Path: path}, Condition{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := up.Commit(); err != nil {
+	if _, err := up.Commit(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(path); err != nil {

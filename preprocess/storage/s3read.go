@@ -37,7 +37,7 @@ func (c *s3Client) open(ctx context.Context, u URI) (Object, error) {
 
 func (o *s3Object) URI() URI        { return o.uri }
 func (o *s3Object) Size() int64     { return o.size }
-func (o *s3Object) Version() string { return fmt.Sprintf("%d bytes of %s", o.size, o.etag) }
+func (o *s3Object) Version() string { return objectVersion(o.size, o.etag) }
 
 func (o *s3Object) Close() error { return nil }
 

@@ -3,12 +3,12 @@ package storage
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"path"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -44,11 +44,15 @@ func writePart(n int) int {
 // s3Upload sends parts while it is being written. An upload of a single part
 // is a plain PutObject.
 type s3Upload struct {
-	client *s3Client
-	uri    URI
-	parent context.Context // of the run
-	ctx    context.Context // of the parts: ends with parent, or on the first error
-	cancel context.CancelFunc
+	client    *s3Client
+	uri       URI
+	condition Condition
+	warn      func(error)
+	mark      string          // in the metadata: tells our object from others
+	total     int64           // bytes
+	parent    context.Context // of the run
+	ctx       context.Context // of the parts: ends with parent, or on the first error
+	cancel    context.CancelFunc
 
 	buf  []byte
 	free chan []byte
@@ -62,8 +66,8 @@ type s3Upload struct {
 	err   error
 }
 
-func (c *s3Client) create(ctx context.Context, u URI) *s3Upload {
-	up := &s3Upload{client: c, uri: u, parent: ctx, next: 1, free: make(chan []byte, writesAtOnce)}
+func (c *s3Client) create(ctx context.Context, u URI, condition Condition, warn func(error)) *s3Upload {
+	up := &s3Upload{client: c, uri: u, condition: condition, warn: warn, mark: rand.Text(), parent: ctx, next: 1, free: make(chan []byte, writesAtOnce)}
 	up.ctx, up.cancel = context.WithCancel(ctx)
 	for range writesAtOnce {
 		up.free <- nil
@@ -122,6 +126,7 @@ func (up *s3Upload) send() error {
 			Key:               &up.uri.Key,
 			ContentType:       aws.String(contentType(up.uri.Key)),
 			ChecksumAlgorithm: types.ChecksumAlgorithmCrc32,
+			Metadata:          marked(up.mark),
 		})
 		if err != nil {
 			return up.failed(serviceError("write", up.uri, err))
@@ -138,6 +143,7 @@ func (up *s3Upload) send() error {
 		return up.failed(serviceError("write", up.uri, up.ctx.Err()))
 	}
 	body, number := up.buf, int32(up.next)
+	up.total += int64(len(body))
 	up.buf = spare[:0]
 	up.next++
 	up.wait.Add(1)
@@ -153,7 +159,7 @@ func (up *s3Upload) send() error {
 		})
 		up.free <- body
 		if err != nil {
-			up.fail(serviceError("write", up.uri, err))
+			up.fail(publishError(up.uri, err, up.condition))
 			return
 		}
 		up.mu.Lock()
@@ -169,49 +175,67 @@ func (up *s3Upload) failed(err error) error {
 	return up.failure()
 }
 
-func (up *s3Upload) Commit() error {
+func (up *s3Upload) Commit() (Info, error) {
 	if err := up.failure(); err != nil {
-		return err
+		return Info{}, err
 	}
 	if up.id != nil && len(up.buf) > 0 {
 		if err := up.send(); err != nil {
-			return err
+			return Info{}, err
 		}
 	}
 	up.wait.Wait()
 	if err := up.failure(); err != nil {
-		return err
+		return Info{}, err
 	}
-
-	// An interruption that comes now would leave it open whether the result is
-	// published, so the last request gets some time to end.
-	ctx, cancel := context.WithCancel(context.WithoutCancel(up.parent))
-	defer cancel()
-	defer context.AfterFunc(up.parent, func() { time.AfterFunc(commitGrace, cancel) })()
-
-	var err error
 	if up.id == nil {
-		_, err = up.client.api.PutObject(ctx, &s3.PutObjectInput{
-			Bucket:      &up.uri.Bucket,
-			Key:         &up.uri.Key,
-			Body:        bytes.NewReader(up.buf),
-			ContentType: aws.String(contentType(up.uri.Key)),
-		})
-	} else {
-		slices.SortFunc(up.parts, func(a, b types.CompletedPart) int { return int(*a.PartNumber - *b.PartNumber) })
-		_, err = up.client.api.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
-			Bucket:          &up.uri.Bucket,
-			Key:             &up.uri.Key,
-			UploadId:        up.id,
-			MultipartUpload: &types.CompletedMultipartUpload{Parts: up.parts},
-		})
+		up.total = int64(len(up.buf))
 	}
+	info, err := up.client.publish(up.parent, up.uri, up.condition, up.mark, up.warn, aws.ToString(up.id), up.complete)
 	if err != nil {
-		return up.failed(serviceError("write", up.uri, err))
+		return Info{}, up.failed(err)
 	}
 	up.done = true
 	up.cancel()
-	return nil
+	return info, nil
+}
+
+// complete is the request that publishes.
+func (up *s3Upload) complete(ctx context.Context) (Info, error) {
+	ifMatch, ifNoneMatch := up.condition.headers()
+	info := Info{URI: up.uri, Exists: true, Size: up.total}
+	if up.id == nil {
+		out, err := up.client.api.PutObject(ctx, &s3.PutObjectInput{
+			Bucket:            &up.uri.Bucket,
+			Key:               &up.uri.Key,
+			Body:              bytes.NewReader(up.buf),
+			ContentType:       aws.String(contentType(up.uri.Key)),
+			ChecksumAlgorithm: types.ChecksumAlgorithmCrc32,
+			Metadata:          marked(up.mark),
+			IfMatch:           ifMatch,
+			IfNoneMatch:       ifNoneMatch,
+		})
+		if err != nil {
+			return Info{}, err
+		}
+		info.ETag = aws.ToString(out.ETag)
+		return info, nil
+	}
+	slices.SortFunc(up.parts, func(a, b types.CompletedPart) int { return int(*a.PartNumber - *b.PartNumber) })
+	out, err := up.client.api.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+		Bucket:          &up.uri.Bucket,
+		Key:             &up.uri.Key,
+		UploadId:        up.id,
+		MultipartUpload: &types.CompletedMultipartUpload{Parts: up.parts},
+		MpuObjectSize:   &up.total,
+		IfMatch:         ifMatch,
+		IfNoneMatch:     ifNoneMatch,
+	})
+	if err != nil {
+		return Info{}, err
+	}
+	info.ETag = aws.ToString(out.ETag)
+	return info, nil
 }
 
 func (up *s3Upload) Abort() error {
@@ -224,16 +248,5 @@ func (up *s3Upload) Abort() error {
 	if up.id == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(up.parent), abortTimeout)
-	defer cancel()
-	_, err := up.client.api.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
-		Bucket:   &up.uri.Bucket,
-		Key:      &up.uri.Key,
-		UploadId: up.id,
-	})
-	var gone *types.NoSuchUpload
-	if err != nil && !errors.As(err, &gone) {
-		return serviceError("abort the upload to", up.uri, err)
-	}
-	return nil
+	return up.client.abort(up.parent, up.uri, *up.id)
 }

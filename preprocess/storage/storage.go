@@ -1,5 +1,20 @@
 // Package storage reads and writes S3 objects and files behind one small
-// interface. What is written appears whole or not at all.
+// interface. What is written appears whole or not at all, and if wished only
+// where nobody else published meanwhile.
+//
+// What each operation asks of IAM, on the object unless said otherwise:
+//
+//	Open, ReadAll, Stat  s3:GetObject; s3:ListBucket on the bucket, without
+//	                     which S3 denies a missing object instead of saying so
+//	List                 s3:ListBucket on the bucket
+//	Create               s3:PutObject, s3:AbortMultipartUpload, s3:GetObject (to
+//	                     compare, and to find out what became of an unanswered
+//	                     request); s3:ListBucketMultipartUploads on the bucket
+//	Copy                 what Stat needs of the source and Create of the target
+//	Delete               s3:DeleteObject
+//
+// Objects encrypted with a key of KMS need kms:Decrypt on it to be read, to be
+// copied and to be written in parts, and kms:GenerateDataKey to be written.
 package storage
 
 import (
@@ -20,11 +35,12 @@ var (
 	ErrTarget      = errors.New("it cannot be used")
 	ErrTooLarge    = errors.New("it is too large")
 	ErrOnce        = errors.New("it can be read only once")
+	ErrConflict    = errors.New("another run published meanwhile")
 )
 
 // Error says what was being done to which object.
 type Error struct {
-	Op   string // "read", "write"
+	Op   string // such as "read"
 	URI  URI
 	Kind error // one of the above, or nil
 	Err  error // the cause; nil if Kind says it all
@@ -69,8 +85,10 @@ type Object interface {
 // and nothing is left after Abort.
 type Upload interface {
 	io.Writer
-	// Commit publishes what was written, in place of what was there.
-	Commit() error
+	// Commit publishes what was written, in place of what was there, and says
+	// what is there now. The error is ErrConflict if the condition of the upload
+	// does not hold, or if another run, which published, discarded the upload.
+	Commit() (Info, error)
 	// Abort discards what was written. After Commit it does nothing.
 	Abort() error
 }
@@ -78,6 +96,10 @@ type Upload interface {
 // Store opens and creates objects and files. It contacts AWS only when it is
 // given an S3 URI. It is safe for concurrent use.
 type Store struct {
+	// Warn, unless nil, is told what could not be cleaned up. It is set before
+	// the Store is used, and may be called by several goroutines.
+	Warn func(error)
+
 	once   sync.Once
 	client *s3Client
 	err    error
@@ -98,16 +120,21 @@ func (s *Store) Open(ctx context.Context, u URI) (Object, error) {
 	return c.open(ctx, u)
 }
 
-// Create starts an upload, which ctx can interrupt.
-func (s *Store) Create(ctx context.Context, u URI) (Upload, error) {
+// Create starts an upload, which ctx can interrupt and which publishes only if
+// the condition holds. What runs that were killed have left of uploads to the
+// same place is removed: of files at once, of objects after the commit.
+func (s *Store) Create(ctx context.Context, u URI, condition Condition) (Upload, error) {
+	if err := condition.isFor(u); err != nil {
+		return nil, err
+	}
 	if !u.IsS3() {
-		return createFile(ctx, u)
+		return createFile(ctx, u, condition, s.warn)
 	}
 	c, err := s.s3(ctx)
 	if err != nil {
 		return nil, &Error{Op: "write", URI: u, Kind: ErrTarget, Err: err}
 	}
-	return c.create(ctx, u), nil
+	return c.create(ctx, u, condition, s.warn), nil
 }
 
 // ReadAll reads an object of at most limit bytes.
@@ -131,6 +158,12 @@ func (s *Store) ReadAll(ctx context.Context, u URI, limit int64) ([]byte, error)
 		err = tooLarge
 	}
 	return data, err
+}
+
+func (s *Store) warn(err error) {
+	if s.Warn != nil && err != nil {
+		s.Warn(err)
+	}
 }
 
 func (s *Store) s3(ctx context.Context) (*s3Client, error) {
