@@ -62,6 +62,10 @@ build-job:
 build-dsplan:
 	@$(GO_BUILD) bin/dsplan "$(HEAVY_NOTE)" -o bin/dsplan ./cmd/dsplan
 
+.PHONY: build-policies
+build-policies: ## build the policy pack, bin/dspolicies
+	@$(GO_BUILD) bin/dspolicies "the policy pack needs no AWS SDK" -o bin/dspolicies ./cmd/dspolicies
+
 .PHONY: setup
 setup:
 	@scripts/setup
@@ -111,7 +115,7 @@ bench: ## measure the job: parsing, transforming, formatting and whole runs
 
 .PHONY: golden
 golden: ## rewrite expected files; review the diff like code
-	@UPDATE_GOLDEN=1 go test -count=1 ./components ./preprocess/report
+	@UPDATE_GOLDEN=1 go test -count=1 ./components ./preprocess/report ./tests/policy
 	@go test -count=1 ./preprocess/model -run supportIsDocumented -update
 
 .PHONY: tools

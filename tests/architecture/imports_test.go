@@ -38,6 +38,8 @@ var arrows = map[string][]string{
 	"internal/simcloud/simstack": {"internal/simcloud"},
 	"internal/simcloud/simtest":  {"internal/simcloud", "internal/simcloud/simstack"},
 	"cmd/dsplan":                 {"internal/simcloud/simstack", "stack"},
+	"cmd/dspolicies":             {"policy"},
+	"policy":                     {},
 }
 
 // forbidden names modules that must not be reached from a package or anything
