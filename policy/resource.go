@@ -188,7 +188,9 @@ func (p *plan) attached(target *resource, property string, kinds ...string) []*r
 // or, as long as that is unknown, because it depends on the target.
 func (r *resource) refers(property string, target *resource) bool {
 	v := r.get(property)
-	if v.HasComputed() && slices.Contains(r.depends[property], target.urn) {
+	// An id is the engine's, and not every provider repeats it among the outputs.
+	cannotTell := v.HasComputed() || strings.HasSuffix(property, "Id") && text(target.outputs.Get("id")) == ""
+	if cannotTell && slices.Contains(r.depends[property], target.urn) {
 		return true
 	}
 	own := target.identities()
