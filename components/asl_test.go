@@ -105,6 +105,9 @@ func (in *interpreter) from(name string, document any) (outcome, error) {
 			in.stopped = ""
 			return outcome{succeeded: true, lastDocument: document}, nil
 		}
+		if cause, fixed := s["Cause"].(string); fixed && s["Type"] == "Fail" {
+			return outcome{err: s["Error"].(string), cause: cause, lastDocument: document}, nil
+		}
 		if s["Type"] == "Fail" {
 			cause, err := in.lookup(document, s["CausePath"].(string))
 			if err != nil {

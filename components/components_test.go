@@ -82,6 +82,20 @@ func validSchedule(suffix string) *ScheduleArgs {
 	}
 }
 
+func validWatch(suffix string) *WatchArgs {
+	return &WatchArgs{
+		Place:            testPlace,
+		StateMachineName: "ds-preprocessing-watch" + suffix,
+		LogRetentionDays: 30,
+		Expression:       "cron(0 9 15 * ? *)",
+		Enabled:          true,
+		PipelineName:     "ds-preprocessing-pipeline" + suffix,
+		PipelineArn:      pulumi.String("arn:aws:states:us-east-1:111111111111:stateMachine:ds-preprocessing-pipeline" + suffix),
+		OutputBucketName: pulumi.String("out" + suffix),
+		TopicArn:         pulumi.String("arn:aws:sns:us-east-1:111111111111:topic"),
+	}
+}
+
 func validMonitoring(suffix string) *MonitoringArgs {
 	return &MonitoringArgs{
 		Place:               testPlace,
@@ -106,6 +120,9 @@ func kinds() []kind {
 		}},
 		{"schedule", scheduleType, func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error) {
 			return NewSchedule(ctx, name, validSchedule(suffix))
+		}},
+		{"watch", watchType, func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error) {
+			return NewWatch(ctx, name, validWatch(suffix))
 		}},
 		{"monitoring", monitoringType, func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error) {
 			return NewMonitoring(ctx, name, validMonitoring(suffix))
@@ -220,7 +237,7 @@ func TestEveryComponent_setsEveryOutput(t *testing.T) {
 // of RegisterResourceOutputs are the same list.
 func TestEveryComponent_registersWhatItDeclares(t *testing.T) {
 	for file, component := range map[string]any{
-		"data_buckets.go": DataBuckets{}, "processing_cluster.go": ProcessingCluster{}, "pipeline.go": Pipeline{}, "schedule.go": Schedule{}, "monitoring.go": Monitoring{},
+		"data_buckets.go": DataBuckets{}, "processing_cluster.go": ProcessingCluster{}, "pipeline.go": Pipeline{}, "schedule.go": Schedule{}, "watch.go": Watch{}, "monitoring.go": Monitoring{},
 	} {
 		source, err := os.ReadFile(file)
 		if err != nil {
@@ -374,6 +391,18 @@ NotificationEmail: got "me", want one e-mail address`, func(ctx *pulumi.Context)
 		args.DashboardName, args.NotificationEmail, args.Subscriptions, args.RuleName = "a b", "me", []string{"sms:1"}, nil
 		args.MonthlyBudgetUSD = -1
 		_, err := NewMonitoring(ctx, "m", args)
+		return err
+	})
+	add("watch", `watch "w": StateMachineName: got "a b", want 1 to 80 characters: letters, digits, _ and -
+Expression: got "monthly", want cron(minutes hours day-of-month month day-of-week year) or rate(<n> minutes|hours|days)
+TopicArn: missing`, func(ctx *pulumi.Context) error {
+		args := validWatch("")
+		args.StateMachineName, args.Expression, args.TopicArn = "a b", "monthly", nil
+		_, err := NewWatch(ctx, "w", args)
+		return err
+	})
+	add("no watch args", `watch "w": args are required`, func(ctx *pulumi.Context) error {
+		_, err := NewWatch(ctx, "w", nil)
 		return err
 	})
 	add("no monitoring args", `monitoring "m": args are required`, func(ctx *pulumi.Context) error {

@@ -26,12 +26,6 @@ const remedyRequest = "Start again with an input that is right; {} runs what is 
 //
 // each by way of Take…, when there is something to take, or out to Refuse….
 func requestStates(in machineInputs) map[string]state {
-	month := func(path string) map[string]any {
-		year := "States.ArrayGetItem(States.StringSplit(" + path + ", '-'), 0)"
-		month := "States.ArrayGetItem(States.StringSplit(" + path + ", '-'), 1)"
-		text := format("{}-{}", year, month)
-		return map[string]any{"name.$": text, "words.$": text}
-	}
 	take := func(comment, resultPath, next string, parameters map[string]any) state {
 		return state{"Type": "Pass", "Comment": comment, "Parameters": parameters, "ResultPath": resultPath, "Next": next}
 	}
@@ -57,8 +51,8 @@ func requestStates(in machineInputs) map[string]state {
 		"IsMonth":      choice("Is the period a month?", "RefusePeriod", and("TakePeriod", isTimestamp("$.first.day"))),
 		"TakePeriod":   take("As it was given", "$.run.period", "HasInputKey", map[string]any{"name.$": requestPeriod, "words.$": requestPeriod}),
 		"TakeScheduledPeriod": take("The month of 2026-11-15T09:00:00Z is 2026-11", "$.run.period", "HasInputKey",
-			month(requestScheduled)),
-		"TakeCurrentPeriod":   take("The month in which the execution was started", "$.run.period", "HasInputKey", month("$$.Execution.StartTime")),
+			monthOf(requestScheduled)),
+		"TakeCurrentPeriod":   take("The month in which the execution was started", "$.run.period", "HasInputKey", monthOf("$$.Execution.StartTime")),
 		"RefusePeriod":        refuse(`period: want a month such as "2026-11"`),
 		"RefuseScheduledTime": refuse(`scheduledTime: want a time such as "2026-11-15T09:00:00Z"`),
 
@@ -84,6 +78,16 @@ func requestStates(in machineInputs) map[string]state {
 		}),
 		"RefuseOutputKey": refuse("output-key: want a key below " + contract.OutputPrefix + " that does not end in a slash: " + keyRule),
 	}
+}
+
+// monthOf is the month of a point in time such as 2026-11-15T09:00:00Z, as name
+// and words.
+func monthOf(path string) map[string]any {
+	part := func(i int) string {
+		return fmt.Sprintf("States.ArrayGetItem(States.StringSplit(%s, '-'), %d)", path, i)
+	}
+	text := format("{}-{}", part(0), part(1))
+	return map[string]any{"name.$": text, "words.$": text}
 }
 
 // configuredRun is $.run before the request is read. What is "" leaves the

@@ -140,6 +140,20 @@ func Deploy(ctx *pulumi.Context) error {
 		return err
 	}
 
+	if _, err := components.NewWatch(ctx, "watch", &components.WatchArgs{
+		Place:            place,
+		StateMachineName: names.watch,
+		LogRetentionDays: cfg.LogRetentionDays,
+		Expression:       cfg.ScheduleExpression,
+		Enabled:          cfg.ScheduleEnabled,
+		PipelineName:     names.stateMachine,
+		PipelineArn:      pipeline.StateMachineArn,
+		OutputBucketName: data.OutputBucketName,
+		TopicArn:         pipeline.TopicArn,
+	}, with); err != nil {
+		return err
+	}
+
 	if cfg.Alarms {
 		monitoring, err := components.NewMonitoring(ctx, "monitoring", &components.MonitoringArgs{
 			Place:                   place,
@@ -183,6 +197,7 @@ func Deploy(ctx *pulumi.Context) error {
 // named by Pulumi.
 type names struct {
 	repository, cluster, taskFamily, logGroup, stateMachine string
+	watch                                                   string // the machine that watches stateMachine
 	dashboard                                               string // "" for none
 }
 
@@ -198,6 +213,7 @@ func newNames(cfg Config) names {
 		taskFamily:   "ds-preprocessing" + cfg.ResourceSuffix,
 		logGroup:     "/ecs/ds-preprocessing-" + cfg.Environment + cfg.ResourceSuffix,
 		stateMachine: "ds-preprocessing-pipeline" + cfg.ResourceSuffix,
+		watch:        "ds-preprocessing-watch" + cfg.ResourceSuffix,
 	}
 }
 

@@ -212,7 +212,7 @@ func TestDeploy_suffixReachesEveryPublishedName(t *testing.T) {
 		return names
 	}
 	plain := []string{
-		"/aws/vendedlogs/states/ds-preprocessing-pipeline",
+		"/aws/vendedlogs/states/ds-preprocessing-pipeline", "/aws/vendedlogs/states/ds-preprocessing-watch", "ds-preprocessing-watch",
 		"/ds/preprocessing/artifact-bucket", "/ds/preprocessing/input-bucket", "/ds/preprocessing/input-key",
 		"/ds/preprocessing/model-key", "/ds/preprocessing/output-bucket",
 		"/ecs/ds-preprocessing-dev",

@@ -178,7 +178,7 @@ func TestJSON_holdsEveryResourceWithItsInputs(t *testing.T) {
 				t.Errorf("%s: got registry %v, want its password masked", r.Name, registry)
 			}
 		}
-		if r.Type == "aws:sfn/stateMachine:StateMachine" {
+		if r.Type == "aws:sfn/stateMachine:StateMachine" && r.Name == "pipeline-machine" {
 			if definition, _ := r.Inputs["definition"].(string); !json.Valid([]byte(definition)) || !strings.Contains(definition, "arn:aws:ecs:us-east-1:") {
 				t.Errorf("got definition %v, want JSON with the cluster's ARN in it", r.Inputs["definition"])
 			}

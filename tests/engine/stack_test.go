@@ -116,7 +116,7 @@ func TestLogRetention_updatesTheLogGroupsOnly(t *testing.T) {
 	s := ours(t, "dev", nil)
 	s.Up()
 	s.Set("ds-pipeline:logRetentionDays", "60")
-	want(t, s.Up(), map[string][]string{"update": {"pipeline-logs", "processing-logs"}})
+	want(t, s.Up(), map[string][]string{"update": {"pipeline-logs", "processing-logs", "watch-logs"}})
 	s.Settled()
 }
 
@@ -164,7 +164,7 @@ func TestSchedule_switchesOnWithoutAReplacement(t *testing.T) {
 	s := ours(t, "dev", nil)
 	s.Up()
 	s.Set("ds-pipeline:scheduleEnabled", "true")
-	want(t, s.Up(), map[string][]string{"update": {"schedule-rule"}})
+	want(t, s.Up(), map[string][]string{"update": {"schedule-rule", "watch-rule"}})
 }
 
 func TestSuffix_replacesTheBuckets(t *testing.T) {

@@ -38,20 +38,22 @@ var variants = []struct {
 
 func TestStateMachine_isAcceptedByOthers(t *testing.T) {
 	for _, variant := range variants {
-		definition := plannedMachine(t, variant.stack, variant.set)
-		for _, validator := range validators {
-			t.Run(variant.name+"/"+validator.name, func(t *testing.T) {
-				if output, accepted := validate(t, validator.command, validator.silent, definition); !accepted {
-					t.Errorf("%s refuses the state machine of %s:\n%s", validator.name, variant.name, output)
-				}
-			})
+		for _, machine := range []string{"pipeline-machine", "watch-machine"} {
+			definition := plannedMachine(t, machine, variant.stack, variant.set)
+			for _, validator := range validators {
+				t.Run(variant.name+"/"+machine+"/"+validator.name, func(t *testing.T) {
+					if output, accepted := validate(t, validator.command, validator.silent, definition); !accepted {
+						t.Errorf("%s refuses %s of %s:\n%s", validator.name, machine, variant.name, output)
+					}
+				})
+			}
 		}
 	}
 }
 
 // A validator that accepts everything proves nothing.
 func TestValidators_refuseABrokenMachine(t *testing.T) {
-	definition := plannedMachine(t, "dev", nil)
+	definition := plannedMachine(t, "pipeline-machine", "dev", nil)
 	broken := strings.Replace(definition, `"Next":"Preprocess"`, `"Next":"NoSuchState"`, 1)
 	if broken == definition {
 		t.Fatal(`nothing was broken: the machine has no "Next":"Preprocess"`)
@@ -65,15 +67,15 @@ func TestValidators_refuseABrokenMachine(t *testing.T) {
 	}
 }
 
-func plannedMachine(t *testing.T, stackName string, set map[string]string) string {
+func plannedMachine(t *testing.T, name, stackName string, set map[string]string) string {
 	t.Helper()
 	result := simtest.File(t, stack.Deploy, "../..", stackName, set).Up()
 	for _, resource := range result.Resources {
-		if string(resource.Type) == machineType {
+		if string(resource.Type) == machineType && resource.URN.Name() == name {
 			return resource.Inputs["definition"].StringValue()
 		}
 	}
-	t.Fatalf("stack %s plans no %s", stackName, machineType)
+	t.Fatalf("stack %s plans no %s %s", stackName, machineType, name)
 	return ""
 }
 

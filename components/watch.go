@@ -1,0 +1,352 @@
+package components
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sfn"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"ds-pipeline/preprocess/contract"
+)
+
+const watchType = "ds-pipeline:components:Watch"
+
+// WatchArgs configures Watch. Plain Go fields are known while the program runs
+// and are checked before anything is created; pulumi inputs may come from another
+// resource.
+type WatchArgs struct {
+	// Place is the account and region of everything here.
+	Place Place
+
+	// StateMachineName is the published name of the watching machine.
+	StateMachineName string
+
+	// LogRetentionDays is how long its history is kept: one of the values of
+	// CloudWatch Logs.
+	LogRetentionDays int
+
+	// Expression is the schedule of the pipeline, in UTC.
+	Expression string
+
+	// Enabled looks for missed runs: on when the schedule is on.
+	Enabled bool
+
+	// PipelineName and PipelineArn are what is watched.
+	PipelineName string
+	PipelineArn  pulumi.StringInput
+
+	// OutputBucketName is where a run leaves its manifest.
+	OutputBucketName pulumi.StringInput
+
+	// TopicArn gets the messages.
+	TopicArn pulumi.StringInput
+}
+
+func (a *WatchArgs) validate() error {
+	if a == nil {
+		return errors.New("args are required")
+	}
+	return errors.Join(
+		a.Place.validate(),
+		named("StateMachineName", checkName(a.StateMachineName, 80, stateMachineNamePattern, "letters, digits, _ and -")),
+		named("LogRetentionDays", CheckLogRetentionDays(a.LogRetentionDays)),
+		named("Expression", CheckScheduleExpression(a.Expression)),
+		named("PipelineName", checkName(a.PipelineName, 80, stateMachineNamePattern, "letters, digits, _ and -")),
+		present("PipelineArn", a.PipelineArn != nil),
+		present("OutputBucketName", a.OutputBucketName != nil),
+		present("TopicArn", a.TopicArn != nil),
+	)
+}
+
+// Watch tells people of the runs that cannot tell it themselves: one that never
+// came, and one that was stopped, timed out or broke.
+//
+//	<name>-machine       looks and tells; see watchDefinition
+//	<name>-role          what it may do
+//	<name>-logs          every event of its executions
+//	<name>-rule          starts it with the schedule, by a rule of its own
+//	<name>-ended-rule    starts it when an execution of the pipeline ends badly
+//	<name>-start-role    lets both rules start it, and nothing else
+//
+// A check begins when the run is due and then waits for two days, which costs
+// nothing. So it is right for every schedule, whatever the length of the month.
+// Cost: $0.025 per 1,000 transitions after the first 4,000 of a month; a check is
+// about eight.
+type Watch struct {
+	pulumi.ResourceState
+
+	StateMachineArn pulumi.StringOutput `pulumi:"stateMachineArn"`
+	RuleName        pulumi.StringOutput `pulumi:"ruleName"`
+}
+
+// NewWatch creates the machine that watches args.PipelineArn.
+func NewWatch(ctx *pulumi.Context, name string, args *WatchArgs, opts ...pulumi.ResourceOption) (*Watch, error) {
+	if err := args.validate(); err != nil {
+		return nil, fmt.Errorf("watch %q: %w", name, err)
+	}
+	watch := &Watch{}
+	if err := ctx.RegisterComponentResource(watchType, name, watch, opts...); err != nil {
+		return nil, fmt.Errorf("register watch %q: %w", name, err)
+	}
+
+	logs, err := newLogGroup(ctx, name+"-logs", "/aws/vendedlogs/states/"+args.StateMachineName, args.LogRetentionDays, watch)
+	if err != nil {
+		return nil, err
+	}
+	role, err := newWatchRole(ctx, name+"-role", args, watch)
+	if err != nil {
+		return nil, err
+	}
+	machine, err := newWatchMachine(ctx, name+"-machine", args, logs, role, watch)
+	if err != nil {
+		return nil, err
+	}
+	rule, err := newWatchRules(ctx, name, args, machine, watch)
+	if err != nil {
+		return nil, err
+	}
+
+	watch.StateMachineArn = machine.Arn
+	watch.RuleName = rule.Name
+	if err := ctx.RegisterResourceOutputs(watch, pulumi.Map{
+		"stateMachineArn": watch.StateMachineArn,
+		"ruleName":        watch.RuleName,
+	}); err != nil {
+		return nil, fmt.Errorf("register outputs of watch %q: %w", name, err)
+	}
+	return watch, nil
+}
+
+// newWatchRole may look for the manifests of periods and publish to one topic.
+func newWatchRole(ctx *pulumi.Context, name string, args *WatchArgs, parent pulumi.Resource) (*serviceRole, error) {
+	return newServiceRole(ctx, name, serviceRoleArgs{
+		place:       args.Place,
+		service:     stepFunctions,
+		sourceArn:   pulumi.String(args.Place.arn("states", "stateMachine:"+args.StateMachineName)),
+		description: "Looks for missed runs of the preprocessing pipeline",
+		policy: document(func(in []string) any {
+			bucket := args.Place.bucketArn(in[0])
+			return newPolicy(
+				statement{
+					// HeadObject is part of GetObject. The period is any month.
+					Sid:      "FindManifest",
+					Effect:   "Allow",
+					Action:   []string{"s3:GetObject"},
+					Resource: []string{bucket + "/" + manifestKey("*")},
+				},
+				statement{
+					// Without it S3 answers 403 for a key that does not exist.
+					Sid:      "TellMissingFromForbidden",
+					Effect:   "Allow",
+					Action:   []string{"s3:ListBucket"},
+					Resource: []string{bucket},
+				},
+				statement{
+					Sid:      "Notify",
+					Effect:   "Allow",
+					Action:   []string{"sns:Publish"},
+					Resource: []string{in[1]},
+				},
+				statement{
+					// These actions accept no resource: log deliveries belong to the account.
+					Sid:    "DeliverLogs",
+					Effect: "Allow",
+					Action: []string{
+						"logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups",
+						"logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries",
+						"logs:PutResourcePolicy", "logs:UpdateLogDelivery",
+					},
+					Resource: []string{"*"},
+				},
+				statement{
+					// These actions accept no resource: traces belong to the account.
+					Sid:    "Trace",
+					Effect: "Allow",
+					Action: []string{
+						"xray:GetSamplingRules", "xray:GetSamplingTargets",
+						"xray:PutTelemetryRecords", "xray:PutTraceSegments",
+					},
+					Resource: []string{"*"},
+				},
+			)
+		}, args.OutputBucketName, args.TopicArn),
+	}, parent)
+}
+
+func newWatchMachine(ctx *pulumi.Context, name string, args *WatchArgs, logs *cloudwatch.LogGroup, role *serviceRole, parent pulumi.Resource) (*sfn.StateMachine, error) {
+	machine, err := sfn.NewStateMachine(ctx, name, &sfn.StateMachineArgs{
+		Name:    pulumi.String(args.StateMachineName),
+		Type:    pulumi.String("STANDARD"), // an express machine cannot wait for two days
+		RoleArn: role.role.Arn,
+		Definition: document(func(in []string) any {
+			return watchDefinition(machineInputs{place: args.Place, pipelineName: args.PipelineName, outputBucket: in[0], topicArn: in[1]}, in[2])
+		}, args.OutputBucketName, args.TopicArn, args.PipelineArn),
+		LoggingConfiguration: &sfn.StateMachineLoggingConfigurationArgs{
+			Level:                pulumi.String("ALL"),
+			IncludeExecutionData: pulumi.Bool(true),
+			LogDestination:       pulumi.Sprintf("%s:*", logs.Arn),
+		},
+		TracingConfiguration: &sfn.StateMachineTracingConfigurationArgs{Enabled: pulumi.Bool(true)},
+	}, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{role.policy}))
+	if err != nil {
+		return nil, fmt.Errorf("create state machine %q: %w", name, err)
+	}
+	return machine, nil
+}
+
+// newWatchRules start the machine: one when a run is due, independent of the
+// rule that starts the run, and one when an execution of the pipeline ended badly.
+func newWatchRules(ctx *pulumi.Context, name string, args *WatchArgs, machine *sfn.StateMachine, parent pulumi.Resource) (*cloudwatch.EventRule, error) {
+	role, err := newServiceRole(ctx, name+"-start-role", serviceRoleArgs{
+		place:       args.Place,
+		service:     eventBridge,
+		sourceArn:   pulumi.String(args.Place.arn("events", "rule/*")), // Pulumi names both rules
+		description: "Starts the watch over the preprocessing pipeline",
+		policy: document(func(in []string) any {
+			return newPolicy(statement{Sid: "StartWatch", Effect: "Allow", Action: []string{"states:StartExecution"}, Resource: []string{in[0]}})
+		}, machine.Arn),
+	}, parent)
+	if err != nil {
+		return nil, err
+	}
+	state := "DISABLED"
+	if args.Enabled {
+		state = "ENABLED"
+	}
+	due, err := cloudwatch.NewEventRule(ctx, name+"-rule", &cloudwatch.EventRuleArgs{
+		Description:        pulumi.String("Checks, two days later, that a run of the preprocessing pipeline left a result"),
+		ScheduleExpression: pulumi.String(args.Expression),
+		State:              pulumi.String(state),
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return nil, fmt.Errorf("create rule %q: %w", name+"-rule", err)
+	}
+	ended, err := cloudwatch.NewEventRule(ctx, name+"-ended-rule", &cloudwatch.EventRuleArgs{
+		Description: pulumi.String("Tells of runs of the preprocessing pipeline that could not tell themselves"),
+		EventPattern: document(func(in []string) any {
+			return map[string]any{
+				"source":      []string{"aws.states"},
+				"detail-type": []string{"Step Functions Execution Status Change"},
+				"detail":      map[string]any{"stateMachineArn": []string{in[0]}, "status": []string{"ABORTED", "FAILED", "TIMED_OUT"}},
+			}
+		}, args.PipelineArn),
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return nil, fmt.Errorf("create rule %q: %w", name+"-ended-rule", err)
+	}
+	retry := &cloudwatch.EventTargetRetryPolicyArgs{MaximumEventAgeInSeconds: pulumi.Int(86400), MaximumRetryAttempts: pulumi.Int(185)}
+	for _, target := range []struct {
+		name string
+		args *cloudwatch.EventTargetArgs
+	}{
+		{name + "-target", &cloudwatch.EventTargetArgs{Rule: due.Name, InputTransformer: &cloudwatch.EventTargetInputTransformerArgs{
+			InputPaths:    pulumi.StringMap{"time": pulumi.String("$.time")},
+			InputTemplate: pulumi.String(scheduledInput),
+		}}},
+		{name + "-ended-target", &cloudwatch.EventTargetArgs{Rule: ended.Name, InputPath: pulumi.String("$.detail")}},
+	} {
+		target.args.Arn, target.args.RoleArn, target.args.RetryPolicy = machine.Arn, role.role.Arn, retry
+		if _, err := cloudwatch.NewEventTarget(ctx, target.name, target.args, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{role.policy})); err != nil {
+			return nil, fmt.Errorf("create target %q: %w", target.name, err)
+		}
+	}
+	return due, nil
+}
+
+// manifestKey is where the run of a period leaves its manifest.
+func manifestKey(period string) string {
+	return contract.Beside(contract.PeriodKey(contract.OutputKey, period), contract.ManifestName)
+}
+
+// graceSeconds is how long a run may take to leave its result: two days.
+const graceSeconds = 2 * 24 * 3600
+
+const (
+	remedyMissed    = "Look at the executions of the pipeline and whether the data has come, then start one for this period: {\"period\": \"<year>-<month>\"}."
+	remedyUnchecked = "Compare the policies of the bucket, of the encryption key and of the watch's role; then look yourself."
+	remedyAborted   = "If that was not meant, redrive the execution: it goes on where it was stopped."
+	remedyTimedOut  = "See in the execution where the time went, then redrive it."
+	remedyBroken    = "The execution's history says at which state; redrive it once that is repaired."
+)
+
+// watchDefinition is the machine that watches the pipeline:
+//
+//	Prepare ─► WhatHappened ─► WaitForResult ─► FindPeriod ─► FindManifest ─► Present
+//	                 │                                            │ 404
+//	                 │ an execution ended                         ▼
+//	                 └─► HasTold ─► Explain… ───────────────► Explain… ─► Notify ─► Told
+//	                        └─► AlreadyTold
+//
+// When not even the message can be sent, its execution fails.
+func watchDefinition(in machineInputs, pipelineArn string) any {
+	notify := publish(in, "needs a look", "Told", format("{}\n\nWhat to try: {}\n\nPipeline: "+
+		fmt.Sprintf("https://%s/states/home?region=%s#/statemachines/view/%s", in.place.consoleHost(), in.place.Region, pipelineArn),
+		"$.failure.summary", "$.failure.remedy"))
+	delete(notify, "Catch")
+	manifest := fmt.Sprintf("s3://%s/%s", in.outputBucket, manifestKey("{}"))
+	const execution = "$.input.executionArn"
+	states := map[string]state{
+		"Prepare": {
+			"Type":       "Pass",
+			"Parameters": map[string]any{"input.$": "$$.Execution.Input", "newline": "\n", "wait": graceSeconds},
+			"Next":       "WhatHappened",
+		},
+		"WhatHappened": choice("A run is due, or one has ended?", "UnknownInput",
+			and("WaitForResult", isPresent(requestScheduled), isTimestamp(requestScheduled)),
+			and("HasTold", isPresent(execution), isPresent("$.input.status")),
+		),
+		"UnknownInput":  {"Type": "Fail", "Error": "UnknownInput", "Cause": "want scheduledTime, or the detail of an event about an execution"},
+		"WaitForResult": {"Type": "Wait", "SecondsPath": "$.wait", "Next": "FindPeriod"},
+		"FindPeriod": {
+			"Type": "Pass", "Comment": "Of the time when the run was due", "Parameters": monthOf(requestScheduled), "ResultPath": "$.period", "Next": "FindManifest",
+		},
+		"FindManifest": {
+			"Type":     "Task",
+			"Comment":  "A run writes its manifest last",
+			"Resource": fmt.Sprintf("arn:%s:states:::aws-sdk:s3:headObject", in.place.partition()),
+			"Parameters": map[string]any{
+				"Bucket": in.outputBucket, "Key.$": format(manifestKey("{}"), "$.period.name"), "ExpectedBucketOwner": in.place.AccountID,
+			},
+			"ResultSelector": map[string]any{"bytes.$": "$.ContentLength"},
+			"ResultPath":     "$.found",
+			"TimeoutSeconds": checkTimeout,
+			"Retry": []any{
+				map[string]any{"ErrorEquals": []string{"S3.NoSuchKeyException"}, "MaxAttempts": 0},
+				claimRetry("States.ALL"),
+			},
+			"Catch": []any{
+				map[string]any{"ErrorEquals": []string{"S3.NoSuchKeyException"}, "ResultPath": "$.error", "Next": "ExplainMissed"},
+				catchAll("$.error", "DiagnoseManifest"),
+			},
+			"Next": "Present",
+		},
+		"DiagnoseManifest": choice("Why could it not be found?", "ExplainUnchecked",
+			and("ExplainMissed", isPresent("$.error.Cause"), matches("$.error.Cause", "*Status Code: 404*")),
+		),
+		"ExplainMissed": explain("No run, or none that finished", remedyMissed, map[string]any{
+			"summary.$": format("two days after the run of "+in.pipelineName+" for {} was due, it has left no result: "+manifest+" does not exist", "$.period.name", "$.period.name"),
+		}),
+		"ExplainUnchecked": explain("S3 answered something else", remedyUnchecked, map[string]any{
+			"summary.$": format("it could not be checked that "+in.pipelineName+" left a result: "+manifest+": {}", "$.period.name", "$.error.Error"),
+		}),
+		"HasTold": choice("Did the execution say why?", "ExplainBroken",
+			and("AlreadyTold", isPresent("$.input.error"), equals("$.input.error", errorFailed)),
+			state{"Variable": "$.input.status", "StringEquals": "ABORTED", "Next": "ExplainAborted"},
+			state{"Variable": "$.input.status", "StringEquals": "TIMED_OUT", "Next": "ExplainTimedOut"},
+		),
+		"ExplainAborted":  explain("Somebody stopped it", remedyAborted, map[string]any{"summary.$": format(in.pipelineName+" was stopped: "+in.executionLink(), execution)}),
+		"ExplainTimedOut": explain("Longer than all attempts together may take", remedyTimedOut, map[string]any{"summary.$": format(in.pipelineName+" took longer than it may: "+in.executionLink(), execution)}),
+		"ExplainBroken":   explain("It failed before it could tell", remedyBroken, map[string]any{"summary.$": format(in.pipelineName+" failed and could not say why: "+in.executionLink(), execution)}),
+		"Notify":          notify,
+		"Present":         {"Type": "Succeed"},
+		"AlreadyTold":     {"Type": "Succeed"},
+		"Told":            {"Type": "Succeed"},
+	}
+	return map[string]any{
+		"Comment": "Tell people of runs that never came, were stopped or broke",
+		"StartAt": "Prepare",
+		"States":  states,
+	}
+}
