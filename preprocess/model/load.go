@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -162,12 +163,54 @@ func loadTree(root pickle.Value) (*Model, error) {
 
 // check checks the whole model as far as it can be without a header.
 func (m *Model) check() error {
-	n := m.root.width()
-	if n < 0 && m.root.header().Inputs == 0 {
-		return nil // any number of columns: Bind checks
+	if n := m.root.width(); n >= 0 || m.root.header().Inputs != 0 {
+		_, err := m.root.outputs(n)
+		return err
 	}
-	_, err := m.root.outputs(n)
-	return err
+	// A model written by hand may leave n_features_in out. It is whole if it can
+	// take some number of columns; Bind checks the number that comes.
+	widths := []int{1}
+	lengths(reflect.ValueOf(m.root), &widths)
+	var why error
+	for _, n := range widths {
+		_, err := m.root.outputs(n)
+		if err == nil {
+			return nil
+		}
+		why = err
+	}
+	return fmt.Errorf("n_features_in: missing, and what was fitted does not tell it: %w", why)
+}
+
+// maxWidths bounds how many numbers of columns are tried for a model that does
+// not say its own.
+const maxWidths = 100
+
+// lengths adds the lengths of all lists in v, each once.
+func lengths(v reflect.Value, into *[]int) {
+	if len(*into) >= maxWidths {
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			lengths(v.Elem(), into)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			lengths(v.Field(i), into)
+		}
+	case reflect.Slice:
+		if n := v.Len(); n > 0 && n <= MaxColumns && !slices.Contains(*into, n) {
+			*into = append(*into, n)
+		}
+		switch v.Type().Elem().Kind() {
+		case reflect.Slice, reflect.Struct, reflect.Interface:
+			for i := range v.Len() {
+				lengths(v.Index(i), into)
+			}
+		}
+	}
 }
 
 func (im *importer) checkVersion() {

@@ -247,6 +247,7 @@ func TestLoad_refusesWhatIsNoModel(t *testing.T) {
 		{"twice", "{\"format\": 1, \"model\": {\"class\": \"Binarizer\",\n\"threshold\": 2, \"threshold\": 3}}", `line 2: "threshold" occurs twice`},
 		{"not UTF-8", "{\"format\": 1, \"model\": {\"class\": \"Pipeline\", \"steps\": [{\"name\": \"\xff\", \"step\": {\"class\": \"passthrough\"}}]}}", "not UTF-8"},
 		{"yaml other case", "format: 1\nmodel:\n  Class: passthrough\n", `line 3: unknown key "Class"; did you mean "class"?`},
+		{"no width", `{"format": 1, "model": {"class": "StandardScaler", "mean": [1, 2], "scale": [1, 2, 3]}}`, "n_features_in: missing, and what was fitted does not tell it: "},
 		{"yaml alias", "format: &a 1\nmodel: *a\n", "line 1: anchors and aliases are not supported"},
 		{"yaml twice", "format: 1\nformat: 1\n", `occurs twice`},
 		{"yaml key", "format: 1\n2: 3\n", "line 1: a key is not text"},
@@ -305,6 +306,20 @@ func TestLoad_checksEveryField(t *testing.T) {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestLoad_takesTheWidthFromWhatWasFitted(t *testing.T) {
+	for _, text := range []string{
+		`{"format": 1, "model": {"class": "StandardScaler", "mean": [1, 2], "scale": [1, 2]}}`,
+		`{"format": 1, "model": {"class": "Binarizer", "threshold": 2}}`,
+		`{"format": 1, "model": {"class": "PCA", "components": [[1, 2]], "mean": [0, 0]}}`,
+		`{"format": 1, "model": {"class": "Pipeline", "steps": [{"name": "a", "step": {"class": "Binarizer", "threshold": 2}}, {"name": "b", "step": {"class": "MaxAbsScaler", "scale": [1, 2]}}]}}`,
+	} {
+		m := loadJSON(t, text)
+		if _, err := m.Bind([]string{"x", "y"}); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }
 
