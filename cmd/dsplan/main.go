@@ -39,11 +39,13 @@ const (
 )
 
 type cli struct {
-	Stack   string `short:"s" required:"" placeholder:"NAME" help:"Stack to plan; its file is Pulumi.NAME.yaml."`
-	JSON    bool   `name:"json" help:"Print resources with their inputs, and the outputs, as JSON. Secrets are masked."`
-	Export  string `placeholder:"FILE" type:"path" help:"Also write the deployment as 'pulumi stack export' does. Secrets in it are encrypted with PULUMI_CONFIG_PASSPHRASE; without it, with a key that nobody keeps."`
-	Account string `placeholder:"ID" help:"Account that the simulated credentials belong to. Default: the one that the stack is for."`
-	Dir     string `default:"." type:"existingdir" help:"Directory of Pulumi.yaml."`
+	Stack   string  `short:"s" required:"" placeholder:"NAME" help:"Stack to plan; its file is Pulumi.NAME.yaml."`
+	JSON    bool    `name:"json" help:"Print resources with their inputs, and the outputs, as JSON. Secrets are masked."`
+	Cost    bool    `help:"Estimate what a month at rest and one run cost instead; as JSON with --json."`
+	InputGB float64 `name:"input-gb" default:"1" help:"Size of one input, for --cost."`
+	Export  string  `placeholder:"FILE" type:"path" help:"Also write the deployment as 'pulumi stack export' does. Secrets in it are encrypted with PULUMI_CONFIG_PASSPHRASE; without it, with a key that nobody keeps."`
+	Account string  `placeholder:"ID" help:"Account that the simulated credentials belong to. Default: the one that the stack is for."`
+	Dir     string  `default:"." type:"existingdir" help:"Directory of Pulumi.yaml."`
 }
 
 // stackProgram is what is planned.
@@ -133,6 +135,9 @@ func (p program) plan(ctx context.Context, flags cli) error {
 		if err := writeJSON(flags.Export, deployment); err != nil {
 			return err
 		}
+	}
+	if flags.Cost {
+		return printCost(p.stdout, planned, flags)
 	}
 	if flags.JSON {
 		return printJSON(p.stdout, s, planned)

@@ -37,7 +37,8 @@ var arrows = map[string][]string{
 	"internal/simcloud":          {},
 	"internal/simcloud/simstack": {"internal/simcloud"},
 	"internal/simcloud/simtest":  {"internal/simcloud", "internal/simcloud/simstack"},
-	"cmd/dsplan":                 {"internal/simcloud/simstack", "stack"},
+	"internal/cost":              {},
+	"cmd/dsplan":                 {"internal/cost", "internal/simcloud/simstack", "stack"},
 	"cmd/dspolicies":             {"policy"},
 	"policy":                     {},
 }
