@@ -1,0 +1,386 @@
+// Package iam_test takes the roles from the plan of each stack and asks a
+// simulator that other people wrote what they may do: all that is called, and
+// nothing else.
+package iam_test
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"ds-pipeline/internal/simcloud/simtest"
+	"ds-pipeline/preprocess/contract"
+	"ds-pipeline/stack"
+)
+
+// role is a planned role with everything that says what it may do.
+type role struct {
+	name     string // in the program
+	arn      string
+	trust    json.RawMessage
+	policies []map[string]any // name and policy, as the simulator wants them
+}
+
+// plan is what the roles are asked about.
+type plan struct {
+	account string
+	roles   map[string]*role
+	machine string            // its definition
+	names   map[string]string // ARNs and names by what they are
+}
+
+const region = "us-east-1"
+
+func planned(t *testing.T, stackName string) *plan {
+	t.Helper()
+	scenario := simtest.File(t, stack.Deploy, "../..", stackName, map[string]string{"aws:region": region})
+	result := scenario.Up()
+	p := &plan{account: scenario.Cloud.Account(), roles: map[string]*role{}, names: map[string]string{}}
+	byPhysicalName := map[string]*role{}
+	for _, r := range result.Resources {
+		if string(r.Type) == "aws:iam/role:Role" {
+			made := &role{name: r.URN.Name(), arn: r.Outputs["arn"].StringValue(), trust: json.RawMessage(r.Inputs["assumeRolePolicy"].StringValue())}
+			p.roles[made.name] = made
+			byPhysicalName[r.Outputs["name"].StringValue()] = made
+		}
+	}
+	for _, r := range result.Resources {
+		switch string(r.Type) {
+		case "aws:iam/rolePolicy:RolePolicy":
+			of := byPhysicalName[r.Inputs["role"].StringValue()]
+			of.policies = append(of.policies, map[string]any{"name": r.URN.Name(), "policy": json.RawMessage(r.Inputs["policy"].StringValue())})
+		case "aws:sfn/stateMachine:StateMachine":
+			if r.URN.Name() == "pipeline-machine" {
+				p.machine = r.Inputs["definition"].StringValue()
+			}
+		}
+		if arn := r.Outputs["arn"]; arn.IsString() {
+			p.names[r.URN.Name()] = arn.StringValue()
+		}
+	}
+	return p
+}
+
+// call is one request that a role makes.
+type call struct {
+	action, resource string
+	context          map[string]string
+}
+
+// ask returns what the simulator says about each call.
+func (p *plan) ask(t *testing.T, r *role, calls []call) []string {
+	t.Helper()
+	simulations := []map[string]any{}
+	for _, c := range calls {
+		owner := p.account
+		if parts := strings.SplitN(c.resource, ":", 6); len(parts) == 6 && parts[4] != "" {
+			owner = parts[4]
+		}
+		simulations = append(simulations, simulation(r.arn, c, owner, r.policies, nil))
+	}
+	return simulate(t, simulations)
+}
+
+func simulation(principal string, c call, owner string, policies []map[string]any, resourcePolicy json.RawMessage) map[string]any {
+	context := c.context
+	if context == nil {
+		context = map[string]string{}
+	}
+	if policies == nil {
+		policies = []map[string]any{}
+	}
+	s := map[string]any{
+		"request": map[string]any{
+			"principal": principal, "action": c.action, "contextVariables": context,
+			"resource": map[string]string{"resource": c.resource, "accountId": owner},
+		},
+		"identityPolicies": policies, "serviceControlPolicies": []any{}, "resourceControlPolicies": []any{},
+	}
+	if resourcePolicy != nil {
+		s["resourcePolicy"] = resourcePolicy
+	}
+	return s
+}
+
+func simulate(t *testing.T, simulations []map[string]any) []string {
+	t.Helper()
+	if _, err := os.Stat("node_modules"); err != nil {
+		t.Fatal("the simulator is not installed: run `make test`, or `npm ci` in tests/iam")
+	}
+	text, err := json.Marshal(simulations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "simulations.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	output, err := exec.CommandContext(t.Context(), "node", "simulate.mjs", file).CombinedOutput()
+	if err != nil {
+		t.Fatalf("node simulate.mjs: %v\n%s", err, output)
+	}
+	var outcomes []string
+	if err := json.Unmarshal(output, &outcomes); err != nil || len(outcomes) != len(simulations) {
+		t.Fatalf("got %s, want %d outcomes: %v", output, len(simulations), err)
+	}
+	return outcomes
+}
+
+const allowed = "Allowed"
+
+// needs lists what each role calls. The machine's tasks are added from its
+// definition.
+func (p *plan) needs(t *testing.T) map[string][]call {
+	t.Helper()
+	object := func(bucket, key string) string { return p.names[bucket] + "/" + key }
+	parameter := func(name string) string {
+		return "arn:aws:ssm:" + region + ":" + p.account + ":parameter" + contract.DefaultParameterPrefix + name
+	}
+	result := object("data-output", contract.OutputPrefix+"data.csv")
+	stream := p.names["processing-logs"] + ":log-stream:run/preprocess/0123456789abcdef"
+	repository := p.names["processing-repository"]
+	return map[string][]call{
+		"processing-task-role": {
+			{action: "ssm:GetParameters", resource: parameter(contract.InputKey)},
+			{action: "ssm:GetParameters", resource: parameter(contract.ModelKey)},
+			{action: "s3:GetObject", resource: object("data-input", "raw/monthly_data.csv")},
+			{action: "s3:GetObject", resource: object("data-artifacts", "models/preprocessing_model.pkl")},
+			{action: "s3:ListBucket", resource: p.names["data-input"]},
+			{action: "s3:PutObject", resource: result},
+			{action: "s3:GetObject", resource: result},
+			{action: "s3:AbortMultipartUpload", resource: result},
+			{action: "s3:ListBucketMultipartUploads", resource: p.names["data-output"]},
+		},
+		"processing-execution-role": {
+			{action: "ecr:GetAuthorizationToken", resource: "*"},
+			{action: "ecr:BatchCheckLayerAvailability", resource: repository},
+			{action: "ecr:GetDownloadUrlForLayer", resource: repository},
+			{action: "ecr:BatchGetImage", resource: repository},
+			{action: "logs:CreateLogStream", resource: stream},
+			{action: "logs:PutLogEvents", resource: stream},
+		},
+		"schedule-role": {{action: "states:StartExecution", resource: p.names["pipeline-machine"]}},
+		"pipeline-role": p.machineCalls(t),
+	}
+}
+
+// machineCalls turns the tasks of the machine's definition into the calls that
+// they make.
+func (p *plan) machineCalls(t *testing.T) []call {
+	t.Helper()
+	cluster := p.names["processing-cluster"]
+	on := map[string]string{"ecs:cluster": cluster}
+	task := strings.Replace(cluster, ":cluster/", ":task/", 1) + "/0123456789abcdef"
+	to := map[string]string{"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+	rule := "arn:aws:events:" + region + ":" + p.account + ":rule/StepFunctionsGetEventsForECSTaskRule"
+	makes := map[string][]call{
+		"ecs:runTask.sync": {
+			{"ecs:RunTask", p.names["processing-task"], on},
+			{"ecs:DescribeTasks", task, on},
+			{"ecs:StopTask", task, on},
+			{"iam:PassRole", p.roles["processing-task-role"].arn, to},
+			{"iam:PassRole", p.roles["processing-execution-role"].arn, to},
+			{"events:PutRule", rule, nil},
+			{"events:PutTargets", rule, nil},
+			{"events:DescribeRule", rule, nil},
+		},
+		"sns:publish":                         {{"sns:Publish", p.names["pipeline-topic"], nil}},
+		"dynamodb:getItem":                    {{"dynamodb:GetItem", p.names["pipeline-runs"], nil}},
+		"dynamodb:putItem":                    {{"dynamodb:PutItem", p.names["pipeline-runs"], nil}},
+		"aws-sdk:s3:headObject":               {{"s3:GetObject", p.names["data-input"] + "/raw/monthly_data.csv", nil}, {"s3:ListBucket", p.names["data-input"], nil}},
+		"aws-sdk:ssm:getParameter":            {{"ssm:GetParameter", "arn:aws:ssm:" + region + ":" + p.account + ":parameter" + contract.DefaultParameterPrefix + contract.InputKey, nil}},
+		"aws-sdk:cloudwatchlogs:getLogEvents": {{"logs:GetLogEvents", p.names["processing-logs"] + ":log-stream:run/preprocess/0123456789abcdef", nil}},
+		"aws-sdk:sfn:describeExecution":       {{"states:DescribeExecution", strings.Replace(p.names["pipeline-machine"], ":stateMachine:", ":execution:", 1) + ":other", nil}},
+		// The simulator's reference says that this accepts no resource; AWS's own
+		// CDK grants it on the machine. Not simulated.
+		"aws-sdk:sfn:sendTaskFailure": nil,
+	}
+	var calls []call
+	seen := map[string]bool{}
+	for _, resource := range taskResources(t, p.machine) {
+		name := strings.TrimSuffix(strings.TrimPrefix(resource, "arn:aws:states:::"), ".waitForTaskToken")
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		made, known := makes[name]
+		if !known {
+			t.Errorf("the machine uses %s: say in this test which calls that makes", name)
+		}
+		calls = append(calls, made...)
+	}
+	return append(calls, call{"logs:CreateLogDelivery", "*", nil}, call{"xray:PutTraceSegments", "*", nil})
+}
+
+// taskResources finds what the tasks of a definition use, also inside of Map and
+// Parallel.
+func taskResources(t *testing.T, definition string) []string {
+	t.Helper()
+	var parsed any
+	if err := json.Unmarshal([]byte(definition), &parsed); err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			if resource, ok := v["Resource"].(string); ok && v["Type"] == "Task" {
+				found = append(found, resource)
+			}
+			for _, name := range slices.Sorted(maps.Keys(v)) {
+				walk(v[name])
+			}
+		case []any:
+			for _, e := range v {
+				walk(e)
+			}
+		}
+	}
+	walk(parsed)
+	return found
+}
+
+// elsewhere is the same resource in other hands or under another name.
+func elsewhere(c call) []call {
+	parts := strings.SplitN(c.resource, ":", 6)
+	if len(parts) < 6 {
+		return nil
+	}
+	var others []call
+	add := func(resource string) { others = append(others, call{c.action, resource, c.context}) }
+	if parts[4] != "" { // the account
+		add(strings.Replace(c.resource, ":"+parts[4]+":", ":999999999999:", 1))
+	}
+	own := parts[5]
+	prefix := strings.Join(parts[:5], ":") + ":"
+	i := strings.IndexAny(own, ":/")
+	switch {
+	case parts[2] == "s3", i < 0:
+		add(prefix + "other-" + own)
+	default:
+		add(prefix + own[:i+1] + "other-" + strings.TrimPrefix(own[i+1:], "/"))
+	}
+	return others
+}
+
+func TestRoles_mayDoWhatIsCalledAndNothingElse(t *testing.T) {
+	for _, name := range []string{"dev", "prod"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := planned(t, name)
+			needs := p.needs(t)
+			for roleName := range needs {
+				if p.roles[roleName] == nil {
+					t.Errorf("role %s is not planned", roleName)
+				}
+			}
+			for roleName, r := range p.roles {
+				t.Run(roleName, func(t *testing.T) {
+					// A role that is not listed is asked for what it must not do.
+					calls := needs[roleName]
+					for i, outcome := range p.ask(t, r, calls) {
+						if outcome != allowed {
+							t.Errorf("%s on %s: got %s, want it allowed", calls[i].action, calls[i].resource, outcome)
+						}
+					}
+					forbidden := p.forbidden(r, needs)
+					for i, outcome := range p.ask(t, r, forbidden) {
+						if outcome != "ImplicitlyDenied" && outcome != "ExplicitlyDenied" {
+							t.Errorf("%s on %s: got %s, want it denied", forbidden[i].action, forbidden[i].resource, outcome)
+						}
+					}
+					t.Logf("%d calls allowed, %d denied", len(calls), len(forbidden))
+				})
+			}
+		})
+	}
+}
+
+// forbidden lists what a role must not do: its own calls on other resources,
+// what only the others call, and what nobody here ever should.
+func (p *plan) forbidden(r *role, needs map[string][]call) []call {
+	var out []call
+	for _, c := range needs[r.name] {
+		out = append(out, elsewhere(c)...)
+	}
+	may := func(c call) bool {
+		return slices.ContainsFunc(needs[r.name], func(own call) bool { return own.action == c.action })
+	}
+	for _, name := range slices.Sorted(maps.Keys(needs)) {
+		for _, c := range needs[name] {
+			if name != r.name && !may(c) {
+				out = append(out, c)
+			}
+		}
+	}
+	result := p.names["data-output"] + "/" + contract.OutputPrefix + "data.csv"
+	return append(out,
+		call{"s3:PutObject", p.names["data-input"] + "/raw/monthly_data.csv", nil},
+		call{"s3:PutObject", p.names["data-artifacts"] + "/models/preprocessing_model.pkl", nil},
+		call{"s3:PutObject", p.names["data-output"] + "/elsewhere/data.csv", nil},
+		call{"s3:DeleteObject", p.names["data-input"] + "/raw/monthly_data.csv", nil},
+		call{"s3:DeleteObjectVersion", result, nil},
+		call{"s3:PutObjectAcl", result, nil},
+		call{"s3:PutBucketPolicy", p.names["data-output"], nil},
+		call{"s3:PutLifecycleConfiguration", p.names["data-output"], nil},
+		call{"s3:DeleteBucket", p.names["data-output"], nil},
+		call{"ssm:PutParameter", "arn:aws:ssm:" + region + ":" + p.account + ":parameter" + contract.DefaultParameterPrefix + contract.InputKey, nil},
+		call{"iam:CreateUser", "arn:aws:iam::" + p.account + ":user/someone", nil},
+		call{"iam:PutRolePolicy", r.arn, nil},
+		call{"iam:PassRole", "arn:aws:iam::" + p.account + ":role/admin", map[string]string{"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+		call{"iam:PassRole", p.roles["processing-task-role"].arn, map[string]string{"iam:PassedToService": "ec2.amazonaws.com"}},
+		call{"sts:AssumeRole", "arn:aws:iam::" + p.account + ":role/admin", nil},
+		call{"ecr:PutImage", p.names["processing-repository"], nil},
+		call{"ecr:BatchDeleteImage", p.names["processing-repository"], nil},
+		call{"states:UpdateStateMachine", p.names["pipeline-machine"], nil},
+		call{"states:DeleteStateMachine", p.names["pipeline-machine"], nil},
+		call{"logs:DeleteLogGroup", p.names["processing-logs"], nil},
+		call{"sns:Subscribe", p.names["pipeline-topic"], nil},
+		call{"kms:ScheduleKeyDeletion", "arn:aws:kms:" + region + ":" + p.account + ":key/00000000-0000-0000-0000-000000000000", nil},
+		call{"secretsmanager:GetSecretValue", "arn:aws:secretsmanager:" + region + ":" + p.account + ":secret:db-abcdef", nil},
+		call{"ec2:RunInstances", "arn:aws:ec2:" + region + ":" + p.account + ":instance/i-0", nil},
+		call{"lambda:InvokeFunction", "arn:aws:lambda:" + region + ":" + p.account + ":function:f", nil},
+	)
+}
+
+// Every role is taken by one service, acting for this account.
+func TestRoles_areTakenByTheirServiceAlone(t *testing.T) {
+	for _, name := range []string{"dev", "prod"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := planned(t, name)
+			services := map[string]struct{ service, source string }{
+				"processing-task-role":      {"ecs-tasks.amazonaws.com", "arn:aws:ecs:" + region + ":" + p.account + ":task/c/t"},
+				"processing-execution-role": {"ecs-tasks.amazonaws.com", "arn:aws:ecs:" + region + ":" + p.account + ":task/c/t"},
+				"pipeline-role":             {"states.amazonaws.com", p.names["pipeline-machine"]},
+				"schedule-role":             {"events.amazonaws.com", p.names["schedule-rule"]},
+			}
+			var simulations []map[string]any
+			var labels, wants []string
+			for _, roleName := range slices.Sorted(maps.Keys(services)) {
+				s, r := services[roleName], p.roles[roleName]
+				try := func(label, principal, account, source, want string) {
+					c := call{"sts:AssumeRole", r.arn, map[string]string{"aws:SourceAccount": account, "aws:SourceArn": source}}
+					simulations = append(simulations, simulation(principal, c, p.account, nil, r.trust))
+					labels, wants = append(labels, roleName+" by "+label), append(wants, want)
+				}
+				try("its service", s.service, p.account, s.source, allowed)
+				try("its service for another account", s.service, "999999999999", strings.Replace(s.source, p.account, "999999999999", 1), "")
+				try("another service", "lambda.amazonaws.com", p.account, s.source, "")
+				try("a role of the account", "arn:aws:iam::"+p.account+":role/someone", p.account, s.source, "")
+				try("a role of another account", "arn:aws:iam::999999999999:role/someone", p.account, s.source, "")
+			}
+			for i, outcome := range simulate(t, simulations) {
+				if denied := strings.HasSuffix(outcome, "Denied"); outcome != wants[i] && (wants[i] != "" || !denied) {
+					t.Errorf("%s: got %s, want %q (empty: denied)", labels[i], outcome, wants[i])
+				}
+			}
+		})
+	}
+}
