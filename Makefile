@@ -109,6 +109,10 @@ fuzz: ## fuzz every parser in turn, FUZZTIME=60s each
 		done; \
 	done
 
+.PHONY: kills
+kills: ## kill runs at random points: FAULTS_KILLS=200 each with files and with S3, FAULTS_SEED=1
+	@FAULTS_KILLS=$(or $(FAULTS_KILLS),200) FAULTS_SEED=$(or $(FAULTS_SEED),1) go test -count=1 -timeout 60m -run Kill ./tests/faults
+
 .PHONY: bench
 bench: ## measure the job: parsing, transforming, formatting and whole runs
 	@go test -run '^$$' -bench . -benchmem $(LIGHT_PACKAGES)

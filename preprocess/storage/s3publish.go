@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -158,9 +159,9 @@ const (
 	copyPart = 1 << 30
 )
 
-// copySource is how S3 wants a source to be named.
+// copySource is how S3 wants a source to be named. It reads a plus as a space.
 func copySource(u URI) *string {
-	return aws.String((&url.URL{Path: u.Bucket + "/" + u.Key}).EscapedPath())
+	return aws.String(strings.ReplaceAll((&url.URL{Path: u.Bucket + "/" + u.Key}).EscapedPath(), "+", "%2B"))
 }
 
 func (c *s3Client) copy(ctx context.Context, from Info, to URI, condition Condition, warn func(error)) (Info, error) {

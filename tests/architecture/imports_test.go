@@ -34,6 +34,7 @@ var arrows = map[string][]string{
 	"preprocess/table":           {"preprocess/frame"},
 	"preprocess/storage":         {},
 	"preprocess/job":             {"preprocess/codec", "preprocess/contract", "preprocess/frame", "preprocess/model", "preprocess/report", "preprocess/storage", "preprocess/table"},
+	"internal/s3test":            {},
 	"internal/simcloud":          {},
 	"internal/simcloud/simstack": {"internal/simcloud"},
 	"internal/simcloud/simtest":  {"internal/simcloud", "internal/simcloud/simstack"},

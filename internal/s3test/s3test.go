@@ -1,0 +1,302 @@
+// Package s3test is an S3 server for tests, over HTTP and in memory. It is
+// gofakes3 with what that lacks of S3's documented behavior: conditions on
+// reading, completing, copying and deleting, the ETags of multipart uploads,
+// copies of parts, checksums of what is sent, and empty lists of uploads.
+package s3test
+
+import (
+	"bytes"
+	"crypto/md5" //nolint:gosec // S3's ETags are MD5
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/xml"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
+)
+
+// Server answers as S3 does.
+type Server struct {
+	Backend gofakes3.Backend
+	inner   http.Handler
+
+	publish sync.Mutex // a condition is checked and its request done at once
+	mu      sync.Mutex
+	etags   map[string]multipart // by bucket/key
+}
+
+// multipart is the ETag of an object that was uploaded in parts, as long as it
+// has the content with the hash.
+type multipart struct{ hash, etag string }
+
+// New makes a server with empty buckets.
+func New(buckets ...string) (*Server, error) {
+	s := &Server{Backend: s3mem.New(), etags: map[string]multipart{}}
+	for _, b := range buckets {
+		if err := s.Backend.CreateBucket(b); err != nil {
+			return nil, err
+		}
+	}
+	s.inner = gofakes3.New(s.Backend, gofakes3.WithLogger(gofakes3.DiscardLog())).Server()
+	return s, nil
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	query := r.URL.Query()
+	if key == "" {
+		s.bucket(w, r)
+		return
+	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		etag, exists := s.etag(bucket, key)
+		if want := r.Header.Get("If-Match"); exists && want != "" && want != etag {
+			Fail(w, r, http.StatusPreconditionFailed, "PreconditionFailed")
+			return
+		}
+		answer := &etagWriter{ResponseWriter: w, server: s, name: bucket + "/" + key, ranged: r.Header.Get("Range") != ""}
+		s.inner.ServeHTTP(answer, r)
+		if !answer.wrote { // of HEAD
+			answer.WriteHeader(http.StatusOK)
+		}
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil || r.ContentLength >= 0 && int64(len(body)) != r.ContentLength {
+		Fail(w, r, http.StatusBadRequest, "IncompleteBody")
+		return
+	}
+	if want := r.Header.Get("X-Amz-Checksum-Crc32"); r.Method == http.MethodPut && want != "" {
+		if got := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(body))); got != want {
+			Fail(w, r, http.StatusBadRequest, "BadDigest")
+			return
+		}
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if query.Has("partNumber") || query.Has("uploads") || query.Has("uploadId") && r.Method == http.MethodDelete {
+		if r.Header.Get("X-Amz-Copy-Source") != "" {
+			s.copyPart(w, r)
+			return
+		}
+		s.inner.ServeHTTP(w, r)
+		return
+	}
+	s.change(w, r, bucket, key)
+}
+
+// change does what publishes or deletes an object, if its conditions hold.
+func (s *Server) change(w http.ResponseWriter, r *http.Request, bucket, key string) {
+	s.publish.Lock()
+	defer s.publish.Unlock()
+	if code, status := s.condition(r, bucket, key); code != "" {
+		Fail(w, r, status, code)
+		return
+	}
+	inner := r.Clone(r.Context())
+	inner.Header.Del("If-Match")
+	inner.Header.Del("If-None-Match")
+	answer := httptest.NewRecorder()
+	s.inner.ServeHTTP(answer, inner)
+	if answer.Code < 300 {
+		s.mu.Lock()
+		delete(s.etags, bucket+"/"+key)
+		var done gofakes3.CompleteMultipartUploadResult
+		if r.Method == http.MethodPost && xml.Unmarshal(answer.Body.Bytes(), &done) == nil && done.ETag != "" {
+			if o, err := s.Backend.HeadObject(bucket, key); err == nil {
+				s.etags[bucket+"/"+key] = multipart{quote(o.Hash), done.ETag}
+			}
+		}
+		s.mu.Unlock()
+	}
+	send(w, answer)
+}
+
+func (s *Server) condition(r *http.Request, bucket, key string) (code string, status int) {
+	etag, exists := s.etag(bucket, key)
+	switch want := r.Header.Get("If-Match"); {
+	case want != "" && !exists:
+		return "NoSuchKey", http.StatusNotFound
+	case want != "" && want != etag, r.Header.Get("If-None-Match") == "*" && exists:
+		return "PreconditionFailed", http.StatusPreconditionFailed
+	}
+	if r.Header.Get("X-Amz-Copy-Source") != "" {
+		return s.sourceCondition(r)
+	}
+	return "", 0
+}
+
+func (s *Server) sourceCondition(r *http.Request) (code string, status int) {
+	bucket, key := source(r)
+	etag, exists := s.etag(bucket, key)
+	switch want := r.Header.Get("X-Amz-Copy-Source-If-Match"); {
+	case !exists:
+		return "NoSuchKey", http.StatusNotFound
+	case want != "" && want != etag:
+		return "PreconditionFailed", http.StatusPreconditionFailed
+	}
+	return "", 0
+}
+
+func source(r *http.Request) (bucket, key string) {
+	name, _ := url.PathUnescape(r.Header.Get("X-Amz-Copy-Source"))
+	bucket, key, _ = strings.Cut(strings.TrimPrefix(name, "/"), "/")
+	return bucket, key
+}
+
+// copyPart is UploadPartCopy: an UploadPart of what stands in the source.
+func (s *Server) copyPart(w http.ResponseWriter, r *http.Request) {
+	if code, status := s.sourceCondition(r); code != "" {
+		Fail(w, r, status, code)
+		return
+	}
+	bucket, key := source(r)
+	o, err := s.Backend.GetObject(bucket, key, nil)
+	if err != nil {
+		Fail(w, r, http.StatusNotFound, "NoSuchKey")
+		return
+	}
+	data, err := io.ReadAll(o.Contents)
+	if err != nil {
+		Fail(w, r, http.StatusInternalServerError, "InternalError")
+		return
+	}
+	if span := r.Header.Get("X-Amz-Copy-Source-Range"); span != "" {
+		var from, to int
+		if n, _ := fmt.Sscanf(span, "bytes=%d-%d", &from, &to); n != 2 || from > to || to >= len(data) {
+			Fail(w, r, http.StatusBadRequest, "InvalidArgument")
+			return
+		}
+		data = data[from : to+1]
+	}
+	inner := r.Clone(r.Context())
+	inner.Header = http.Header{"Content-Length": {strconv.Itoa(len(data))}}
+	inner.Body, inner.ContentLength = io.NopCloser(bytes.NewReader(data)), int64(len(data))
+	answer := httptest.NewRecorder()
+	s.inner.ServeHTTP(answer, inner)
+	if answer.Code >= 300 {
+		send(w, answer)
+		return
+	}
+	w.Header().Set("Content-Type", "application/xml")
+	_, _ = fmt.Fprintf(w, "<?xml version=\"1.0\"?><CopyPartResult><ETag>%s</ETag></CopyPartResult>", strings.ReplaceAll(answer.Header().Get("ETag"), `"`, "&quot;"))
+}
+
+// bucket answers what is about a whole bucket.
+func (s *Server) bucket(w http.ResponseWriter, r *http.Request) {
+	if !r.URL.Query().Has("uploads") {
+		s.inner.ServeHTTP(w, r)
+		return
+	}
+	answer := httptest.NewRecorder()
+	s.inner.ServeHTTP(answer, r)
+	if answer.Code == http.StatusNotFound && strings.Contains(answer.Body.String(), "NoSuchUpload") {
+		w.Header().Set("Content-Type", "application/xml")
+		_, _ = io.WriteString(w, "<?xml version=\"1.0\"?><ListMultipartUploadsResult><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>")
+		return
+	}
+	send(w, answer)
+}
+
+func (s *Server) etag(bucket, key string) (etag string, exists bool) {
+	o, err := s.Backend.HeadObject(bucket, key)
+	if err != nil {
+		return "", false
+	}
+	return s.etagOf(bucket+"/"+key, quote(o.Hash)), true
+}
+
+func (s *Server) etagOf(name, hash string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m := s.etags[name]; m.hash == hash {
+		return m.etag
+	}
+	return hash
+}
+
+func quote(hash []byte) string { return `"` + hex.EncodeToString(hash) + `"` }
+
+// etagWriter tells the ETag that S3 would, and no checksum of the whole with a part.
+type etagWriter struct {
+	http.ResponseWriter
+	server *Server
+	name   string
+	ranged bool
+	wrote  bool
+}
+
+func (w *etagWriter) WriteHeader(status int) {
+	if h := w.Header(); !w.wrote && h.Get("ETag") != "" {
+		h.Set("ETag", w.server.etagOf(w.name, h.Get("ETag")))
+		if w.ranged {
+			h.Del("X-Amz-Checksum-Crc32")
+		}
+	}
+	w.wrote = true
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *etagWriter) Write(p []byte) (int, error) {
+	if !w.wrote {
+		w.WriteHeader(http.StatusOK)
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+func send(w http.ResponseWriter, answer *httptest.ResponseRecorder) {
+	for name, values := range answer.Header() {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(answer.Code)
+	_, _ = w.Write(answer.Body.Bytes())
+}
+
+// Fail answers with an error as S3 does.
+func Fail(w http.ResponseWriter, r *http.Request, status int, code string) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = fmt.Fprintf(w, "<?xml version=\"1.0\"?><Error><Code>%s</Code><Message>as the test wants</Message></Error>", code)
+	}
+}
+
+// Put makes an object.
+func (s *Server) Put(bucket, key, text string) error {
+	_, err := s.Backend.PutObject(bucket, key, map[string]string{}, strings.NewReader(text), int64(len(text)), nil)
+	return err
+}
+
+// Get returns the content of an object, or false.
+func (s *Server) Get(bucket, key string) (string, bool) {
+	o, err := s.Backend.GetObject(bucket, key, nil)
+	if err != nil {
+		return "", false
+	}
+	data, err := io.ReadAll(o.Contents)
+	return string(data), err == nil
+}
+
+// Uploads counts the uploads to a bucket that are neither completed nor aborted.
+func (s *Server) Uploads(bucket string) int {
+	answer := httptest.NewRecorder()
+	s.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/"+bucket+"?uploads", nil))
+	return strings.Count(answer.Body.String(), "<UploadId>")
+}
+
+// ETag is the ETag of an object that is put whole.
+func ETag(text string) string {
+	hash := md5.Sum([]byte(text)) //nolint:gosec // S3's ETags are MD5
+	return quote(hash[:])
+}

@@ -1,0 +1,179 @@
+// Package faults breaks the preprocess program, as a process, and what it talks
+// to at every point of a run, and looks at what is left: the previous result or
+// the right one, and after the next good run nothing else.
+package faults
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"ds-pipeline/internal/s3test"
+)
+
+const (
+	model    = "../../preprocess/model/testdata/public/models/pub_scalers.pkl"
+	previous = "the previous result"
+	outKey   = "processed/data.csv"
+)
+
+var (
+	binary string
+	input  string // its result is three parts of an upload
+	want   string // the result
+)
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "faults")
+	if err != nil {
+		log.Fatal(err)
+	}
+	binary = filepath.Join(dir, "preprocess")
+	if out, err := exec.Command("go", "build", "-o", binary, "../../preprocess").CombinedOutput(); err != nil {
+		log.Fatalf("build the program: %v\n%s", err, out)
+	}
+	var b strings.Builder
+	b.WriteString("dist_km,price,temp,rooms\n")
+	for i := range 300_000 {
+		fmt.Fprintf(&b, "%d.37,%d,%d.1,%d\n", i%1000, 1000+i, i%30, i%7)
+	}
+	input = b.String()
+	in, out := filepath.Join(dir, "in.csv"), filepath.Join(dir, "out.csv")
+	if err := os.WriteFile(in, []byte(input), 0o600); err != nil {
+		log.Fatal(err)
+	}
+	if text, err := exec.Command(binary, "run", "--input", in, "--model", model, "--output", out).CombinedOutput(); err != nil {
+		log.Fatalf("%v\n%s", err, text)
+	}
+	result, err := os.ReadFile(out)
+	if err != nil {
+		log.Fatal(err)
+	}
+	want = string(result)
+	status := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(status)
+}
+
+// process is a run under way.
+type process struct {
+	*exec.Cmd
+	stderr bytes.Buffer
+}
+
+func start(t *testing.T, stdin io.Reader, env []string, args ...string) *process {
+	t.Helper()
+	p := &process{Cmd: exec.Command(binary, append([]string{"run", "--model", model}, args...)...)}
+	p.Env = append([]string{"HOME=" + t.TempDir(), "AWS_EC2_METADATA_DISABLED=true"}, env...)
+	p.Stdin, p.Stderr = stdin, &p.stderr
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// status is the exit status, or -1 of a killed process.
+func (p *process) status(t *testing.T) int {
+	t.Helper()
+	timer := time.AfterFunc(3*time.Minute, func() { _ = p.Process.Kill() })
+	defer timer.Stop()
+	var exit *exec.ExitError
+	if err := p.Wait(); err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
+		t.Fatal(err)
+	}
+	return p.ProcessState.ExitCode()
+}
+
+// cloud is an S3 server in front of which something may go wrong.
+type cloud struct {
+	*s3test.Server
+	url string
+
+	mu    sync.Mutex
+	count int
+	names []string
+	fault func(n int, w http.ResponseWriter, r *http.Request) (answered bool)
+}
+
+func newCloud(t *testing.T) *cloud {
+	t.Helper()
+	server, err := s3test.New("ds-in", "ds-out")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cloud{Server: server}
+	if err := errors.Join(server.Put("ds-in", "data.csv", input), server.Put("ds-out", outKey, previous)); err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.mu.Lock()
+		n, fault := c.count, c.fault
+		c.count++
+		c.names = append(c.names, r.Method+" "+r.URL.RequestURI())
+		c.mu.Unlock()
+		if fault == nil || !fault(n, w, r) {
+			server.ServeHTTP(w, r)
+		}
+	}))
+	web.Config.ErrorLog = log.New(io.Discard, "", 0)
+	c.url = web.URL
+	t.Cleanup(web.Close)
+	return c
+}
+
+// expect sets what goes wrong from now on, and counts requests anew.
+func (c *cloud) expect(fault func(int, http.ResponseWriter, *http.Request) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.count, c.names, c.fault = 0, nil, fault
+}
+
+func (c *cloud) requests() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.names
+}
+
+func (c *cloud) start(t *testing.T) *process {
+	t.Helper()
+	return start(t, nil, []string{
+		"AWS_ENDPOINT_URL=" + c.url, "AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_MAX_ATTEMPTS=3",
+	}, "--input", "s3://ds-in/data.csv", "--output", "s3://ds-out/"+outKey)
+}
+
+// check compares what is published with what a run said.
+func (c *cloud) check(t *testing.T, published bool, stderr string) {
+	t.Helper()
+	expected := previous
+	if published {
+		expected = want
+	}
+	if got, _ := c.Get("ds-out", outKey); got != expected {
+		t.Errorf("there are %d bytes, want %d\n%s", len(got), len(expected), stderr)
+	}
+}
+
+// good makes a run without faults, after which there is no debris.
+func (c *cloud) good(t *testing.T) {
+	t.Helper()
+	c.expect(nil)
+	p := c.start(t)
+	if status := p.status(t); status != 0 {
+		t.Fatalf("the next run: status %d\n%s", status, p.stderr.String())
+	}
+	c.check(t, true, "")
+	if n := c.Uploads("ds-out"); n != 0 {
+		t.Errorf("the next run left %d uploads", n)
+	}
+}
