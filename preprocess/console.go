@@ -103,6 +103,9 @@ result    %s (%s)
 		s.ColumnsIn, s.ColumnsOut,
 		s.Elapsed.Seconds(), s.Workers, s.MBPerSecond(),
 		s.Output, size(s.BytesOut))
+	if s.Rejects != "" {
+		_, _ = fmt.Fprintf(w, "rejects   %s\n", s.Rejects)
+	}
 }
 
 // thousands writes 1234567 as 1,234,567.

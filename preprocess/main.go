@@ -80,6 +80,7 @@ type runCommand struct {
 	Package         *string `placeholder:"URI" help:"Not supported: refused when set."`
 	Workers         *string `placeholder:"N" help:"Blocks to work on at once, 1 to ${max_workers}. Default: the number of CPUs."`
 	MaxRecordBytes  *string `placeholder:"N" help:"Longest record to accept. Default: 8388608 (8 MiB)."`
+	MaxRejects      *string `placeholder:"N" help:"How many records may be rejected before the run fails: a count such as 100 or a share such as 0.5%. Default: 0. Rejected records are written to ${rejects_name} beside the result."`
 	ShowValues      bool    `help:"Show the values at fault in messages about records. They may be personal data."`
 	Log             string  `enum:"auto,text,json" default:"auto" help:"How to log on standard output: text, json, or auto: text on a terminal and otherwise JSON lines."`
 }
@@ -109,9 +110,10 @@ func (p program) run(ctx context.Context, args []string) (status int) {
 		kong.Name("preprocess"),
 		kong.Description("Applies a fitted scikit-learn preprocessing model to a CSV file."),
 		kong.Vars{
-			"version":     versionText(),
-			"output_key":  contract.OutputKey,
-			"max_workers": fmt.Sprint(job.MaxWorkers),
+			"version":      versionText(),
+			"output_key":   contract.OutputKey,
+			"rejects_name": contract.RejectsName,
+			"max_workers":  fmt.Sprint(job.MaxWorkers),
 		},
 		kong.Writers(p.stdout, p.stderr),
 		kong.Exit(func(code int) { panic(exit(code)) }),
@@ -169,6 +171,7 @@ func (p program) preprocess(ctx context.Context, c runCommand) error {
 		"rows_in", summary.RowsIn,
 		"rows_out", summary.RowsOut,
 		"rows_rejected", summary.RowsRejected,
+		"rejects", summary.Rejects,
 		"columns_in", summary.ColumnsIn,
 		"columns_out", summary.ColumnsOut,
 		"bytes_in", summary.BytesIn,
@@ -186,7 +189,7 @@ func (p program) runJob(ctx context.Context, c runCommand, log *slog.Logger, tex
 		Script: c.Script, Package: c.Package,
 		Keep: c.Keep, NullValues: c.NullValues,
 		InputFormat: c.InputFormat, Delimiter: c.Delimiter, OutputDelimiter: c.OutputDelimiter, Encoding: c.Encoding,
-		Workers: c.Workers, MaxRecordBytes: c.MaxRecordBytes,
+		Workers: c.Workers, MaxRecordBytes: c.MaxRecordBytes, MaxRejects: c.MaxRejects,
 		ShowValues: c.ShowValues,
 	}, p.getenv, p.params)
 	if err != nil {
@@ -250,6 +253,7 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 		{contract.EnvEncoding, "as --encoding"},
 		{contract.EnvWorkers, "as --workers"},
 		{contract.EnvMaxRecordBytes, "as --max-record-bytes"},
+		{contract.EnvMaxRejects, "as --max-rejects"},
 		{contract.EnvParameterPrefix, "where the parameters are; default " + contract.DefaultParameterPrefix},
 	} {
 		w.printf("  %-20s  %s", v.name, v.about)

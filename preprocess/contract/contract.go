@@ -33,6 +33,10 @@ const (
 
 	// EnvMaxRecordBytes bounds a record, and with it the memory.
 	EnvMaxRecordBytes = "DS_MAX_RECORD_BYTES"
+
+	// EnvMaxRejects is how many records may be rejected before a run fails: a
+	// count such as 100 or a share such as 0.5%.
+	EnvMaxRejects = "DS_MAX_REJECTS"
 )
 
 // Parameter is one setting of the job: the last part of its name in Parameter

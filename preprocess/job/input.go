@@ -285,6 +285,17 @@ func (f *feed) progress(text int64) (done, size int64) {
 	return text, f.in.only.Size()
 }
 
+// textSize is how much text the input has in all, in bytes, if that is known
+// before it is read.
+func (f *feed) textSize() (int64, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.in.only == nil || f.packed == nil || f.packed.Compression() != codec.None || f.settings.Encoding != codec.UTF8 {
+		return 0, false
+	}
+	return f.in.only.Size(), f.in.only.Size() >= 0
+}
+
 // failed says where reading the current input failed; line is where the last
 // block began.
 func (f *feed) failed(err error, line int64) error { return readError(err, f.uri(), line) }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"ds-pipeline/preprocess/contract"
@@ -34,6 +33,7 @@ type Summary struct {
 	RowsIn               int64
 	RowsOut              int64
 	RowsRejected         int64
+	Rejects              string // where the rejected records are; "" if there are none
 	ColumnsIn            int
 	ColumnsOut           int
 	Inputs               []InputRows // of each object; nil if one was named
@@ -102,15 +102,24 @@ func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 
 	// The kinds of columns are guessed from the first block. If a later one
 	// contradicts, the pass ends with the facts of the whole input, and a second
-	// pass is certain.
+	// pass is certain. If records that it rejects have shown what no other has,
+	// another pass goes without these, until nothing changes.
 	var facts []table.Facts
+	refined := 0
 	for pass := 1; ; pass++ {
-		p := &runPass{Settings: s, Env: env, store: store, model: m, in: in, before: before, facts: facts, sum: sum}
+		p := &runPass{Settings: s, Env: env, store: store, model: m, in: in, before: before, facts: facts, refined: refined > 0, sure: pass > 1, sum: sum}
 		err := p.run(ctx)
 		var contradiction *contradictionError
 		if errors.As(err, &contradiction) {
-			if pass > 1 {
+			switch {
+			case contradiction.refine:
+				refined++
+			case pass > 1:
 				return sum, &storage.Error{Op: "read", URI: s.Input, Kind: storage.ErrChanged}
+			}
+			if refined > maxRefined {
+				return sum, fail(contract.ExitData, "input %s: column %q: which records are rejected depends on the kind of the column, and that on which are rejected; remove the rejected records and run again",
+					s.Input, contradiction.column)
 			}
 			env.Log.Info("starting again: "+contradiction.Error(), "input", sum.Input)
 			facts = p.facts
@@ -126,13 +135,22 @@ func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 	}
 }
 
-// contradictionError says that a column is not what its first records showed.
+// maxRefined is how often a run looks for kinds that the records that are not
+// rejected agree with.
+const maxRefined = 4
+
+// contradictionError says that a column is not what its first records showed,
+// or, to refine, not what the rejected records showed.
 type contradictionError struct {
 	column   string
 	was, now frame.Kind
+	refine   bool
 }
 
 func (e *contradictionError) Error() string {
+	if e.refine {
+		return fmt.Sprintf("column %q looked like %s because of rejected records, but is %s", e.column, kindName(e.was), kindName(e.now))
+	}
 	return fmt.Sprintf("column %q looked like %s at first, but is %s", e.column, kindName(e.was), kindName(e.now))
 }
 
@@ -159,6 +177,11 @@ type runPass struct {
 	before storage.Info
 	facts  []table.Facts // of each input column; nil before the first pass
 	sum    Summary
+
+	refined bool // the kinds are those of the records that an earlier pass did not reject
+	sure    bool // no record can show that a column is of another kind
+	rejects *rejectsFile
+	spots   []spot // the first few rejects
 }
 
 func (p *runPass) run(ctx context.Context) error {
@@ -199,17 +222,30 @@ func (p *runPass) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.rejects = &rejectsFile{ctx: ctx, store: p.store, uri: beside(p.Output, contract.RejectsName)}
 	err = p.transform(ctx, feed, first, plan, program, names, out)
 	if err == nil {
 		err = out.publish()
 	}
+	if err == nil {
+		err = p.rejects.publish()
+	}
+	var tooMany *tooManyRejects
+	if errors.As(err, &tooMany) {
+		err = p.explain(tooMany)
+	}
 	if err != nil {
-		if abort := out.discard(); abort != nil {
+		if abort := errors.Join(out.discard(), p.rejects.discard()); abort != nil {
 			p.Log.Error("cleaning up: " + abort.Error())
 		}
 		return err
 	}
 	p.sum.BytesOut = out.written
+	if p.sum.RowsRejected > 0 {
+		p.sum.Rejects = p.rejects.uri.String()
+		p.Log.Warn(fmt.Sprintf("%d of %d records cannot be used; they are in %s:%s",
+			p.sum.RowsRejected, p.sum.RowsIn, p.sum.Rejects, p.spotLines(p.spots, p.sum.RowsRejected)))
+	}
 	return nil
 }
 
@@ -234,70 +270,4 @@ func (p *runPass) findKinds(plan *plan, first []byte, offset int64) []frame.Kind
 		kinds[i] = inputs[i].Kind
 	}
 	return kinds
-}
-
-// spot is a rejected record as people look for it.
-type spot struct {
-	input  string // "" if there is only one
-	line   int64
-	column string
-	value  string
-	reason string
-}
-
-func (s spot) text(showValue bool) string {
-	text := fmt.Sprintf("line %d", s.line)
-	if s.input != "" {
-		text = s.input + ": " + text
-	}
-	if s.column != "" {
-		text += fmt.Sprintf(", column %q", s.column)
-	}
-	text += ": " + s.reason
-	if showValue && s.value != "" {
-		text += fmt.Sprintf(": %q", s.value)
-	}
-	return text
-}
-
-// Messages name so many rejected records, and counting ends so much later.
-const (
-	namedSpots  = 5
-	countedRows = 1000
-)
-
-func (p *runPass) rejectError(spots []spot, more bool) error {
-	n := fmt.Sprintf("%d", p.sum.RowsRejected)
-	if more {
-		n = "at least " + n
-	}
-	text := ""
-	for _, s := range spots {
-		text += "\n  " + s.text(p.ShowValues)
-	}
-	if int64(len(spots)) < p.sum.RowsRejected {
-		text += "\n  ..."
-	}
-	return fail(contract.ExitData, "input %s: %s of %d records cannot be used; nothing was published:%s",
-		p.sum.Input, n, p.sum.RowsIn, text)
-}
-
-// firstSpots puts the first few rejects of a block in order and counts the
-// records they are of.
-func firstSpots(block []byte, rejects []table.Reject) (spots []spot, records int64) {
-	slices.SortStableFunc(rejects, func(a, b table.Reject) int { return a.Start - b.Start })
-	line, from, last := int64(0), 0, -1
-	for _, r := range rejects {
-		if r.Start == last {
-			continue // the first reason is enough
-		}
-		last = r.Start
-		records++
-		if len(spots) < namedSpots {
-			line += int64(table.LineEnds(block[from:r.Start]))
-			from = r.Start
-			spots = append(spots, spot{line: line, column: r.Column, value: r.Value, reason: r.Reason})
-		}
-	}
-	return spots, records
 }

@@ -338,17 +338,6 @@ func TestRun_stopsWhenItIsTold(t *testing.T) {
 	}
 }
 
-func TestFirstSpots_countsRecordsAndFindsLines(t *testing.T) {
-	block := []byte("a\nb\r\n\"c\n\"\nd\n")
-	spots, records := firstSpots(block, []table.Reject{
-		{Start: 10, Reason: "second column"}, {Start: 2, Column: "x", Reason: "first"}, {Start: 2, Column: "y", Reason: "another of the same"},
-	})
-	want := []spot{{line: 1, column: "x", reason: "first"}, {line: 4, reason: "second column"}}
-	if records != 2 || !slices.Equal(spots, want) {
-		t.Errorf("%d records, %+v, want %+v", records, spots, want)
-	}
-}
-
 func TestExitStatus_followsTheKindOfError(t *testing.T) {
 	for want, err := range map[int]error{
 		contract.ExitOK:          nil,

@@ -32,6 +32,7 @@ type Flags struct {
 	Encoding             *string
 	Workers              *string
 	MaxRecordBytes       *string
+	MaxRejects           *string
 	ShowValues           bool
 }
 
@@ -45,6 +46,7 @@ type Settings struct {
 	Encoding             codec.Encoding // of the input
 	Workers              int
 	MaxRecordBytes       int
+	MaxRejects           RejectLimit
 	ShowValues           bool // show values in messages about records
 
 	blocks blockSizes // of a test; the usual ones if zero
@@ -73,6 +75,7 @@ func LoadSettings(ctx context.Context, flags Flags, getenv func(string) string, 
 		Encoding:       l.encoding(),
 		Workers:        l.number("workers", flags.Workers, contract.EnvWorkers, runtime.GOMAXPROCS(0), 1, MaxWorkers),
 		MaxRecordBytes: l.number("max-record-bytes", flags.MaxRecordBytes, contract.EnvMaxRecordBytes, table.DefaultRecordLimit, table.MinRecordLimit, table.MaxRecordLimit),
+		MaxRejects:     l.maxRejects(),
 		ShowValues:     flags.ShowValues,
 	}
 	s.Dialect = l.dialect(s.Input)
@@ -362,6 +365,18 @@ func (l *loader) nulls(d table.Dialect) []string {
 		l.problem("null-values (%s): %w", from, err)
 	}
 	return texts
+}
+
+func (l *loader) maxRejects() RejectLimit {
+	v, from := l.text("max-rejects", l.flags.MaxRejects, contract.EnvMaxRejects)
+	if from == "" {
+		return RejectLimit{}
+	}
+	limit, err := ParseRejectLimit(v)
+	if err != nil {
+		l.problem("max-rejects (%s): %w", from, err)
+	}
+	return limit
 }
 
 func (l *loader) encoding() codec.Encoding {

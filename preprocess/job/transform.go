@@ -48,10 +48,21 @@ type block struct {
 	out     []byte
 	packed  []byte // out, compressed ahead; nil if that is not done
 	rows    int64  // records, rejected ones included
+	written int64  // records in out
 	lines   int64
-	rejects int64
-	spots   []spot // lines relative to the block
-	facts   []table.Facts
+
+	rejected []rejected
+	values   []string // of the first few
+	always   int64    // of rejected: whatever the kinds of columns are
+	endless  bool     // the last one's end is not known
+
+	facts    []table.Facts // of all records that may be good
+	accepted []table.Facts // of those that are not rejected
+}
+
+func (t *transformer) newBlock() *block {
+	inputs := len(t.plan.layout.Inputs)
+	return &block{facts: make([]table.Facts, inputs), accepted: make([]table.Facts, inputs)}
 }
 
 // transformer is the machinery of one pass:
@@ -70,7 +81,9 @@ type transformer struct {
 	program *model.Program
 	target  atomic.Int64 // bytes of input per block
 	scan    atomic.Bool  // the result is lost: only look for facts
-	counted atomic.Bool  // the result is lost: only count rejects
+	counted atomic.Bool  // the result is lost: only look for rejects
+
+	rejections rejectCount
 
 	mu   sync.Mutex
 	seen []bool // fields that some record had, of JSON lines
@@ -92,7 +105,7 @@ func (p *runPass) transform(parent context.Context, feed *feed, first []byte, pl
 	order := make(chan *block, blocks)
 	free := make(chan *block, blocks)
 	for range blocks {
-		free <- &block{facts: make([]table.Facts, len(pl.layout.Inputs))}
+		free <- t.newBlock()
 	}
 	feed.Unread(first)
 	t.sum.BytesIn = feed.Offset()
@@ -121,16 +134,20 @@ func (p *runPass) transform(parent context.Context, feed *feed, first []byte, pl
 // probe sets the first target by trying a few rows.
 func (t *transformer) probe(first []byte) error {
 	w := t.newWorker()
-	b := &block{data: first, facts: make([]table.Facts, len(t.plan.layout.Inputs))}
+	b := t.newBlock()
+	b.data = first
 	w.parser.Reset(first, 0)
 	if batch := w.parser.Next(probeRows); batch != nil {
 		if err := w.transform(b, batch); err != nil {
 			return err
 		}
 	}
-	t.adapt(w.parser.Pos(), len(b.out))
+	t.adapt(w.parser.Pos(), b.size())
 	return nil
 }
+
+// size is about what came out of the block, in bytes.
+func (b *block) size() int { return len(b.out) + rejectCost*len(b.rejected) }
 
 // adapt chooses the target from what came out of in bytes.
 func (t *transformer) adapt(in, out int) {
@@ -190,7 +207,7 @@ type worker struct {
 	format  *table.Formatter
 	packer  codec.Packer // nil for none
 	columns []frame.Column
-	rejects []table.Reject
+	known   []table.Facts // of the records that were not rejected
 }
 
 func (t *transformer) newWorker() *worker {
@@ -199,6 +216,7 @@ func (t *transformer) newWorker() *worker {
 		parser:      table.NewParser(t.plan.layout),
 		model:       t.program.NewWorker(),
 		format:      table.NewFormatter(t.OutputDialect),
+		known:       make([]table.Facts, len(t.plan.layout.Inputs)),
 	}
 }
 
@@ -226,10 +244,11 @@ func (w *worker) process(b *block) (err error) {
 			err = PanicError(r)
 		}
 	}()
-	b.out, b.spots = b.out[:0], nil
-	b.rows, b.rejects = 0, 0
+	packed := b.packed
+	b.out, b.packed = b.out[:0], nil
+	b.rejected, b.values, b.always, b.endless = b.rejected[:0], b.values[:0], 0, false
 	clear(b.facts)
-	w.rejects = w.rejects[:0]
+	clear(b.accepted)
 	b.lines = int64(table.LineEnds(b.data))
 
 	if w.scan.Load() {
@@ -242,15 +261,17 @@ func (w *worker) process(b *block) (err error) {
 		}
 		return nil
 	}
+	b.rows = table.CountRecords(w.Dialect, w.plan.layout.Fields, b.data)
+	before := w.format.Rows()
 	w.parser.Reset(b.data, b.offset)
 	for batch := w.parser.Next(maxRows); batch != nil; batch = w.parser.Next(maxRows) {
 		if err := w.transform(b, batch); err != nil {
 			return err
 		}
 	}
-	b.spots, b.rejects = firstSpots(b.data, w.rejects)
-	if w.packer != nil && b.rejects == 0 {
-		b.packed = w.packer.Pack(b.packed[:0], b.out)
+	b.written = w.format.Rows() - before
+	if w.packer != nil && !w.counted.Load() {
+		b.packed = w.packer.Pack(packed[:0], b.out)
 	}
 	return nil
 }
@@ -258,6 +279,22 @@ func (w *worker) process(b *block) (err error) {
 func (w *worker) addFacts(b *block, batch *table.Batch) {
 	for i, f := range batch.Facts {
 		b.facts[i] |= f
+	}
+}
+
+// addAccepted collects what the records show that are not rejected. It looks
+// until they prove the kind of a column, which is soon as a rule.
+func (w *worker) addAccepted(b *block, batch *table.Batch) {
+	if w.MaxRejects.none() {
+		return
+	}
+	for i, in := range w.plan.layout.Inputs {
+		if in.As.Settled(in.Kind, w.known[i]) && (!w.refined || !batch.Facts[i].Unusual()) {
+			continue
+		}
+		f := w.parser.Look(i, batch.Bad)
+		w.known[i] |= f
+		b.accepted[i] |= f
 	}
 }
 
@@ -269,19 +306,18 @@ func (w *worker) transform(b *block, batch *table.Batch) error {
 		return fail(contract.ExitData, "model %s: %w", w.sum.Model, err)
 	}
 	// A record's cell that could not be parsed comes first among its reasons.
-	b.rows += int64(batch.Rows)
-	for _, r := range batch.Rejects {
-		if r.Column == "" {
-			b.rows++ // it is not in the batch
-		}
-	}
-	w.rejects = append(w.rejects, batch.Rejects...)
+	rejects := batch.Rejects
 	for _, e := range bad {
 		if !batch.Bad[e.Row] {
 			batch.Bad[e.Row] = true
-			w.rejects = append(w.rejects, w.parser.BatchReject(e))
+			rejects = append(rejects, w.parser.BatchReject(e))
 		}
 	}
+	if len(rejects) > 0 {
+		b.addRejects(rejects)
+		batch.Rejects = rejects[:0]
+	}
+	w.addAccepted(b, batch)
 	if w.counted.Load() {
 		return nil
 	}
@@ -294,7 +330,7 @@ func (w *worker) transform(b *block, batch *table.Batch) error {
 func (t *transformer) collect(ctx context.Context, order <-chan *block, free chan<- *block) error {
 	kinds := t.plan.layout.Inputs
 	var contradiction *contradictionError
-	var spots []spot
+	accepted := make([]table.Facts, len(kinds))
 	lines := int64(0)
 	for {
 		var b *block
@@ -318,41 +354,39 @@ func (t *transformer) collect(ctx context.Context, order <-chan *block, free cha
 		if b.err != nil {
 			return readError(b.err, t.in.uris[b.input], lines+1)
 		}
+		for i, f := range b.accepted {
+			accepted[i] |= f
+		}
 		for i, f := range b.facts {
+			if t.refined {
+				break // rejected records may contradict
+			}
 			t.facts[i] |= f
 			if now := kinds[i].As.Kind(t.facts[i]); now != kinds[i].Kind && contradiction == nil {
-				contradiction = &contradictionError{kinds[i].Name, kinds[i].Kind, now}
+				contradiction = &contradictionError{column: kinds[i].Name, was: kinds[i].Kind, now: now}
 				t.scan.Store(true)
 			}
 		}
 		if contradiction == nil {
 			t.sum.RowsIn += b.rows
-			t.sum.RowsRejected += b.rejects
 			if t.sum.Inputs != nil {
 				t.sum.Inputs[b.input].Rows += b.rows
 			}
-			for _, s := range b.spots {
-				if len(spots) < namedSpots {
-					s.line += lines + 1
-					if t.sum.Inputs != nil {
-						s.input = t.sum.Inputs[b.input].Input
-					}
-					spots = append(spots, s)
+			if len(b.rejected) > 0 {
+				if err := t.reject(b, lines); err != nil {
+					return err
 				}
 			}
-			if b.rejects > 0 {
-				t.counted.Store(true)
+			if t.enough() {
+				return t.tooMany(true)
 			}
-			if t.sum.RowsRejected >= countedRows {
-				return t.rejectError(spots, true)
-			}
-			if t.sum.RowsRejected == 0 {
+			if !t.rejections.hopeless {
 				if err := t.result.Write(b.out, b.packed); err != nil {
 					return err
 				}
-				t.sum.RowsOut += b.rows
-				t.adapt(len(b.data), len(b.out))
+				t.sum.RowsOut += b.written
 			}
+			t.adapt(len(b.data), b.size())
 		}
 		lines += b.lines
 		t.sum.BytesIn = b.end
@@ -362,16 +396,40 @@ func (t *transformer) collect(ctx context.Context, order <-chan *block, free cha
 		free <- b
 	}
 	t.sum.BytesIn = t.feed.before + t.feed.Offset()
+	rejects, rows := t.sum.RowsRejected, t.sum.RowsIn
+	if contradiction == nil && (rejects > 0 || t.refined) && rejects < rows && !t.MaxRejects.none() && !t.MaxRejects.exceeded(t.rejections.always, rows) {
+		contradiction = t.refine(accepted)
+	}
 	switch {
 	case contradiction != nil:
 		return contradiction
-	case t.sum.RowsRejected > 0:
-		return t.rejectError(spots, false)
+	case t.rejections.hopeless || t.MaxRejects.exceeded(t.sum.RowsRejected, t.sum.RowsIn):
+		return t.tooMany(false)
 	case t.sum.RowsIn != t.sum.RowsOut+t.sum.RowsRejected:
 		return fail(contract.ExitSoftware, "%d rows in, but %d out and %d rejected: a fault in this program; nothing was published",
 			t.sum.RowsIn, t.sum.RowsOut, t.sum.RowsRejected)
 	}
 	return nil
+}
+
+// refine tells whether the records that are not rejected show that a column is
+// of another kind, and leaves the facts that the next pass starts from.
+func (t *transformer) refine(accepted []table.Facts) *contradictionError {
+	var first *contradictionError
+	for i, in := range t.plan.layout.Inputs {
+		if now := in.As.Kind(accepted[i]); now != in.Kind && !in.As.Settled(in.Kind, 0) && first == nil {
+			first = &contradictionError{in.Name, in.Kind, now, true}
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	for i, in := range t.plan.layout.Inputs {
+		if !in.As.Settled(in.Kind, 0) { // else nothing was looked at
+			t.facts[i] = accepted[i]
+		}
+	}
+	return first
 }
 
 // PanicError describes a panic without its message, which may hold data, unless

@@ -65,6 +65,34 @@ func (as As) Open(f Facts) bool {
 	return as == AsFound && (f == 0 || f&(SawText|SawBool|SawMissing|SawFloat) == 0 && f&SawBigInt != 0)
 }
 
+// Settled tells whether facts prove that a column is of kind k, in which case no
+// part of a larger set of facts can be of another kind unless one of its cells
+// is not of kind k.
+func (as As) Settled(k frame.Kind, f Facts) bool {
+	if as != AsFound && as != AsNumber || as == AsNumber && k == frame.Float {
+		return true
+	}
+	numbers := f & (SawInt | SawBigInt | SawFloat)
+	switch k {
+	case frame.Int:
+		return f&SawInt != 0
+	case frame.Bool:
+		return f&SawBool != 0
+	case frame.Text:
+		return f&SawText != 0 || f&SawBool != 0 && numbers != 0
+	}
+	return f&SawFloat != 0 || f&SawMissing != 0 && numbers != 0
+}
+
+// Unusual tells whether facts are more than what confirms a column of numbers.
+func (f Facts) Unusual() bool { return f&^SawFloat != 0 }
+
+// refuses tells whether a cell of which f was seen makes its record useless,
+// whatever the other records hold.
+func (as As) refuses(f Facts) bool {
+	return as == AsNumber && f == SawText || as == AsBool && f != SawBool
+}
+
 // look classifies one cell that is not missing.
 func look(b []byte) Facts {
 	_, ok, big := parseInt(b)

@@ -14,10 +14,14 @@ import (
 type Formatter struct {
 	dialect Dialect
 	zeros   [3][]byte // runs of zero cells: "0.0,0.0,", "0,0,", "False,False,"
+	rows    int64
 }
 
 // NewFormatter makes a Formatter.
 func NewFormatter(d Dialect) *Formatter { return &Formatter{dialect: d} }
+
+// Rows is how many rows were appended so far.
+func (f *Formatter) Rows() int64 { return f.rows }
 
 // AppendHeader appends the line of column names.
 func (f *Formatter) AppendHeader(dst []byte, names []string) []byte {
@@ -66,6 +70,7 @@ func (f *Formatter) AppendRows(dst []byte, columns []frame.Column, rows int, ski
 			dst = append(dst, delimiter)
 		}
 		dst = endRecord(dst, start)
+		f.rows++
 	}
 	return dst
 }

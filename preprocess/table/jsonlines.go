@@ -147,7 +147,7 @@ func (p *Parser) Seen() []bool {
 func (p *Parser) tokenizeJSON(limit int) {
 	b := p.block
 	row := 0
-	for row < limit && p.pos < len(b) {
+	for row < limit && p.pos < len(b) && len(p.batch.Rejects) < maxBatchRows {
 		start := p.pos
 		end := lineEnd(b, start)
 		p.pos = end + 1

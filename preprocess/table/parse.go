@@ -46,7 +46,8 @@ type Batch struct {
 	Bad     []bool
 	Rejects []Reject // in no particular order; a record may have several
 	// Facts has what contradicts or confirms the Kind of each input, parallel
-	// to Layout.Inputs.
+	// to Layout.Inputs. Records that are rejected whatever the kinds are show
+	// nothing.
 	Facts []Facts
 }
 
@@ -70,17 +71,22 @@ type Parser struct {
 	swar    uint64  // delimiter, repeated
 	keyed   *keyed  // of JSON lines
 
+	raggedFields int
+	raggedText   string
+
 	block []byte
 	pos   int
 	bytes int64 // offset of block in the stream
 	dirty bool  // block is not valid UTF-8
 
-	rows   int
-	starts []uint32
-	ends   []uint32
-	refs   []ref  // slot*maxRows + row
-	arena  []byte // unescaped fields
-	batch  Batch
+	rows    int
+	useless []bool // rows that are rejected whatever the kinds of columns are
+	spoilt  bool   // a row is useless
+	starts  []uint32
+	ends    []uint32
+	refs    []ref  // slot*maxRows + row
+	arena   []byte // unescaped fields
+	batch   Batch
 }
 
 // ref is a field: bytes of the block, or of the arena if it had to be rewritten.
@@ -130,6 +136,7 @@ func NewParser(l Layout) *Parser {
 	p.batch.Keep = make([]frame.Column, len(l.Keep))
 	p.batch.Facts = make([]Facts, len(l.Inputs))
 	p.batch.Bad = make([]bool, p.maxRows)
+	p.useless = make([]bool, p.maxRows)
 	return p
 }
 
@@ -169,14 +176,24 @@ func (p *Parser) Next(limit int) *Batch {
 	b.Rows = p.rows
 	b.Bad = b.Bad[:p.rows]
 	clear(b.Bad)
+	clear(p.useless)
+	p.spoilt = false
 	if p.scan {
 		for i := range p.layout.Inputs {
-			b.Facts[i] = p.look(i)
+			p.judge(i)
+		}
+		for i := range p.layout.Inputs {
+			b.Facts[i] = p.Look(i, p.useless)
 		}
 		return b
 	}
 	for i := range p.layout.Inputs {
 		p.convert(i)
+	}
+	for i, f := range b.Facts {
+		if p.spoilt && f.Unusual() {
+			b.Facts[i] = p.Look(i, p.useless)
+		}
 	}
 	for i, slot := range p.keeps {
 		col := &b.Keep[i]
@@ -213,7 +230,7 @@ func (p *Parser) tokenize(limit int) {
 	row, pos := 0, p.pos
 
 records:
-	for row < limit && pos < n {
+	for row < limit && pos < n && len(p.batch.Rejects) < maxBatchRows {
 		start, field := pos, 0
 		for {
 			// One field: it starts at pos.
@@ -223,6 +240,7 @@ records:
 				var ok bool
 				if r, i, ok = p.quotedField(pos, field); !ok {
 					p.reject(start, n, "a quote is opened and never closed")
+					p.batch.Rejects[len(p.batch.Rejects)-1].Endless = true
 					pos = n
 					break records
 				}
@@ -275,7 +293,7 @@ records:
 				at := invalidAt(b[start:i])
 				p.reject(start, i, fmt.Sprintf("not valid UTF-8 at byte %d of the input", p.bytes+int64(start+at)))
 			case field != len(slots):
-				p.reject(start, i, fmt.Sprintf("%s, want %d", fieldCount(field), len(slots)))
+				p.reject(start, i, p.ragged(field))
 			default:
 				p.starts[row], p.ends[row] = uint32(start), uint32(i)
 				row++
@@ -331,7 +349,16 @@ func (p *Parser) quotedField(pos, field int) (ref, int, bool) {
 
 // reject refuses a record as a whole.
 func (p *Parser) reject(start, end int, reason string) {
-	p.batch.Rejects = append(p.batch.Rejects, Reject{Start: start, End: end, Reason: reason})
+	p.batch.Rejects = append(p.batch.Rejects, Reject{Start: start, End: end, Reason: reason, Always: true})
+}
+
+// ragged says that a record has so many fields.
+func (p *Parser) ragged(fields int) string {
+	if p.raggedText == "" || p.raggedFields != fields { // often there are many with the same number
+		p.raggedFields = fields
+		p.raggedText = fmt.Sprintf("%s, want %d", fieldCount(fields), p.layout.Fields)
+	}
+	return p.raggedText
 }
 
 // blank tells whether a record of one field is no record at all, as in pandas.
@@ -362,14 +389,18 @@ func fieldCount(n int) string {
 	return fmt.Sprintf("%d fields", n)
 }
 
-// look collects the facts of one input.
-func (p *Parser) look(input int) Facts {
+// Look collects the facts of one input from the rows of the last batch that are
+// not marked in skip.
+func (p *Parser) Look(input int, skip []bool) Facts {
 	in := p.layout.Inputs[input]
 	if in.As != AsFound && in.As != AsNumber {
 		return 0
 	}
 	var f Facts
-	for _, r := range p.column(p.inSlot[input]) {
+	for row, r := range p.column(p.inSlot[input]) {
+		if skip[row] {
+			continue
+		}
 		b := p.bytesOf(r)
 		if r.len == 0 || p.layout.Nulls.Has(b) {
 			f |= SawMissing
@@ -378,6 +409,20 @@ func (p *Parser) look(input int) Facts {
 		}
 	}
 	return f
+}
+
+// judge marks the rows that are useless because of one input.
+func (p *Parser) judge(input int) {
+	in := p.layout.Inputs[input]
+	if in.As != AsNumber && in.As != AsBool {
+		return
+	}
+	for row, r := range p.column(p.inSlot[input]) {
+		b := p.bytesOf(r)
+		if r.len != 0 && !p.layout.Nulls.Has(b) && in.As.refuses(look(b)) {
+			p.useless[row], p.spoilt = true, true
+		}
+	}
 }
 
 // convert parses one input.
@@ -456,7 +501,7 @@ func (p *Parser) convert(input int) {
 		}
 	}
 	if in.Open {
-		facts = p.look(input)
+		facts = p.Look(input, p.useless)
 	}
 	p.batch.Facts[input] = facts
 }
@@ -468,6 +513,7 @@ func (p *Parser) unexpected(in Input, row int, b []byte) Facts {
 	if in.As == AsFound {
 		return f
 	}
+	always := in.As.refuses(f)
 	reason := "not a number"
 	switch {
 	case in.As == AsBool:
@@ -478,12 +524,15 @@ func (p *Parser) unexpected(in Input, row int, b []byte) Facts {
 		f = SawFloat
 	}
 	p.batch.Bad[row] = true
+	p.useless[row] = p.useless[row] || always
+	p.spoilt = p.spoilt || always
 	p.batch.Rejects = append(p.batch.Rejects, Reject{
 		Start:  int(p.starts[row]),
 		End:    int(p.ends[row]),
 		Column: in.Name,
 		Value:  strings.ToValidUTF8(string(b[:min(len(b), maxValue)]), "?"),
 		Reason: reason,
+		Always: always,
 	})
 	if in.As == AsNumber {
 		return f &^ SawText

@@ -51,6 +51,9 @@ type Reject struct {
 	Column     string // "" if the record as a whole
 	Value      string // the value at fault, for people who may see the data
 	Reason     string // never contains the value
+	// Always is set if the record cannot be used whatever the kinds of columns
+	// are, and Endless if nobody can tell where it ends.
+	Always, Endless bool
 }
 
 // BatchReject turns the error of one row of a batch into a Reject.

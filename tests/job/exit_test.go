@@ -175,7 +175,7 @@ func TestExit_helpDocumentsStatusesAndEnvironment(t *testing.T) {
 			wants = append(wants, p.Env, p.Name)
 		}
 		wants = append(wants, contract.EnvInput, contract.EnvModel, contract.EnvOutput, contract.EnvScript, contract.EnvPackage,
-			contract.EnvKeep, contract.EnvNullValues, contract.EnvWorkers, contract.EnvMaxRecordBytes, contract.EnvParameterPrefix)
+			contract.EnvKeep, contract.EnvNullValues, contract.EnvWorkers, contract.EnvMaxRecordBytes, contract.EnvMaxRejects, contract.EnvParameterPrefix)
 		for _, want := range wants {
 			if !strings.Contains(r.stdout, want) {
 				t.Errorf("%v: no %q in\n%s", args, want, r.stdout)

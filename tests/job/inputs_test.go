@@ -123,7 +123,7 @@ func TestInputs_areNamedWhereTheyAreWrong(t *testing.T) {
 	write(t, filepath.Join(dir, "a.csv"), part(0, 3))
 	write(t, filepath.Join(dir, "b.csv"), header+"\n1,2,3,4\nx,2,3,4\n1,2\n")
 	write(t, filepath.Join(dir, "c.csv"), "\n\n"+header+"x,2,3,4\n")
-	run(t, nil, args...).expect(t, 65, "input "+dir+"/: 3 of 7 records cannot be used; nothing was published:\n"+
+	run(t, nil, args...).expect(t, 65, "input "+dir+"/: 3 of 7 records cannot be used (--max-rejects is 0); no result was published; they are in ", "rejects.csv:\n"+
 		"  "+dir+"/b.csv: line 4, column \"dist_km\": not a number\n"+
 		"  "+dir+"/b.csv: line 5: 2 fields, want 4\n"+
 		"  "+dir+"/c.csv: line 4, column \"dist_km\": not a number\n")

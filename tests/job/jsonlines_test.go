@@ -85,7 +85,7 @@ func TestJSONLines_tellTextFromMissing(t *testing.T) {
 func TestJSONLines_refuseWhatIsNotFlatOrNotThere(t *testing.T) {
 	const first = `{"dist_km":1,"price":2,"temp":3,"rooms":4}` + "\n"
 	for name, test := range map[string]struct{ text, want string }{
-		"nested":           {first + "\n" + `{"dist_km":{"secret":1},"price":2,"temp":3,"rooms":4}`, "1 of 2 records cannot be used; nothing was published:\n  line 3: \"dist_km\" is nested: want text, a number, true, false or null\n"},
+		"nested":           {first + "\n" + `{"dist_km":{"secret":1},"price":2,"temp":3,"rooms":4}`, "\n  line 3: \"dist_km\" is nested: want text, a number, true, false or null\n"},
 		"not a number":     {first + `{"dist_km":"secret"}`, "\n  line 2, column \"dist_km\": not a number\n"},
 		"broken":           {first + `{"dist_km":1,`, "\n  line 2: not valid JSON at byte 13 of the line: want a key in quotes\n"},
 		"an array":         {"[\n" + first + "]\n", ": line 1: not a JSON object: want one object per line\n"},
@@ -102,7 +102,8 @@ func TestJSONLines_refuseWhatIsNotFlatOrNotThere(t *testing.T) {
 			if strings.Contains(r.stdout+r.stderr, "secret") {
 				t.Error("a value of the data is shown")
 			}
-			if left := names(t, dir); len(left) != 1 {
+			left := slices.DeleteFunc(names(t, dir), func(name string) bool { return name == "rejects.csv" })
+			if len(left) != 1 {
 				t.Errorf("left behind: %v", left)
 			}
 		})

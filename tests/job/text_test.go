@@ -3,6 +3,7 @@ package job
 import (
 	"encoding/csv"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -154,7 +155,7 @@ func TestEncoding_saysWhereTheTextIsWrong(t *testing.T) {
 			in := write(t, filepath.Join(dir, "in.csv"), test.data)
 			run(t, nil, "run", "--input", in, "--model", passthrough, "--output", filepath.Join(dir, "out.csv"), "--encoding", test.encoding).
 				expect(t, 65, "input "+in, test.want)
-			if left := names(t, dir); len(left) != 1 {
+			if left := names(t, dir); slices.Contains(left, "out.csv") {
 				t.Errorf("left behind: %v", left)
 			}
 		})
