@@ -42,6 +42,7 @@ func validProcessingCluster(suffix string) *ProcessingClusterArgs {
 		BuildContext:       "testdata/context",
 		KeepImages:         10,
 		NetworkCIDR:        "10.0.0.0/24",
+		Environment:        "dev",
 		ParameterPrefix:    "/ds/preprocessing" + suffix + "/",
 		InputKey:           "raw/monthly_data.csv",
 		ModelKey:           "models/preprocessing_model.pkl",
@@ -101,6 +102,10 @@ func validMonitoring(suffix string) *MonitoringArgs {
 		Place:               testPlace,
 		DashboardName:       "ds-preprocessing-dev" + suffix,
 		StateMachineArn:     pulumi.String("arn:aws:states:us-east-1:111111111111:stateMachine:ds-preprocessing-pipeline" + suffix),
+		Environment:         "dev",
+		RejectedPercent:     5,
+		DriftedColumns:      3,
+		WatchArn:            pulumi.String("watch" + suffix),
 		RuleName:            pulumi.String("rule" + suffix),
 		DeadLetterQueueName: pulumi.String("dead-letters" + suffix),
 		TopicName:           pulumi.String("topic" + suffix),
@@ -383,13 +388,15 @@ number 4: no protocol that is offered, want email:team@example.com, https://exam
 	schedule("no machine", func(a *ScheduleArgs) { a.StateMachineArn = nil }, `StateMachineArn: missing`)
 
 	add("monitoring", `monitoring "m": Subscriptions: number 1: the endpoint does not fit sms, want sms:+4915112345678
+RejectedPercent: got 101, want 0 to 100
+DriftedColumns: got -1, want 0 to 10000
 RuleName: missing
 MonthlyBudgetUSD: got -1, want 1 to 1000000
 DashboardName: got "a b", want 1 to 255 characters: letters, digits, _ and -
 NotificationEmail: got "me", want one e-mail address`, func(ctx *pulumi.Context) error {
 		args := validMonitoring("")
 		args.DashboardName, args.NotificationEmail, args.Subscriptions, args.RuleName = "a b", "me", []string{"sms:1"}, nil
-		args.MonthlyBudgetUSD = -1
+		args.MonthlyBudgetUSD, args.RejectedPercent, args.DriftedColumns = -1, 101, -1
 		_, err := NewMonitoring(ctx, "m", args)
 		return err
 	})

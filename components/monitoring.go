@@ -10,6 +10,8 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sns"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"ds-pipeline/preprocess/contract"
 )
 
 const monitoringType = "ds-pipeline:components:Monitoring"
@@ -30,6 +32,17 @@ type MonitoringArgs struct {
 	// nothing until somebody activates the tag for cost allocation.
 	MonthlyBudgetUSD int
 
+	// Environment tells the metrics of this environment's job apart: "prod".
+	Environment string
+
+	// RejectedPercent is the share of records of a run that may be rejected before
+	// an alarm goes off: 0 to 100.
+	RejectedPercent int
+
+	// DriftedColumns is from how many columns on that differ from what the model
+	// was fitted on an alarm goes off: 1 to 10000; 0 has no such alarm.
+	DriftedColumns int
+
 	// NotificationEmail and Subscriptions get the alarms, as they get the messages
 	// of the pipeline. An address has to be confirmed for either topic.
 	NotificationEmail       string
@@ -39,6 +52,7 @@ type MonitoringArgs struct {
 
 	// What is watched.
 	StateMachineArn     pulumi.StringInput
+	WatchArn            pulumi.StringInput // the machine that watches StateMachineArn
 	RuleName            pulumi.StringInput
 	DeadLetterQueueName pulumi.StringInput
 	TopicName           pulumi.StringInput // of the pipeline's messages
@@ -54,6 +68,10 @@ func (a *MonitoringArgs) validate() error {
 		a.Place.validate(),
 		named("Subscriptions", CheckSubscriptions(a.Subscriptions)),
 		present("StateMachineArn", a.StateMachineArn != nil),
+		present("WatchArn", a.WatchArn != nil),
+		present("Environment", a.Environment != ""),
+		named("RejectedPercent", CheckRange(a.RejectedPercent, 0, 100)),
+		named("DriftedColumns", CheckRange(a.DriftedColumns, 0, 10000)),
 		present("RuleName", a.RuleName != nil),
 		present("DeadLetterQueueName", a.DeadLetterQueueName != nil),
 		present("TopicName", a.TopicName != nil),
@@ -188,10 +206,13 @@ type metric struct {
 	statistic       string
 }
 
-// alarm goes off when metric is more than 0 in five minutes.
+// alarm goes off when metric is more than threshold in five minutes, or less
+// than it with below.
 type alarm struct {
 	name, says string
 	metric     metric
+	threshold  float64
+	below      bool
 }
 
 // alarms are all that have to be looked at by a person.
@@ -202,22 +223,43 @@ func (a *MonitoringArgs) alarms() []alarm {
 	rule := func(name string) metric {
 		return metric{"AWS/Events", name, "RuleName", a.RuleName, "Sum"}
 	}
-	return []alarm{
-		{"failed", "A run of the preprocessing pipeline failed; its message says why", executions("ExecutionsFailed")},
-		{"timed-out", "A run of the preprocessing pipeline took longer than all its attempts may", executions("ExecutionsTimedOut")},
-		{"throttled", "Step Functions held the preprocessing pipeline back", executions("ExecutionThrottled")},
-		{"not-started", "The schedule could not start the preprocessing pipeline", rule("FailedInvocations")},
-		{"start-lost", "A start of the preprocessing pipeline is lost: not even the dead-letter queue took it", rule("InvocationsFailedToBeSentToDlq")},
-		{"dead-letters", "Starts of the preprocessing pipeline wait in the dead-letter queue", metric{
+	// What the job counted itself, once for each run.
+	job := func(name string) metric {
+		return metric{contract.MetricNamespace, name, contract.MetricDimension, pulumi.String(a.Environment), "Maximum"}
+	}
+	alarms := []alarm{
+		{name: "failed", says: "A run of the preprocessing pipeline failed; its message says why", metric: executions("ExecutionsFailed")},
+		{name: "timed-out", says: "A run of the preprocessing pipeline took longer than all its attempts may", metric: executions("ExecutionsTimedOut")},
+		{name: "throttled", says: "Step Functions held the preprocessing pipeline back", metric: executions("ExecutionThrottled")},
+		{name: "not-started", says: "The schedule could not start the preprocessing pipeline", metric: rule("FailedInvocations")},
+		{name: "start-lost", says: "A start of the preprocessing pipeline is lost: not even the dead-letter queue took it", metric: rule("InvocationsFailedToBeSentToDlq")},
+		{name: "dead-letters", says: "Starts of the preprocessing pipeline wait in the dead-letter queue", metric: metric{
 			"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", a.DeadLetterQueueName, "Maximum",
 		}},
-		{"not-told", "A message of the preprocessing pipeline could not be delivered", metric{
+		{name: "not-told", says: "A message of the preprocessing pipeline could not be delivered", metric: metric{
 			"AWS/SNS", "NumberOfNotificationsFailed", "TopicName", a.TopicName, "Sum",
 		}},
+		{name: "watch-failed", says: "Nobody could be told of a missed or broken run of the preprocessing pipeline", metric: metric{
+			"AWS/States", "ExecutionsFailed", "StateMachineArn", a.WatchArn, "Sum",
+		}},
+		{name: "rejected", says: fmt.Sprintf("More than %d%% of the records of a run were rejected; rejects.csv beside the result has them", a.RejectedPercent),
+			metric: job(contract.MetricRejectedShare), threshold: float64(a.RejectedPercent)},
+		{name: "no-rows", says: "A run of the preprocessing pipeline wrote no rows", metric: job(contract.MetricRowsOut), threshold: 1, below: true},
 	}
+	if a.DriftedColumns > 0 {
+		alarms = append(alarms, alarm{
+			name: "drifted", says: fmt.Sprintf("%d or more columns of a run differ from what the model was fitted on; report.html beside the result shows them", a.DriftedColumns),
+			metric: job(contract.MetricDriftedColumns), threshold: float64(a.DriftedColumns) - 0.5,
+		})
+	}
+	return alarms
 }
 
 func newAlarm(ctx *pulumi.Context, name string, a alarm, topic *sns.Topic, parent pulumi.Resource) error {
+	comparison := "GreaterThanThreshold"
+	if a.below {
+		comparison = "LessThanThreshold"
+	}
 	_, err := cloudwatch.NewMetricAlarm(ctx, name, &cloudwatch.MetricAlarmArgs{
 		AlarmDescription:   pulumi.String(a.says),
 		Namespace:          pulumi.String(a.metric.namespace),
@@ -226,8 +268,8 @@ func newAlarm(ctx *pulumi.Context, name string, a alarm, topic *sns.Topic, paren
 		Statistic:          pulumi.String(a.metric.statistic),
 		Period:             pulumi.Int(300),
 		EvaluationPeriods:  pulumi.Int(1),
-		Threshold:          pulumi.Float64(0),
-		ComparisonOperator: pulumi.String("GreaterThanThreshold"),
+		Threshold:          pulumi.Float64(a.threshold),
+		ComparisonOperator: pulumi.String(comparison),
 		// A pipeline that runs once a month is silent nearly always.
 		TreatMissingData: pulumi.String("notBreaching"),
 		AlarmActions:     pulumi.Array{topic.Arn},
@@ -269,7 +311,7 @@ func newBudget(ctx *pulumi.Context, name string, args *MonitoringArgs, topic *sn
 	return nil
 }
 
-// newDashboard shows three months of runs, one column for each question. Its
+// newDashboard shows three months of runs and what they counted. Its
 // name is "" when there is none.
 func newDashboard(ctx *pulumi.Context, name string, args *MonitoringArgs, parent pulumi.Resource) (pulumi.StringOutput, error) {
 	if args.DashboardName == "" {
@@ -279,25 +321,43 @@ func newDashboard(ctx *pulumi.Context, name string, args *MonitoringArgs, parent
 		DashboardName: pulumi.String(args.DashboardName),
 		DashboardBody: document(func(in []string) any {
 			machine, rule, queue, topic := in[0], in[1], in[2], in[3]
-			widget := func(x int, title, statistic string, metrics ...[]string) any {
+			widget := func(x, y int, title, statistic string, metrics ...[]string) any {
 				return map[string]any{
-					"type": "metric", "x": x, "y": 0, "width": 8, "height": 6,
+					"type": "metric", "x": x, "y": y, "width": 8, "height": 6,
 					"properties": map[string]any{
 						"title": title, "region": args.Place.Region, "stat": statistic, "period": 86400, "view": "timeSeries", "metrics": metrics,
 					},
 				}
 			}
 			executions := func(name string) []string { return []string{"AWS/States", name, "StateMachineArn", machine} }
+			job := func(name string) []string {
+				return []string{contract.MetricNamespace, name, contract.MetricDimension, args.Environment}
+			}
+			// The metric is in us-east-1 alone, whatever region the costs are of, and
+			// only in an account that has switched billing alerts on.
+			cost := map[string]any{
+				"type": "metric", "x": 16, "y": 12, "width": 8, "height": 6,
+				"properties": map[string]any{
+					"title": "Cost of the account this month, USD", "region": "us-east-1", "stat": "Maximum", "period": 86400, "view": "timeSeries",
+					"metrics": [][]string{{"AWS/Billing", "EstimatedCharges", "Currency", "USD"}},
+				},
+			}
 			return map[string]any{
 				"start": "-P3M",
 				"widgets": []any{
-					widget(0, "Runs", "Sum", executions("ExecutionsStarted"), executions("ExecutionsSucceeded"),
+					widget(0, 0, "Runs", "Sum", executions("ExecutionsStarted"), executions("ExecutionsSucceeded"),
 						executions("ExecutionsFailed"), executions("ExecutionsTimedOut"), executions("ExecutionsAborted")),
-					widget(8, "Duration of a run, ms", "Maximum", executions("ExecutionTime")),
-					widget(16, "What got lost", "Maximum",
+					widget(8, 0, "Duration of a run, ms", "Maximum", executions("ExecutionTime")),
+					widget(16, 0, "What got lost", "Maximum",
 						[]string{"AWS/Events", "FailedInvocations", "RuleName", rule},
 						[]string{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue},
 						[]string{"AWS/SNS", "NumberOfNotificationsFailed", "TopicName", topic}),
+					widget(0, 6, "Rows of a run", "Maximum", job(contract.MetricRowsIn), job(contract.MetricRowsOut)),
+					widget(8, 6, "Rejected rows of a run", "Maximum", job(contract.MetricRowsRejected)),
+					widget(16, 6, "Columns that drifted", "Maximum", job(contract.MetricDriftedColumns)),
+					widget(0, 12, "Duration of the job, s", "Maximum", job(contract.MetricSeconds)),
+					widget(8, 12, "Bytes of a run", "Maximum", job(contract.MetricBytesIn), job(contract.MetricBytesOut)),
+					cost,
 				},
 			}
 		}, args.StateMachineArn, args.RuleName, args.DeadLetterQueueName, args.TopicName),

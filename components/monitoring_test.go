@@ -28,6 +28,10 @@ func TestMonitoring_watchesWhatNoMessageTells(t *testing.T) {
 		"monitoring-throttled":    {"AWS/States", "ExecutionThrottled", "StateMachineArn", machine},
 		"monitoring-not-started":  {"AWS/Events", "FailedInvocations", "RuleName", "rule"},
 		"monitoring-start-lost":   {"AWS/Events", "InvocationsFailedToBeSentToDlq", "RuleName", "rule"},
+		"monitoring-watch-failed": {"AWS/States", "ExecutionsFailed", "StateMachineArn", "watch"},
+		"monitoring-rejected":     {"DSPipeline", "RejectedShare", "Environment", "dev"},
+		"monitoring-no-rows":      {"DSPipeline", "RowsOut", "Environment", "dev"},
+		"monitoring-drifted":      {"DSPipeline", "DriftedColumns", "Environment", "dev"},
 		"monitoring-dead-letters": {"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "dead-letters"},
 		"monitoring-not-told":     {"AWS/SNS", "NumberOfNotificationsFailed", "TopicName", "topic"},
 	}
@@ -42,7 +46,16 @@ func TestMonitoring_watchesWhatNoMessageTells(t *testing.T) {
 		if len(dimensions) != 1 || res.text("namespace") != w[0] || res.text("metricName") != w[1] || dimensions[key(w[2])].StringValue() != w[3] {
 			t.Errorf("%s watches %s %s %v, want %v", res.name, res.text("namespace"), res.text("metricName"), dimensions, w)
 		}
-		if res.text("comparisonOperator") != "GreaterThanThreshold" || res.inputs["threshold"].NumberValue() != 0 || res.text("treatMissingData") != "notBreaching" {
+		comparison, threshold := "GreaterThanThreshold", 0.0
+		switch res.name {
+		case "monitoring-rejected":
+			threshold = 5
+		case "monitoring-no-rows":
+			comparison, threshold = "LessThanThreshold", 1
+		case "monitoring-drifted":
+			threshold = 2.5 // from 3 on
+		}
+		if res.text("comparisonOperator") != comparison || res.inputs["threshold"].NumberValue() != threshold || res.text("treatMissingData") != "notBreaching" {
 			t.Errorf("%s goes off at %v", res.name, res.inputs)
 		}
 		actions := res.inputs["alarmActions"].ArrayValue()
@@ -94,7 +107,7 @@ func TestMonitoring_dashboardShowsTheRuns(t *testing.T) {
 	}
 	var shown []string
 	for _, widget := range body.Widgets {
-		if widget.Properties.Region != "us-east-1" {
+		if widget.Properties.Region != "us-east-1" { // also the cost, which AWS counts there
 			t.Errorf("region %q", widget.Properties.Region)
 		}
 		for _, m := range widget.Properties.Metrics {
@@ -104,6 +117,7 @@ func TestMonitoring_dashboardShowsTheRuns(t *testing.T) {
 	for _, want := range []string{
 		"ExecutionsSucceeded arn:aws:states:us-east-1:111111111111:stateMachine:ds-preprocessing-pipeline",
 		"ExecutionTime arn:aws:states:us-east-1:111111111111:stateMachine:ds-preprocessing-pipeline",
+		"RowsIn dev", "RowsOut dev", "RowsRejected dev", "DriftedColumns dev", "Seconds dev", "EstimatedCharges USD",
 		"FailedInvocations rule", "ApproximateNumberOfMessagesVisible dead-letters", "NumberOfNotificationsFailed topic",
 	} {
 		if !slices.Contains(shown, want) {
@@ -138,4 +152,12 @@ func TestMonitoring_budgetTellsBeforeAndAfter(t *testing.T) {
 		t.Errorf("tells of %v", kinds)
 	}
 	golden(t, "policy-budget-topic", r.one(t, "monitoring-topic-policy").text("policy"))
+}
+
+func TestMonitoring_driftHasAnAlarmOnlyWhenAskedFor(t *testing.T) {
+	for _, res := range recordMonitoring(t, func(a *MonitoringArgs) { a.DriftedColumns = 0 }).resources {
+		if res.name == "monitoring-drifted" {
+			t.Error("got an alarm")
+		}
+	}
 }

@@ -50,6 +50,9 @@ type ProcessingClusterArgs struct {
 	TaskFamily     string
 	LogGroupName   string
 
+	// Environment is the dimension of the job's metrics: "prod".
+	Environment string
+
 	// TaskCPU (CPU units: 1024 is one vCPU) and TaskMemoryMiB are the size of one
 	// task. Fargate offers only certain pairs.
 	TaskCPU       int
@@ -131,6 +134,7 @@ func (a *ProcessingClusterArgs) validate() error {
 		named("Architecture", CheckArchitecture(a.Architecture)),
 		named("LogRetentionDays", CheckLogRetentionDays(a.LogRetentionDays)),
 		named("KeepImages", CheckRange(a.KeepImages, 1, 1000)),
+		present("Environment", a.Environment != ""),
 		named("NetworkCIDR", CheckNetworkCIDR(a.NetworkCIDR)),
 		named("ParameterPrefix", CheckParameterPrefix(a.ParameterPrefix)),
 		named("InputKey", CheckObjectKey(a.InputKey)),
@@ -452,6 +456,7 @@ func newTaskDefinition(ctx *pulumi.Context, name string, args *ProcessingCluster
 				Environment: []keyValue{
 					{"AWS_REGION", args.Place.Region},
 					{contract.EnvParameterPrefix, args.ParameterPrefix},
+					{contract.EnvEnvironment, args.Environment},
 				},
 				MountPoints: []mountPoint{{SourceVolume: scratch, ContainerPath: scratchDir, ReadOnly: false}},
 				Ulimits:     []ulimit{{Name: "nofile", SoftLimit: 65536, HardLimit: 65536}},

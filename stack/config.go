@@ -54,7 +54,9 @@ type Config struct {
 	Alarms    bool
 	Dashboard bool
 
-	MonthlyBudgetUSD int // 0 for none
+	AlarmRejectedPercent int // of the records of a run
+	AlarmDriftedColumns  int // 0 for none
+	MonthlyBudgetUSD     int // 0 for none
 
 	LogRetentionDays  int
 	ContainerInsights bool
@@ -104,6 +106,8 @@ func keys() []key {
 		flag("notifySuccess", false, func(c *Config) *bool { return &c.NotifySuccess }),
 		flag("alarms", true, func(c *Config) *bool { return &c.Alarms }),
 		flag("dashboard", true, func(c *Config) *bool { return &c.Dashboard }),
+		number("alarmRejectedPercent", 0, func(c *Config) *int { return &c.AlarmRejectedPercent }, func(n int) error { return components.CheckRange(n, 0, 100) }),
+		number("alarmDriftedColumns", 0, func(c *Config) *int { return &c.AlarmDriftedColumns }, upToOrNone(10000)),
 		number("monthlyBudgetUSD", 0, func(c *Config) *int { return &c.MonthlyBudgetUSD }, upToOrNone(1000000)),
 
 		number("logRetentionDays", 30, func(c *Config) *int { return &c.LogRetentionDays }, components.CheckLogRetentionDays),

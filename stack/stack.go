@@ -74,6 +74,7 @@ func Deploy(ctx *pulumi.Context) error {
 		RepositoryName:     names.repository,
 		ClusterName:        names.cluster,
 		TaskFamily:         names.taskFamily,
+		Environment:        cfg.Environment,
 		LogGroupName:       names.logGroup,
 		TaskCPU:            cfg.TaskCPU,
 		TaskMemoryMiB:      cfg.TaskMemoryMiB,
@@ -140,7 +141,7 @@ func Deploy(ctx *pulumi.Context) error {
 		return err
 	}
 
-	if _, err := components.NewWatch(ctx, "watch", &components.WatchArgs{
+	watch, err := components.NewWatch(ctx, "watch", &components.WatchArgs{
 		Place:            place,
 		StateMachineName: names.watch,
 		LogRetentionDays: cfg.LogRetentionDays,
@@ -150,13 +151,18 @@ func Deploy(ctx *pulumi.Context) error {
 		PipelineArn:      pipeline.StateMachineArn,
 		OutputBucketName: data.OutputBucketName,
 		TopicArn:         pipeline.TopicArn,
-	}, with); err != nil {
+	}, with)
+	if err != nil {
 		return err
 	}
 
 	if cfg.Alarms {
 		monitoring, err := components.NewMonitoring(ctx, "monitoring", &components.MonitoringArgs{
 			Place:                   place,
+			Environment:             cfg.Environment,
+			RejectedPercent:         cfg.AlarmRejectedPercent,
+			DriftedColumns:          cfg.AlarmDriftedColumns,
+			WatchArn:                watch.StateMachineArn,
 			MonthlyBudgetUSD:        cfg.MonthlyBudgetUSD,
 			DashboardName:           names.dashboard,
 			NotificationEmail:       cfg.NotificationEmail,

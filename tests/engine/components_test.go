@@ -23,6 +23,7 @@ func system(ctx *pulumi.Context, name, suffix, cidr string, opts ...pulumi.Resou
 		return err
 	}
 	processing, err := components.NewProcessingCluster(ctx, name+"-processing", &components.ProcessingClusterArgs{
+		Environment:    "dev",
 		Place:          place,
 		RepositoryName: "repository" + suffix, ClusterName: "cluster" + suffix, TaskFamily: "family" + suffix, LogGroupName: "/ecs/job" + suffix,
 		TaskCPU: 1024, TaskMemoryMiB: 2048, TaskStorageGiB: 20, Architecture: components.ARM64,
@@ -51,6 +52,7 @@ func system(ctx *pulumi.Context, name, suffix, cidr string, opts ...pulumi.Resou
 		return err
 	}
 	_, err = components.NewMonitoring(ctx, name+"-monitoring", &components.MonitoringArgs{
+		Environment: "dev", WatchArn: pipeline.StateMachineArn,
 		Place: place, DashboardName: "dashboard" + suffix, NotificationEmail: "someone@example.org",
 		StateMachineArn: pipeline.StateMachineArn, RuleName: schedule.RuleName,
 		DeadLetterQueueName: schedule.DeadLetterQueueName, TopicName: pipeline.TopicName,
