@@ -144,7 +144,7 @@ func (p *plan) needs(t *testing.T) map[string][]call {
 	result := object("data-output", contract.OutputPrefix+"data.csv")
 	stream := p.names["processing-logs"] + ":log-stream:run/preprocess/0123456789abcdef"
 	repository := p.names["processing-repository"]
-	return map[string][]call{
+	needs := map[string][]call{
 		"processing-task-role": {
 			{action: "ssm:GetParameters", resource: parameter(contract.InputKey)},
 			{action: "ssm:GetParameters", resource: parameter(contract.ModelKey)},
@@ -167,6 +167,16 @@ func (p *plan) needs(t *testing.T) map[string][]call {
 		"schedule-role": {{action: "states:StartExecution", resource: p.names["pipeline-machine"]}},
 		"pipeline-role": p.machineCalls(t),
 	}
+	if p.roles["watch-role"] != nil { // by configuration
+		needs["watch-role"] = []call{
+			{action: "s3:GetObject", resource: object("data-output", contract.OutputPrefix+"period=2026-11/"+contract.ManifestName)},
+			{action: "s3:ListBucket", resource: p.names["data-output"]},
+			{action: "sns:Publish", resource: p.names["pipeline-topic"]},
+			{action: "logs:CreateLogDelivery", resource: "*"},
+			{action: "xray:PutTraceSegments", resource: "*"},
+		}
+	}
+	return needs
 }
 
 // machineCalls turns the tasks of the machine's definition into the calls that
