@@ -41,8 +41,8 @@ func validProcessingCluster(suffix string) *ProcessingClusterArgs {
 		LogRetentionDays:   30,
 		BuildContext:       "testdata/context",
 		KeepImages:         10,
-		NetworkCIDR:        "10.0.0.0/24",
 		Environment:        "dev",
+		Network:            Network{Mode: NetworkPublic, CIDR: "10.0.0.0/24"},
 		ParameterPrefix:    "/ds/preprocessing" + suffix + "/",
 		InputKey:           "raw/monthly_data.csv",
 		ModelKey:           "models/preprocessing_model.pkl",
@@ -71,6 +71,7 @@ func validPipeline(suffix string) *PipelineArgs {
 		TaskLogGroupName:   pulumi.String("/ecs/ds-preprocessing-dev"),
 		SubnetIDs:          pulumi.StringArray{pulumi.String("subnet-1"), pulumi.String("subnet-2")},
 		SecurityGroupID:    pulumi.String("sg-1"),
+		AssignPublicIP:     pulumi.Bool(true),
 	}
 }
 
@@ -112,6 +113,16 @@ func validMonitoring(suffix string) *MonitoringArgs {
 	}
 }
 
+func validEncryptionKey(suffix string) *EncryptionKeyArgs {
+	return &EncryptionKeyArgs{
+		Place:         testPlace,
+		AliasName:     "ds-preprocessing-dev" + suffix,
+		LogGroupNames: []string{"/ecs/ds-preprocessing-dev" + suffix},
+		TrailName:     "ds-preprocessing-dev" + suffix,
+		DeletionDays:  30,
+	}
+}
+
 func kinds() []kind {
 	return []kind{
 		{"data buckets", dataBucketsType, func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error) {
@@ -119,6 +130,9 @@ func kinds() []kind {
 		}},
 		{"processing cluster", processingClusterType, func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error) {
 			return NewProcessingCluster(ctx, name, validProcessingCluster(suffix))
+		}},
+		{"encryption key", encryptionKeyType, func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error) {
+			return NewEncryptionKey(ctx, name, validEncryptionKey(suffix))
 		}},
 		{"pipeline", pipelineType, func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error) {
 			return NewPipeline(ctx, name, validPipeline(suffix))
@@ -205,6 +219,7 @@ var physicalNames = map[string][]string{
 	"aws:sfn/stateMachine:StateMachine":     {"name"},
 	"aws:ssm/parameter:Parameter":           {"name"},
 	"aws:cloudwatch/dashboard:Dashboard":    {"dashboardName"},
+	"aws:kms/alias:Alias":                   {"name"},
 	"awsx:ecr:Image":                        {"imageTag"},
 }
 
@@ -242,7 +257,7 @@ func TestEveryComponent_setsEveryOutput(t *testing.T) {
 // of RegisterResourceOutputs are the same list.
 func TestEveryComponent_registersWhatItDeclares(t *testing.T) {
 	for file, component := range map[string]any{
-		"data_buckets.go": DataBuckets{}, "processing_cluster.go": ProcessingCluster{}, "pipeline.go": Pipeline{}, "schedule.go": Schedule{}, "watch.go": Watch{}, "monitoring.go": Monitoring{},
+		"data_buckets.go": DataBuckets{}, "encryption_key.go": EncryptionKey{}, "processing_cluster.go": ProcessingCluster{}, "pipeline.go": Pipeline{}, "schedule.go": Schedule{}, "watch.go": Watch{}, "monitoring.go": Monitoring{},
 	} {
 		source, err := os.ReadFile(file)
 		if err != nil {
@@ -355,11 +370,11 @@ bucket name "ds-artifacts-dev-111111111111-us-east-1-a-very-long-suffix-indeed-s
 	cluster("tagged image", func(a *ProcessingClusterArgs) { a.ImageURI = "nginx:latest" },
 		`ImageURI: got "nginx:latest", want <account>.dkr.ecr.<region>.amazonaws.com/<repository>@sha256:<64 hex digits>`)
 	cluster("everything at once", func(a *ProcessingClusterArgs) {
-		a.RepositoryName, a.ParameterPrefix, a.NetworkCIDR, a.KeepImages = "Upper", "/ds", "8.8.8.0/24", 0
+		a.RepositoryName, a.ParameterPrefix, a.Network.CIDR, a.KeepImages = "Upper", "/ds", "8.8.8.0/24", 0
 		a.BuildContext, a.InputKey, a.ScriptKey, a.OutputBucketName = "", "/raw", "a{{b", nil
 	}, `RepositoryName: got "Upper", want 1 to 256 characters: lower-case letters and digits, with single . _ - or / between them
 KeepImages: got 0, want 1 to 1000
-NetworkCIDR: got "8.8.8.0/24", want a private IPv4 range of /16 to /26 such as 10.0.0.0/24
+Network.CIDR: got "8.8.8.0/24", want a private IPv4 range of /16 to /26 such as 10.0.0.0/24
 ParameterPrefix: got "/ds", want 1 to 14 levels of letters, digits, _ . - between slashes, such as /ds/preprocessing/, at most 900 characters, not starting with aws or ssm
 InputKey: got "/raw", want 1 to 1024 bytes, no slash at the start, no white space at either end, no {{
 OutputBucketName: missing

@@ -12,8 +12,9 @@ import (
 
 const dataBucketsType = "ds-pipeline:components:DataBuckets"
 
-// DataBucketsArgs configures DataBuckets. Everything is known while the
-// program runs and is checked before anything is created.
+// DataBucketsArgs configures DataBuckets. Plain Go fields are known while the
+// program runs and are checked before anything is created; pulumi inputs may come
+// from another resource.
 type DataBucketsArgs struct {
 	// Place is the account and region of the buckets; both are part of their names.
 	Place Place
@@ -27,6 +28,10 @@ type DataBucketsArgs struct {
 	// KeepVersionsDays is how long an overwritten or deleted object can still be
 	// restored: 1 to 3650 days. Lowering it deletes older versions within a day or two.
 	KeepVersionsDays int
+
+	// KMSKeyArn encrypts the buckets; nil uses keys that S3 owns. Changing it
+	// leaves what is there under the old key, so keep that key.
+	KMSKeyArn pulumi.StringInput
 
 	// ProtectData refuses to delete the buckets, and keeps them and their
 	// settings in AWS even when they leave the program.
@@ -92,8 +97,8 @@ func checkBucketName(name string) error {
 //	<name>-output     results, written by the job alone
 //	<name>-artifacts  models, scripts and packages
 //
-// Each is private, owned by the account, encrypted with keys of S3, versioned,
-// and reachable over TLS 1.2 or newer only. Multipart uploads that nobody
+// Each is private, owned by the account, encrypted with keys of S3 or one of
+// ours, versioned, and reachable over TLS 1.2 or newer only. Multipart uploads that nobody
 // finished are deleted after a week, old versions after KeepVersionsDays.
 // Cost: storage and requests only.
 type DataBuckets struct {
@@ -154,10 +159,10 @@ func newPrivateBucket(ctx *pulumi.Context, name, bucketName string, args *DataBu
 	if err != nil {
 		return nil, fmt.Errorf("create bucket %q: %w", name, err)
 	}
-	if err := closeBucket(ctx, name, bucket, args.Place, parent); err != nil {
+	if err := closeBucket(ctx, name, bucket, args, parent); err != nil {
 		return nil, err
 	}
-	if err := encryptBucket(ctx, name, bucket, parent); err != nil {
+	if err := encryptBucket(ctx, name, bucket, args.KMSKeyArn, parent); err != nil {
 		return nil, err
 	}
 	if err := versionBucket(ctx, name, bucket, args.KeepVersionsDays, parent); err != nil {
@@ -168,7 +173,8 @@ func newPrivateBucket(ctx *pulumi.Context, name, bucketName string, args *DataBu
 
 // closeBucket refuses public access, ACLs and plain HTTP. S3 answers 409 when
 // two of these settings arrive at once, so each waits for the one before.
-func closeBucket(ctx *pulumi.Context, name string, bucket *s3.BucketV2, place Place, parent pulumi.Resource) error {
+func closeBucket(ctx *pulumi.Context, name string, bucket *s3.BucketV2, args *DataBucketsArgs, parent pulumi.Resource) error {
+	place := args.Place
 	block, err := s3.NewBucketPublicAccessBlock(ctx, name+"-public-access-block", &s3.BucketPublicAccessBlockArgs{
 		Bucket:                bucket.Bucket,
 		BlockPublicAcls:       pulumi.Bool(true),
@@ -190,9 +196,9 @@ func closeBucket(ctx *pulumi.Context, name string, bucket *s3.BucketV2, place Pl
 		Bucket: bucket.Bucket,
 		Policy: document(func(in []string) any {
 			resources := []string{place.bucketArn(in[0]), place.bucketArn(in[0]) + "/*"}
-			return newPolicy(
+			statements := []statement{
 				denyPlainHTTP([]string{"s3:*"}, resources),
-				statement{
+				{
 					Sid:       "DenyOldTLS",
 					Effect:    "Deny",
 					Principal: "*",
@@ -200,8 +206,12 @@ func closeBucket(ctx *pulumi.Context, name string, bucket *s3.BucketV2, place Pl
 					Resource:  resources,
 					Condition: map[string]any{"NumericLessThan": map[string]any{"s3:TlsVersion": "1.2"}},
 				},
-			)
-		}, bucket.Bucket),
+			}
+			if key := in[1]; key != "" {
+				statements = append(statements, denyOtherKeys(key, resources[1])...)
+			}
+			return newPolicy(statements...)
+		}, bucket.Bucket, keyOrNone(args.KMSKeyArn)),
 	}, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{ownership}))
 	if err != nil {
 		return fmt.Errorf("attach the policy of bucket %q: %w", name, err)
@@ -209,17 +219,49 @@ func closeBucket(ctx *pulumi.Context, name string, bucket *s3.BucketV2, place Pl
 	return nil
 }
 
-// encryptBucket encrypts new objects with keys that S3 owns (SSE-S3, free).
-func encryptBucket(ctx *pulumi.Context, name string, bucket *s3.BucketV2, parent pulumi.Resource) error {
+// denyOtherKeys refuses objects whose writer asks for something else than the
+// bucket's key. Whoever asks for nothing gets that key.
+func denyOtherKeys(keyArn, objects string) []statement {
+	const algorithm, key = "s3:x-amz-server-side-encryption", "s3:x-amz-server-side-encryption-aws-kms-key-id"
+	deny := func(sid, header, operator, want string) statement {
+		return statement{
+			Sid:       sid,
+			Effect:    "Deny",
+			Principal: "*",
+			Action:    []string{"s3:PutObject"},
+			Resource:  []string{objects},
+			Condition: map[string]any{
+				"Null":   map[string]any{header: "false"},
+				operator: map[string]any{header: want},
+			},
+		}
+	}
+	return []statement{
+		deny("DenyOtherEncryption", algorithm, "StringNotEquals", "aws:kms"),
+		deny("DenyOtherKeys", key, "ArnNotEquals", keyArn),
+	}
+}
+
+// encryptBucket encrypts new objects with the key, or with keys that S3 owns
+// (SSE-S3, free). A bucket key makes one request to KMS do for many objects.
+func encryptBucket(ctx *pulumi.Context, name string, bucket *s3.BucketV2, keyArn pulumi.StringInput, parent pulumi.Resource) error {
+	rule := &s3.BucketServerSideEncryptionConfigurationV2RuleArgs{
+		ApplyServerSideEncryptionByDefault: &s3.BucketServerSideEncryptionConfigurationV2RuleApplyServerSideEncryptionByDefaultArgs{
+			SseAlgorithm: pulumi.String("AES256"),
+		},
+	}
+	if keyArn != nil {
+		rule = &s3.BucketServerSideEncryptionConfigurationV2RuleArgs{
+			ApplyServerSideEncryptionByDefault: &s3.BucketServerSideEncryptionConfigurationV2RuleApplyServerSideEncryptionByDefaultArgs{
+				SseAlgorithm:   pulumi.String("aws:kms"),
+				KmsMasterKeyId: keyPtr(keyArn),
+			},
+			BucketKeyEnabled: pulumi.Bool(true),
+		}
+	}
 	_, err := s3.NewBucketServerSideEncryptionConfigurationV2(ctx, name+"-encryption", &s3.BucketServerSideEncryptionConfigurationV2Args{
 		Bucket: bucket.Bucket,
-		Rules: s3.BucketServerSideEncryptionConfigurationV2RuleArray{
-			&s3.BucketServerSideEncryptionConfigurationV2RuleArgs{
-				ApplyServerSideEncryptionByDefault: &s3.BucketServerSideEncryptionConfigurationV2RuleApplyServerSideEncryptionByDefaultArgs{
-					SseAlgorithm: pulumi.String("AES256"),
-				},
-			},
-		},
+		Rules:  s3.BucketServerSideEncryptionConfigurationV2RuleArray{rule},
 	}, pulumi.Parent(parent))
 	if err != nil {
 		return fmt.Errorf("encrypt bucket %q: %w", name, err)

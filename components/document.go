@@ -28,6 +28,12 @@ func newPolicy(statements ...statement) policy {
 	return policy{Version: "2012-10-17", Statement: statements}
 }
 
+// and is the policy with more statements.
+func (p policy) and(statements ...statement) policy {
+	p.Statement = append(p.Statement, statements...)
+	return p
+}
+
 // denyPlainHTTP refuses requests that do not use TLS.
 func denyPlainHTTP(actions, resources []string) statement {
 	return statement{

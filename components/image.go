@@ -25,10 +25,23 @@ func CheckImageURI(uri string) error {
 	return nil
 }
 
+// CheckImageRegion reports whether an image that CheckImageURI accepted is in
+// region: without a way to the internet no other can be pulled.
+func CheckImageRegion(uri, region string) error {
+	if m := ecrImagePattern.FindStringSubmatch(uri); m != nil && m[2] != region {
+		return fmt.Errorf("got an image in %s, want one in %s: endpoints lead to no other region", m[2], region)
+	}
+	return nil
+}
+
 // newImageRepository creates a repository whose tags cannot be moved and whose
 // images are scanned. Only the newest keep images stay; a rollback can go back
 // that far.
 func newImageRepository(ctx *pulumi.Context, name string, args *ProcessingClusterArgs, parent pulumi.Resource) (*ecr.Repository, error) {
+	encryption := &ecr.RepositoryEncryptionConfigurationArgs{EncryptionType: pulumi.String("AES256")}
+	if args.KMSKeyArn != nil {
+		encryption = &ecr.RepositoryEncryptionConfigurationArgs{EncryptionType: pulumi.String("KMS"), KmsKey: keyPtr(args.KMSKeyArn)}
+	}
 	repository, err := ecr.NewRepository(ctx, name, &ecr.RepositoryArgs{
 		Name:               pulumi.String(args.RepositoryName),
 		ImageTagMutability: pulumi.String("IMMUTABLE"),
@@ -36,9 +49,7 @@ func newImageRepository(ctx *pulumi.Context, name string, args *ProcessingCluste
 		ImageScanningConfiguration: &ecr.RepositoryImageScanningConfigurationArgs{
 			ScanOnPush: pulumi.Bool(true),
 		},
-		EncryptionConfigurations: ecr.RepositoryEncryptionConfigurationArray{
-			&ecr.RepositoryEncryptionConfigurationArgs{EncryptionType: pulumi.String("AES256")},
-		},
+		EncryptionConfigurations: ecr.RepositoryEncryptionConfigurationArray{encryption},
 	}, pulumi.Parent(parent))
 	if err != nil {
 		return nil, fmt.Errorf("create image repository %q: %w", name, err)
@@ -92,6 +103,11 @@ func newImage(ctx *pulumi.Context, name string, args *ProcessingClusterArgs, rep
 	tag, err := imageTag(name, args.BuildContext, args.Architecture)
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("image %q: %w", name, err)
+	}
+	if args.KMSKeyArn != nil {
+		// Another encryption is another repository, which is empty: the image has
+		// to be pushed again, and only another tag makes that happen.
+		tag += "-kms"
 	}
 	location, err := relativeToWorkingDir(args.BuildContext)
 	if err != nil {

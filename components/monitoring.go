@@ -50,6 +50,9 @@ type MonitoringArgs struct {
 	Subscriptions           []string
 	SubscriptionsSecret     bool
 
+	// KMSKeyArn encrypts the topic; nil leaves it without a key of KMS.
+	KMSKeyArn pulumi.StringInput
+
 	// What is watched.
 	StateMachineArn     pulumi.StringInput
 	WatchArn            pulumi.StringInput // the machine that watches StateMachineArn
@@ -143,13 +146,14 @@ func NewMonitoring(ctx *pulumi.Context, name string, args *MonitoringArgs, opts 
 	return monitoring, nil
 }
 
-// newAlarmTopic creates the topic that CloudWatch publishes to. It has no key of
-// KMS: CloudWatch may not use AWS's own key for SNS, alias/aws/sns, and alarms
+// newAlarmTopic creates the topic that CloudWatch publishes to. Without a
+// key of our own it has none of KMS: CloudWatch may not use AWS's own key for SNS, alias/aws/sns, and alarms
 // would be lost without a word; a key of our own costs $1 a month. SNS encrypts
 // the disks, and an alarm says no more than which number passed which limit.
 func newAlarmTopic(ctx *pulumi.Context, name string, args *MonitoringArgs, parent pulumi.Resource) (*sns.Topic, *sns.TopicPolicy, error) {
 	topic, err := sns.NewTopic(ctx, name, &sns.TopicArgs{
-		DisplayName: pulumi.String("ds-pipeline alarms"),
+		DisplayName:    pulumi.String("ds-pipeline alarms"),
+		KmsMasterKeyId: keyPtr(args.KMSKeyArn),
 	}, pulumi.Parent(parent))
 	if err != nil {
 		return nil, nil, fmt.Errorf("create topic %q: %w", name, err)

@@ -60,6 +60,10 @@ type PipelineArgs struct {
 	// NotifySuccess sends a message for each run that succeeded, too.
 	NotifySuccess bool
 
+	// KMSKeyArn encrypts the topic and the history, and is what the input bucket is
+	// encrypted with; nil uses keys of the services.
+	KMSKeyArn pulumi.StringInput
+
 	// InputBucketName holds the object that has to be there before a task is
 	// started. Its key is in the parameter input-key below ParameterPrefix, unless
 	// the execution names another.
@@ -80,6 +84,10 @@ type PipelineArgs struct {
 	TaskLogGroupName  pulumi.StringInput
 	SubnetIDs         pulumi.StringArrayInput
 	SecurityGroupID   pulumi.StringInput
+
+	// AssignPublicIP gives a task a public address while it runs: it needs one in
+	// a subnet whose way out is an internet gateway.
+	AssignPublicIP pulumi.BoolInput
 }
 
 var stateMachineNamePattern = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
@@ -106,6 +114,7 @@ func (a *PipelineArgs) validate() error {
 		present("TaskLogGroupName", a.TaskLogGroupName != nil),
 		present("SubnetIDs", a.SubnetIDs != nil),
 		present("SecurityGroupID", a.SecurityGroupID != nil),
+		present("AssignPublicIP", a.AssignPublicIP != nil),
 	}
 	if a.UseSpot {
 		errs = append(errs, named("Attempts", CheckSpotAttempts(a.Attempts)))
@@ -138,6 +147,10 @@ type Pipeline struct {
 	LogGroupName     pulumi.StringOutput `pulumi:"logGroupName"`
 }
 
+// StateMachineLogGroupName is where the history of a state machine's executions
+// is. With this beginning, delivery does not fill the account's resource policy.
+func StateMachineLogGroupName(machine string) string { return "/aws/vendedlogs/states/" + machine }
+
 // NewPipeline creates the state machine and what it tells and writes to.
 func NewPipeline(ctx *pulumi.Context, name string, args *PipelineArgs, opts ...pulumi.ResourceOption) (*Pipeline, error) {
 	if err := args.validate(); err != nil {
@@ -152,7 +165,7 @@ func NewPipeline(ctx *pulumi.Context, name string, args *PipelineArgs, opts ...p
 	if err != nil {
 		return nil, err
 	}
-	logs, err := newLogGroup(ctx, name+"-logs", "/aws/vendedlogs/states/"+args.StateMachineName, args.LogRetentionDays, pipeline)
+	logs, err := newLogGroup(ctx, name+"-logs", StateMachineLogGroupName(args.StateMachineName), args.LogRetentionDays, args.KMSKeyArn, pipeline)
 	if err != nil {
 		return nil, err
 	}
@@ -186,16 +199,19 @@ func NewPipeline(ctx *pulumi.Context, name string, args *PipelineArgs, opts ...p
 	return pipeline, nil
 }
 
-// newFailureTopic creates the topic that failures go to. It is encrypted with
-// AWS's own key for SNS, which is free. That key lets any role of the account
-// publish that may use the topic, as the state machine's does, but no AWS
-// service that publishes as itself: an alarm of CloudWatch would need a key of
-// our own ($1 a month) with a policy that admits it. So Monitoring has a topic
-// of its own.
+// newFailureTopic creates the topic that failures go to. It is encrypted with the
+// key, or with AWS's own key for SNS, which is free. AWS's lets any role of the
+// account publish that may use the topic, as the state machine's does, but no AWS
+// service that publishes as itself: an alarm of CloudWatch needs a key of our own
+// ($1 a month) with a policy that admits it. So Monitoring has a topic of its own.
 func newFailureTopic(ctx *pulumi.Context, name string, args *PipelineArgs, parent pulumi.Resource) (*sns.Topic, error) {
+	key := keyPtr(args.KMSKeyArn)
+	if key == nil {
+		key = pulumi.String("alias/aws/sns")
+	}
 	topic, err := sns.NewTopic(ctx, name, &sns.TopicArgs{
 		DisplayName:    pulumi.String("ds-pipeline"),
-		KmsMasterKeyId: pulumi.String("alias/aws/sns"),
+		KmsMasterKeyId: key,
 	}, pulumi.Parent(parent))
 	if err != nil {
 		return nil, fmt.Errorf("create topic %q: %w", name, err)
@@ -347,15 +363,16 @@ func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic 
 					},
 					Resource: []string{"*"},
 				},
-			)
-		}, args.ClusterArn, args.ClusterName, args.TaskFamily, topic.Arn, args.TaskRoleArn, args.ExecutionRoleArn, args.InputBucketName, args.TaskLogGroupName, runs.Arn),
+			).and(useKey("UseKeyOfInput", place, in[9], "s3", "kms:Decrypt")...).
+				and(useKey("UseKeyOfTopic", place, in[9], "sns", "kms:Decrypt", "kms:GenerateDataKey")...)
+		}, args.ClusterArn, args.ClusterName, args.TaskFamily, topic.Arn, args.TaskRoleArn, args.ExecutionRoleArn, args.InputBucketName, args.TaskLogGroupName, runs.Arn, keyOrNone(args.KMSKeyArn)),
 	}, parent)
 }
 
 // newStateMachine creates the machine once its role can do everything: Step
 // Functions checks the permissions for logging when it creates a machine.
 func newStateMachine(ctx *pulumi.Context, name string, args *PipelineArgs, topic *sns.Topic, runs *dynamodb.Table, logs *cloudwatch.LogGroup, role *serviceRole, parent pulumi.Resource) (*sfn.StateMachine, error) {
-	definition := pulumi.All(args.ClusterArn, args.TaskDefinitionArn, args.SecurityGroupID, args.SubnetIDs, topic.Arn, args.TaskLogGroupName, args.InputBucketName, args.OutputBucketName, runs.Name).
+	definition := pulumi.All(args.ClusterArn, args.TaskDefinitionArn, args.SecurityGroupID, args.SubnetIDs, topic.Arn, args.TaskLogGroupName, args.InputBucketName, args.OutputBucketName, runs.Name, args.AssignPublicIP).
 		ApplyT(func(in []any) (string, error) {
 			return renderJSON(machineDefinition(machineInputs{
 				place:             args.Place,
@@ -373,6 +390,7 @@ func newStateMachine(ctx *pulumi.Context, name string, args *PipelineArgs, topic
 				notifySuccess:     args.NotifySuccess,
 				taskTimeout:       args.TaskTimeoutMinutes,
 				attempts:          args.Attempts,
+				publicIP:          in[9].(bool),
 				spot:              args.UseSpot,
 			}))
 		}).(pulumi.StringOutput)

@@ -83,3 +83,21 @@ func (p Place) consoleHost() string {
 		return p.Region + ".console.aws.amazon.com"
 	}
 }
+
+// dnsSuffix ends the names of the region's services.
+func (p Place) dnsSuffix() string {
+	if p.partition() == "aws-cn" {
+		return "amazonaws.com.cn"
+	}
+	return "amazonaws.com"
+}
+
+// serviceHost is a service of the region as KMS names it in kms:ViaService.
+func (p Place) serviceHost(service string) string {
+	return service + "." + p.Region + "." + p.dnsSuffix()
+}
+
+// logsService is CloudWatch Logs as a principal: it has one in each region.
+func (p Place) logsService() string {
+	return "logs." + p.Region + "." + p.dnsSuffix()
+}

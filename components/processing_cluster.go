@@ -88,9 +88,13 @@ type ProcessingClusterArgs struct {
 	// ForceDestroyImages deletes the repository even when it holds images.
 	ForceDestroyImages bool
 
-	// NetworkCIDR is the private IPv4 range of the network: /16 to /26. Changing
-	// it replaces the network.
-	NetworkCIDR string
+	// KMSKeyArn encrypts images and logs, and is what the buckets are encrypted
+	// with; nil uses keys of the services. Changing it replaces the repository,
+	// and AWS refuses that while it holds images, unless ForceDestroyImages.
+	KMSKeyArn pulumi.StringInput
+
+	// Network is where tasks run.
+	Network Network
 
 	// ParameterPrefix comes before the name of each parameter of the job, starts
 	// and ends with a slash.
@@ -135,7 +139,7 @@ func (a *ProcessingClusterArgs) validate() error {
 		named("LogRetentionDays", CheckLogRetentionDays(a.LogRetentionDays)),
 		named("KeepImages", CheckRange(a.KeepImages, 1, 1000)),
 		present("Environment", a.Environment != ""),
-		named("NetworkCIDR", CheckNetworkCIDR(a.NetworkCIDR)),
+		CheckNetwork(a.Network, networkName),
 		named("ParameterPrefix", CheckParameterPrefix(a.ParameterPrefix)),
 		named("InputKey", CheckObjectKey(a.InputKey)),
 		named("ModelKey", CheckObjectKey(a.ModelKey)),
@@ -151,6 +155,9 @@ func (a *ProcessingClusterArgs) validate() error {
 	}
 	if a.ImageURI != "" {
 		errs = append(errs, named("ImageURI", CheckImageURI(a.ImageURI)))
+		if a.Network.Mode == NetworkEndpoints {
+			errs = append(errs, named("ImageURI", CheckImageRegion(a.ImageURI, a.Place.Region)))
+		}
 	} else {
 		errs = append(errs, present("BuildContext", a.BuildContext != ""))
 	}
@@ -163,12 +170,13 @@ func (a *ProcessingClusterArgs) validate() error {
 //	<name>-image       the image, built from BuildContext
 //	<name>-cluster     Fargate; a task exists only while it runs
 //	<name>-logs        what the job prints
-//	<name>-network     VPC with two public subnets and no NAT gateway
+//	<name>-network     VPC with two subnets, and what leads out of them
 //	<name>-<setting>   the job's parameters in Parameter Store; they are here
 //	                   because the task, its role and they change together
 //	<name>-task-role, <name>-execution-role, <name>-task
 //
-// Cost at rest: the images and logs that are kept, cents a month.
+// Cost at rest: the images and logs that are kept, cents a month, and what
+// Network.Mode costs.
 type ProcessingCluster struct {
 	pulumi.ResourceState
 
@@ -184,6 +192,7 @@ type ProcessingCluster struct {
 	ParameterPrefix   pulumi.StringOutput      `pulumi:"parameterPrefix"`
 	SubnetIDs         pulumi.StringArrayOutput `pulumi:"subnetIds"`
 	SecurityGroupID   pulumi.StringOutput      `pulumi:"securityGroupId"`
+	AssignPublicIP    pulumi.BoolOutput        `pulumi:"assignPublicIp"`
 }
 
 // NewProcessingCluster creates everything a run needs, but runs nothing.
@@ -208,11 +217,12 @@ func NewProcessingCluster(ctx *pulumi.Context, name string, args *ProcessingClus
 	if err != nil {
 		return nil, err
 	}
-	logs, err := newLogGroup(ctx, name+"-logs", args.LogGroupName, args.LogRetentionDays, processing)
+	logs, err := newLogGroup(ctx, name+"-logs", args.LogGroupName, args.LogRetentionDays, args.KMSKeyArn, processing)
 	if err != nil {
 		return nil, err
 	}
-	net, err := newPublicNetwork(ctx, name+"-network", args.NetworkCIDR, args.Place, processing)
+	allowed := taskRights(args, repository, logs)
+	net, err := newNetwork(ctx, name+"-network", args, allowed, processing)
 	if err != nil {
 		return nil, err
 	}
@@ -244,6 +254,7 @@ func NewProcessingCluster(ctx *pulumi.Context, name string, args *ProcessingClus
 	processing.ParameterPrefix = pulumi.String(args.ParameterPrefix).ToStringOutput()
 	processing.SubnetIDs = net.subnetIDs
 	processing.SecurityGroupID = net.securityGroupID
+	processing.AssignPublicIP = pulumi.Bool(net.publicIP).ToBoolOutput()
 	if err := ctx.RegisterResourceOutputs(processing, pulumi.Map{
 		"repositoryUrl":     processing.RepositoryURL,
 		"imageUri":          processing.ImageURI,
@@ -257,6 +268,7 @@ func NewProcessingCluster(ctx *pulumi.Context, name string, args *ProcessingClus
 		"parameterPrefix":   processing.ParameterPrefix,
 		"subnetIds":         processing.SubnetIDs,
 		"securityGroupId":   processing.SecurityGroupID,
+		"assignPublicIp":    processing.AssignPublicIP,
 	}); err != nil {
 		return nil, fmt.Errorf("register outputs of processing cluster %q: %w", name, err)
 	}
@@ -292,11 +304,13 @@ func newCluster(ctx *pulumi.Context, name string, args *ProcessingClusterArgs, p
 	return cluster, offered.ClusterName, nil
 }
 
-// newLogGroup creates a log group that forgets after retentionDays.
-func newLogGroup(ctx *pulumi.Context, name, logGroupName string, retentionDays int, parent pulumi.Resource) (*cloudwatch.LogGroup, error) {
+// newLogGroup creates a log group that forgets after retentionDays, encrypted
+// with the key, or with one that CloudWatch Logs owns if keyArn is nil.
+func newLogGroup(ctx *pulumi.Context, name, logGroupName string, retentionDays int, keyArn pulumi.StringInput, parent pulumi.Resource) (*cloudwatch.LogGroup, error) {
 	group, err := cloudwatch.NewLogGroup(ctx, name, &cloudwatch.LogGroupArgs{
 		Name:            pulumi.String(logGroupName),
 		RetentionInDays: pulumi.Int(retentionDays),
+		KmsKeyId:        keyPtr(keyArn),
 	}, pulumi.Parent(parent))
 	if err != nil {
 		return nil, fmt.Errorf("create log group %q: %w", name, err)
@@ -322,94 +336,112 @@ func (a *ProcessingClusterArgs) parameters() map[string]pulumi.StringInput {
 	return values
 }
 
-// newTaskRole is what the job itself may do: read its parameters, its input and
-// its artifacts, and write below one prefix of the output.
+// newTaskRole is what the job itself may do.
 func newTaskRole(ctx *pulumi.Context, name string, args *ProcessingClusterArgs, parent pulumi.Resource) (*serviceRole, error) {
-	place := args.Place
 	return newServiceRole(ctx, name, serviceRoleArgs{
-		place:       place,
+		place:       args.Place,
 		service:     ecsTasks,
-		sourceArn:   pulumi.String(place.arn("ecs", "*")),
+		sourceArn:   pulumi.String(args.Place.arn("ecs", "*")),
 		description: "What the preprocessing job may do",
 		policy: document(func(in []string) any {
-			input, output, artifacts := place.bucketArn(in[0]), place.bucketArn(in[1]), place.bucketArn(in[2])
-			return newPolicy(
-				statement{
-					Sid:      "ReadSettings",
-					Effect:   "Allow",
-					Action:   []string{"ssm:GetParameters"},
-					Resource: parameterArns(place, args.ParameterPrefix),
-				},
-				statement{
-					Sid:      "ReadObjects",
-					Effect:   "Allow",
-					Action:   []string{"s3:GetObject"},
-					Resource: []string{input + "/*", artifacts + "/*"},
-				},
-				statement{
-					// Without it S3 answers 403 for a key that does not exist, and the
-					// job could not tell "missing" from "forbidden".
-					Sid:      "TellMissingFromForbidden",
-					Effect:   "Allow",
-					Action:   []string{"s3:ListBucket"},
-					Resource: []string{input, output, artifacts},
-				},
-				statement{
-					// To discard the uploads that killed runs have left. It knows no
-					// condition on the key.
-					Sid:      "FindUnfinishedUploads",
-					Effect:   "Allow",
-					Action:   []string{"s3:ListBucketMultipartUploads"},
-					Resource: []string{output},
-				},
-				statement{
-					// PutObject also covers starting, filling and completing a
-					// multipart upload. A conditional write, and a copy within the
-					// bucket, need GetObject too.
-					Sid:      "WriteResults",
-					Effect:   "Allow",
-					Action:   []string{"s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload"},
-					Resource: []string{output + "/" + contract.OutputPrefix + "*"},
-				},
-			)
-		}, args.InputBucketName, args.OutputBucketName, args.ArtifactBucketName),
+			return taskPolicy(args, in[0], in[1], in[2]).
+				// A multipart upload also decrypts: S3 reads the parts again.
+				and(useKey("UseKeyOfBuckets", args.Place, in[3], "s3", "kms:Decrypt", "kms:GenerateDataKey")...)
+		}, args.InputBucketName, args.OutputBucketName, args.ArtifactBucketName, keyOrNone(args.KMSKeyArn)),
 	}, parent)
 }
 
-// newExecutionRole is what Fargate may do to start the job: pull the image from
-// one repository and write to one log group.
-func newExecutionRole(ctx *pulumi.Context, name string, args *ProcessingClusterArgs, repository *ecr.Repository, logs *cloudwatch.LogGroup, parent pulumi.Resource) (*serviceRole, error) {
+// taskPolicy lets the job read its parameters, its input and its artifacts, and
+// write below one prefix of the output.
+func taskPolicy(args *ProcessingClusterArgs, inputBucket, outputBucket, artifactBucket string) policy {
 	place := args.Place
+	input, output, artifacts := place.bucketArn(inputBucket), place.bucketArn(outputBucket), place.bucketArn(artifactBucket)
+	return newPolicy(
+		statement{
+			Sid:      "ReadSettings",
+			Effect:   "Allow",
+			Action:   []string{"ssm:GetParameters"},
+			Resource: parameterArns(place, args.ParameterPrefix),
+		},
+		statement{
+			Sid:      "ReadObjects",
+			Effect:   "Allow",
+			Action:   []string{"s3:GetObject"},
+			Resource: []string{input + "/*", artifacts + "/*"},
+		},
+		statement{
+			// Without it S3 answers 403 for a key that does not exist, and the
+			// job could not tell "missing" from "forbidden".
+			Sid:      "TellMissingFromForbidden",
+			Effect:   "Allow",
+			Action:   []string{"s3:ListBucket"},
+			Resource: []string{input, output, artifacts},
+		},
+		statement{
+			// To discard the uploads that killed runs have left. It knows no
+			// condition on the key.
+			Sid:      "FindUnfinishedUploads",
+			Effect:   "Allow",
+			Action:   []string{"s3:ListBucketMultipartUploads"},
+			Resource: []string{output},
+		},
+		statement{
+			// PutObject also covers starting, filling and completing a
+			// multipart upload. A conditional write, and a copy within the
+			// bucket, need GetObject too.
+			Sid:      "WriteResults",
+			Effect:   "Allow",
+			Action:   []string{"s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload"},
+			Resource: []string{output + "/" + contract.OutputPrefix + "*"},
+		},
+	)
+}
+
+// newExecutionRole is what Fargate may do to start the job.
+func newExecutionRole(ctx *pulumi.Context, name string, args *ProcessingClusterArgs, repository *ecr.Repository, logs *cloudwatch.LogGroup, parent pulumi.Resource) (*serviceRole, error) {
 	return newServiceRole(ctx, name, serviceRoleArgs{
-		place:       place,
+		place:       args.Place,
 		service:     ecsTasks,
 		description: "What Fargate may do to start the preprocessing job",
 		policy: document(func(in []string) any {
-			repositoryArn, logGroupArn := in[0], in[1]
-			return newPolicy(
-				statement{
-					Sid:      "PullImage",
-					Effect:   "Allow",
-					Action:   []string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"},
-					Resource: []string{imageRepositoryArn(args.ImageURI, repositoryArn)},
-				},
-				statement{
-					// The token belongs to the registry of the account; the action
-					// accepts no resource.
-					Sid:      "LogInToRegistry",
-					Effect:   "Allow",
-					Action:   []string{"ecr:GetAuthorizationToken"},
-					Resource: []string{"*"},
-				},
-				statement{
-					Sid:      "WriteLogs",
-					Effect:   "Allow",
-					Action:   []string{"logs:CreateLogStream", "logs:PutLogEvents"},
-					Resource: []string{logGroupArn + ":*"},
-				},
-			)
+			return executionPolicy(args, in[0], in[1])
 		}, repository.Arn, logs.Arn),
 	}, parent)
+}
+
+// executionPolicy lets Fargate pull the image from one repository and write to
+// one log group.
+func executionPolicy(args *ProcessingClusterArgs, repositoryArn, logGroupArn string) policy {
+	return newPolicy(
+		statement{
+			Sid:      "PullImage",
+			Effect:   "Allow",
+			Action:   []string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"},
+			Resource: []string{imageRepositoryArn(args.ImageURI, repositoryArn)},
+		},
+		statement{
+			// The token belongs to the registry of the account; the action
+			// accepts no resource.
+			Sid:      "LogInToRegistry",
+			Effect:   "Allow",
+			Action:   []string{"ecr:GetAuthorizationToken"},
+			Resource: []string{"*"},
+		},
+		statement{
+			Sid:      "WriteLogs",
+			Effect:   "Allow",
+			Action:   []string{"logs:CreateLogStream", "logs:PutLogEvents"},
+			Resource: []string{logGroupArn + ":*"},
+		},
+	)
+}
+
+// taskRights is what the two roles of a task may do together, for the endpoints
+// of the network.
+func taskRights(args *ProcessingClusterArgs, repository *ecr.Repository, logs *cloudwatch.LogGroup) pulumi.StringOutput {
+	return document(func(in []string) any {
+		return taskPolicy(args, in[0], in[1], in[2]).and(executionPolicy(args, in[3], in[4]).Statement...)
+	}, args.InputBucketName, args.OutputBucketName, args.ArtifactBucketName, repository.Arn, logs.Arn)
 }
 
 // imageRepositoryArn is the repository that imageURI is in, which may belong to

@@ -29,6 +29,9 @@ type ScheduleArgs struct {
 	// Enabled starts runs. A disabled schedule stays, and starts nothing.
 	Enabled bool
 
+	// KMSKeyArn encrypts the queue; nil uses keys that SQS owns.
+	KMSKeyArn pulumi.StringInput
+
 	// StateMachineArn is what is started.
 	StateMachineArn pulumi.StringInput
 }
@@ -80,7 +83,7 @@ func NewSchedule(ctx *pulumi.Context, name string, args *ScheduleArgs, opts ...p
 	if err != nil {
 		return nil, err
 	}
-	queue, queuePolicy, err := newDeadLetterQueue(ctx, name+"-dead-letters", rule, schedule)
+	queue, queuePolicy, err := newDeadLetterQueue(ctx, name+"-dead-letters", args.KMSKeyArn, rule, schedule)
 	if err != nil {
 		return nil, err
 	}
@@ -138,10 +141,15 @@ func newStartRole(ctx *pulumi.Context, name string, args *ScheduleArgs, rule *cl
 }
 
 // newDeadLetterQueue keeps starts that could not be delivered, for one rule,
-// encrypted with keys that SQS owns (free), over TLS only.
-func newDeadLetterQueue(ctx *pulumi.Context, name string, rule *cloudwatch.EventRule, parent pulumi.Resource) (*sqs.Queue, *sqs.QueuePolicy, error) {
+// encrypted with the key, or with keys that SQS owns (free), over TLS only.
+func newDeadLetterQueue(ctx *pulumi.Context, name string, keyArn pulumi.StringInput, rule *cloudwatch.EventRule, parent pulumi.Resource) (*sqs.Queue, *sqs.QueuePolicy, error) {
+	var ownedBySQS pulumi.BoolPtrInput // one or the other: SQS refuses both
+	if keyArn == nil {
+		ownedBySQS = pulumi.Bool(true)
+	}
 	queue, err := sqs.NewQueue(ctx, name, &sqs.QueueArgs{
-		SqsManagedSseEnabled:    pulumi.Bool(true),
+		SqsManagedSseEnabled:    ownedBySQS,
+		KmsMasterKeyId:          keyPtr(keyArn),
 		MessageRetentionSeconds: pulumi.Int(14 * 24 * 3600), // the longest SQS offers
 	}, pulumi.Parent(parent))
 	if err != nil {

@@ -30,6 +30,7 @@ type machineInputs struct {
 	taskTimeout       int // minutes
 	attempts          int
 	spot              bool // every attempt but the last
+	publicIP          bool // of a task, while it runs
 }
 
 // Seconds before the second attempt; each further one waits twice as long. The
@@ -223,7 +224,7 @@ func preprocessState(in machineInputs) state {
 				"AwsvpcConfiguration": map[string]any{
 					"Subnets":        in.subnetIDs,
 					"SecurityGroups": []string{in.securityGroupID},
-					"AssignPublicIp": "ENABLED",
+					"AssignPublicIp": in.assignPublicIP(),
 				},
 			},
 		},
@@ -241,6 +242,14 @@ func preprocessState(in machineInputs) state {
 		"Catch": []any{catchAll("$.error", "Diagnose")},
 		"Next":  in.afterSuccess(),
 	}
+}
+
+// assignPublicIP is whether a task has a public address, as ECS writes it.
+func (in machineInputs) assignPublicIP() string {
+	if in.publicIP {
+		return "ENABLED"
+	}
+	return "DISABLED"
 }
 
 // exitCodePath is where the stopped task holds the job's exit status. It is

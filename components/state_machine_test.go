@@ -25,6 +25,7 @@ func testMachineInputs() machineInputs {
 		outputBucket:      "ds-output-dev-111111111111-us-east-1",
 		runsTable:         "runs",
 		taskTimeout:       240,
+		publicIP:          true,
 		attempts:          4,
 	}
 }

@@ -20,6 +20,10 @@ type WatchArgs struct {
 	// Place is the account and region of everything here.
 	Place Place
 
+	// KMSKeyArn encrypts the history, the output bucket and the topic; nil uses
+	// keys of the services.
+	KMSKeyArn pulumi.StringInput
+
 	// StateMachineName is the published name of the watching machine.
 	StateMachineName string
 
@@ -91,7 +95,7 @@ func NewWatch(ctx *pulumi.Context, name string, args *WatchArgs, opts ...pulumi.
 		return nil, fmt.Errorf("register watch %q: %w", name, err)
 	}
 
-	logs, err := newLogGroup(ctx, name+"-logs", "/aws/vendedlogs/states/"+args.StateMachineName, args.LogRetentionDays, watch)
+	logs, err := newLogGroup(ctx, name+"-logs", StateMachineLogGroupName(args.StateMachineName), args.LogRetentionDays, args.KMSKeyArn, watch)
 	if err != nil {
 		return nil, err
 	}
@@ -170,8 +174,9 @@ func newWatchRole(ctx *pulumi.Context, name string, args *WatchArgs, parent pulu
 					},
 					Resource: []string{"*"},
 				},
-			)
-		}, args.OutputBucketName, args.TopicArn),
+			).and(useKey("UseKeyOfOutput", args.Place, in[2], "s3", "kms:Decrypt")...).
+				and(useKey("UseKeyOfTopic", args.Place, in[2], "sns", "kms:Decrypt", "kms:GenerateDataKey")...)
+		}, args.OutputBucketName, args.TopicArn, keyOrNone(args.KMSKeyArn)),
 	}, parent)
 }
 

@@ -60,11 +60,29 @@ type Config struct {
 
 	LogRetentionDays  int
 	ContainerInsights bool
-	NetworkCIDR       string
 	KeepVersionsDays  int
 	ProtectData       bool
 	ForceDestroyData  bool
+
+	NetworkMode    components.NetworkMode
+	NetworkCIDR    string
+	EgressPerZone  bool
+	VPCID          string
+	SubnetIDs      string // with commas between them
+	AssignPublicIP bool
+	FlowLogs       bool
+
+	Encryption             string // one of encryptions
+	KMSKeyArn              string // "" to create the key, with customerKey
+	KeyDeletionDays        int
+	PermissionsBoundaryArn string // "" for none
 }
+
+// What may encrypt: keys of the services, or one key for everything.
+const (
+	serviceKeys = "sse-s3"
+	customerKey = "customer-key"
+)
 
 // key is one key of the configuration: its default, which Pulumi.yaml repeats
 // and a test compares, and how its text becomes a field of Config.
@@ -112,10 +130,22 @@ func keys() []key {
 
 		number("logRetentionDays", 30, func(c *Config) *int { return &c.LogRetentionDays }, components.CheckLogRetentionDays),
 		flag("containerInsights", false, func(c *Config) *bool { return &c.ContainerInsights }),
-		text("networkCidr", "10.0.0.0/24", func(c *Config) *string { return &c.NetworkCIDR }, components.CheckNetworkCIDR),
 		number("keepVersionsDays", 30, func(c *Config) *int { return &c.KeepVersionsDays }, upTo(3650)),
 		flag("protectData", false, func(c *Config) *bool { return &c.ProtectData }),
 		flag("forceDestroyData", false, func(c *Config) *bool { return &c.ForceDestroyData }),
+
+		text("networkMode", string(components.NetworkPublic), func(c *Config) *string { return (*string)(&c.NetworkMode) }, checkNetworkMode),
+		text("networkCidr", "10.0.0.0/24", func(c *Config) *string { return &c.NetworkCIDR }, components.CheckNetworkCIDR),
+		flag("egressPerZone", false, func(c *Config) *bool { return &c.EgressPerZone }),
+		text("vpcId", "", func(c *Config) *string { return &c.VPCID }, optional(components.CheckVPCID)),
+		text("subnetIds", "", func(c *Config) *string { return &c.SubnetIDs }, checkSubnetIDs),
+		flag("assignPublicIp", false, func(c *Config) *bool { return &c.AssignPublicIP }),
+		flag("flowLogs", false, func(c *Config) *bool { return &c.FlowLogs }),
+
+		text("encryption", serviceKeys, func(c *Config) *string { return &c.Encryption }, checkEncryption),
+		text("kmsKeyArn", "", func(c *Config) *string { return &c.KMSKeyArn }, nil),
+		number("keyDeletionDays", 30, func(c *Config) *int { return &c.KeyDeletionDays }, checkKeyDeletionDays),
+		text("permissionsBoundaryArn", "", func(c *Config) *string { return &c.PermissionsBoundaryArn }, optional(checkPolicyArn)),
 	}
 }
 
@@ -190,6 +220,7 @@ func checkTogether(cfg Config, wrong map[string]bool) error {
 	if cfg.ProtectData && cfg.ForceDestroyData {
 		errs = append(errs, errors.New("forceDestroyData: got true together with protectData, want one of them at most"))
 	}
+	errs = append(errs, checkNetwork(cfg, wrong), checkKey(cfg, wrong))
 	if cfg.AccountID != "" && !wrong["accountId"] && !wrong["resourceSuffix"] &&
 		checkEnvironment(cfg.Environment) == nil && components.CheckRegion(cfg.Region) == nil {
 		place := components.Place{AccountID: cfg.AccountID, Region: cfg.Region}
@@ -213,6 +244,75 @@ func checkEnvironment(name string) error {
 func checkSuffix(suffix string) error {
 	if len(suffix) > 20 || !suffixPattern.MatchString(suffix) {
 		return fmt.Errorf("got %q, want at most 20 lower-case letters, digits and single hyphens, such as -blue", suffix)
+	}
+	return nil
+}
+
+// network is the configuration as the component knows it. flowLogGroup is the
+// name of the group, should there be one.
+func (c Config) network(flowLogGroup string) components.Network {
+	if !c.FlowLogs {
+		flowLogGroup = ""
+	}
+	return components.Network{
+		Mode: c.NetworkMode, CIDR: c.NetworkCIDR, EgressPerZone: c.EgressPerZone, FlowLogGroupName: flowLogGroup,
+		VPCID: c.VPCID, SubnetIDs: splitList(c.SubnetIDs), AssignPublicIP: c.AssignPublicIP,
+	}
+}
+
+// networkKeys are the keys of the fields of components.Network.
+var networkKeys = map[string]string{
+	"Mode": "networkMode", "CIDR": "networkCidr", "EgressPerZone": "egressPerZone", "FlowLogGroupName": "flowLogs",
+	"VPCID": "vpcId", "SubnetIDs": "subnetIds", "AssignPublicIP": "assignPublicIp",
+}
+
+// checkNetwork checks the keys of the network together once each is right by itself.
+func checkNetwork(cfg Config, wrong map[string]bool) error {
+	for _, key := range networkKeys {
+		if wrong[key] {
+			return nil
+		}
+	}
+	errs := []error{components.CheckNetwork(cfg.network("flow"), func(field string) string { return networkKeys[field] })}
+	if cfg.NetworkMode == components.NetworkEndpoints && cfg.ImageURI != "" && !wrong["imageUri"] && components.CheckRegion(cfg.Region) == nil {
+		errs = append(errs, prefixed("imageUri", components.CheckImageRegion(cfg.ImageURI, cfg.Region)))
+	}
+	return errors.Join(errs...)
+}
+
+func checkNetworkMode(text string) error {
+	return components.CheckNetworkMode(components.NetworkMode(text))
+}
+
+func checkSubnetIDs(text string) error {
+	return components.CheckSubnetIDs(splitList(text))
+}
+
+// checkKey checks the key against the region, and that it is asked for.
+func checkKey(cfg Config, wrong map[string]bool) error {
+	switch {
+	case cfg.KMSKeyArn == "" || wrong["encryption"]:
+		return nil
+	case cfg.Encryption != customerKey:
+		return fmt.Errorf("kmsKeyArn: got a key with encryption %s, want encryption %s, or no key", cfg.Encryption, customerKey)
+	}
+	return prefixed("kmsKeyArn", components.CheckKMSKeyArn(cfg.KMSKeyArn, cfg.Region))
+}
+
+func checkEncryption(text string) error {
+	if text != serviceKeys && text != customerKey {
+		return fmt.Errorf("got %q, want %s or %s", text, serviceKeys, customerKey)
+	}
+	return nil
+}
+
+func checkKeyDeletionDays(days int) error { return components.CheckRange(days, 7, 30) }
+
+var policyArnPattern = regexp.MustCompile(`^arn:(aws|aws-cn|aws-us-gov):iam::([0-9]{12}|aws):policy/[A-Za-z0-9+=,.@_/-]+$`)
+
+func checkPolicyArn(arn string) error {
+	if !policyArnPattern.MatchString(arn) {
+		return fmt.Errorf("got %q, want arn:aws:iam::<account>:policy/<name>", arn)
 	}
 	return nil
 }
@@ -259,6 +359,9 @@ func optional(check func(string) error) func(string) error {
 func text(name, fallback string, field func(*Config) *string, check func(string) error) key {
 	return key{name, "string", fallback, func(c *Config, value string) error {
 		*field(c) = value
+		if check == nil {
+			return nil
+		}
 		return check(value)
 	}}
 }

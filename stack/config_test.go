@@ -49,7 +49,7 @@ func TestLoadConfig_hasDefaults(t *testing.T) {
 		InputKey: "raw/monthly_data.csv", ModelKey: "models/preprocessing_model.pkl",
 		TaskCPU: 2048, TaskMemoryMiB: 4096, TaskStorageGiB: 20, Architecture: components.AMD64, KeepImages: 10, TaskTimeoutMinutes: 240, TaskAttempts: 4,
 		ScheduleExpression: "cron(0 9 15 * ? *)", ScheduleEnabled: true, Alarms: true, Dashboard: true,
-		LogRetentionDays: 30, NetworkCIDR: "10.0.0.0/24", KeepVersionsDays: 30,
+		LogRetentionDays: 30, NetworkMode: "public", NetworkCIDR: "10.0.0.0/24", KeepVersionsDays: 30, Encryption: "sse-s3", KeyDeletionDays: 30,
 	}
 	if got != want {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
@@ -63,7 +63,8 @@ func TestLoadConfig_readsEveryKey(t *testing.T) {
 		"inputKey": "i", "modelKey": "m", "scriptKey": "s", "packageKey": "p", "taskCpu": "4096", "taskMemoryMiB": "8192", "taskStorageGiB": "100", "useSpot": "true",
 		"architecture": "arm64", "imageUri": image, "keepImages": "3", "taskTimeoutMinutes": "60", "taskAttempts": "2",
 		"scheduleExpression": "rate(1 day)", "scheduleEnabled": "false", "notificationEmail": "a@example.com", "notificationSubscriptions": "sms:+491511234567", "notifySuccess": "true", "alarms": "true", "dashboard": "false", "monthlyBudgetUSD": "20", "logRetentionDays": "7",
-		"containerInsights": "true", "networkCidr": "10.1.0.0/20", "keepVersionsDays": "5", "protectData": "true", "forceDestroyData": "false",
+		"containerInsights": "true", "networkMode": "existing", "networkCidr": "10.1.0.0/20", "egressPerZone": "false", "vpcId": "vpc-01234567", "subnetIds": "subnet-01234567, subnet-12345678", "assignPublicIp": "true", "flowLogs": "false",
+		"encryption": "customer-key", "kmsKeyArn": "arn:aws:kms:eu-west-1:111111111111:key/12345678-1234-1234-1234-123456789012", "keyDeletionDays": "7", "permissionsBoundaryArn": "arn:aws:iam::111111111111:policy/b", "keepVersionsDays": "5", "protectData": "true", "forceDestroyData": "false",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -73,6 +74,8 @@ func TestLoadConfig_readsEveryKey(t *testing.T) {
 		ParameterPrefix: "/ds/preprocessing-blue/", InputKey: "i", ModelKey: "m", ScriptKey: "s", PackageKey: "p",
 		TaskCPU: 4096, TaskMemoryMiB: 8192, TaskStorageGiB: 100, UseSpot: true, Architecture: components.ARM64, ImageURI: image, KeepImages: 3, TaskTimeoutMinutes: 60, TaskAttempts: 2,
 		ScheduleExpression: "rate(1 day)", NotificationEmail: "a@example.com", NotificationSubscriptions: "sms:+491511234567", NotifySuccess: true, Alarms: true, MonthlyBudgetUSD: 20, LogRetentionDays: 7, ContainerInsights: true,
+		NetworkMode: "existing", VPCID: "vpc-01234567", SubnetIDs: "subnet-01234567, subnet-12345678", AssignPublicIP: true,
+		Encryption: "customer-key", KMSKeyArn: "arn:aws:kms:eu-west-1:111111111111:key/12345678-1234-1234-1234-123456789012", KeyDeletionDays: 7, PermissionsBoundaryArn: "arn:aws:iam::111111111111:policy/b",
 		NetworkCIDR: "10.1.0.0/20", KeepVersionsDays: 5, ProtectData: true,
 	}
 	if got != want {
@@ -106,6 +109,18 @@ func TestLoadConfig_saysWhatIsWrongAndWhatIsAllowed(t *testing.T) {
 		{"email", map[string]string{"notificationEmail": "me"}, `notificationEmail: got "me", want one e-mail address`},
 		{"subscriptions", map[string]string{"notificationSubscriptions": "sqs:queue, fax:1"}, "notificationSubscriptions: number 1: the endpoint does not fit sqs, want sqs:arn:aws:sqs:<region>:<account>:<queue>\nnumber 2: no protocol that is offered, want email:"},
 		{"network", map[string]string{"networkCidr": "1.2.3.0/24"}, `networkCidr: got "1.2.3.0/24", want a private IPv4 range`},
+		{"mode", map[string]string{"networkMode": "nat"}, `networkMode: got "nat", want public, private, endpoints or existing`},
+		{"existing without", map[string]string{"networkMode": "existing"}, "vpcId: got \"\", want the id of a VPC such as vpc-0123456789abcdef0\nsubnetIds: missing, want one subnet or more of the VPC"},
+		{"for other modes", map[string]string{"vpcId": "vpc-01234567", "subnetIds": "subnet-01234567", "assignPublicIp": "true", "egressPerZone": "true"}, "egressPerZone: only with networkMode private or endpoints, got public\nvpcId: only with networkMode existing, got public\nsubnetIds: only with networkMode existing, got public\nassignPublicIp: only with networkMode existing, got public"},
+		{"flow logs of others", map[string]string{"networkMode": "existing", "vpcId": "vpc-01234567", "subnetIds": "subnet-01234567", "flowLogs": "true"}, "flowLogs: only with networkMode public, private or endpoints, got existing"},
+		{"subnets", map[string]string{"networkMode": "existing", "vpcId": "vpc-01234567", "subnetIds": "subnet-1, subnet-01234567, subnet-01234567"}, "subnetIds: number 1: got \"subnet-1\", want the id of a subnet such as subnet-0123456789abcdef0\nnumber 3: got subnet-01234567 again, want each once"},
+		{"image elsewhere", map[string]string{"networkMode": "endpoints", "imageUri": "111111111111.dkr.ecr.eu-west-1.amazonaws.com/x@sha256:" + strings.Repeat("0", 64)}, "imageUri: got an image in eu-west-1, want one in us-east-1: endpoints lead to no other region"},
+		{"encryption", map[string]string{"encryption": "kms"}, `encryption: got "kms", want sse-s3 or customer-key`},
+		{"key without encryption", map[string]string{"kmsKeyArn": "x"}, "kmsKeyArn: got a key with encryption sse-s3, want encryption customer-key, or no key"},
+		{"alias", map[string]string{"encryption": "customer-key", "kmsKeyArn": "alias/x"}, `kmsKeyArn: got "alias/x", want arn:aws:kms:<region>:<account>:key/<id>`},
+		{"key elsewhere", map[string]string{"encryption": "customer-key", "kmsKeyArn": "arn:aws:kms:eu-west-1:111111111111:key/12345678-1234-1234-1234-123456789012"}, "kmsKeyArn: got a key of eu-west-1, want one of us-east-1"},
+		{"deletion", map[string]string{"keyDeletionDays": "6"}, "keyDeletionDays: got 6, want 7 to 30"},
+		{"boundary", map[string]string{"permissionsBoundaryArn": "policy"}, `permissionsBoundaryArn: got "policy", want arn:aws:iam::<account>:policy/<name>`},
 		{"key", map[string]string{"inputKey": "/raw"}, `inputKey: got "/raw", want 1 to 1024 bytes`},
 		{"empty key", map[string]string{"modelKey": ""}, `modelKey: got "", want 1 to 1024 bytes`},
 		{"attempts", map[string]string{"taskAttempts": "11"}, "taskAttempts: got 11, want 1 to 10"},

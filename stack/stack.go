@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,6 +35,7 @@ import (
 //	scheduleRuleName    the rule that starts the state machine
 //	deadLetterQueueUrl  starts that could not be delivered
 //	alarmTopicArn       where alarms go, unless they are switched off
+//	kmsKeyArn           the key that encrypts everything, if there is one
 //
 // Nothing is created when the configuration is wrong or the credentials belong
 // to another account.
@@ -57,11 +59,21 @@ func Deploy(ctx *pulumi.Context) error {
 	names := newNames(cfg)
 	with := pulumi.Providers(providers...)
 
+	if cfg.PermissionsBoundaryArn != "" {
+		if err := boundRoles(ctx, cfg.PermissionsBoundaryArn); err != nil {
+			return err
+		}
+	}
+	keyArn, err := encryptionKey(ctx, cfg, place, names, with)
+	if err != nil {
+		return err
+	}
 	data, err := components.NewDataBuckets(ctx, "data", &components.DataBucketsArgs{
 		Place:            place,
 		Environment:      cfg.Environment,
 		Suffix:           cfg.ResourceSuffix,
 		KeepVersionsDays: cfg.KeepVersionsDays,
+		KMSKeyArn:        keyArn,
 		ProtectData:      cfg.ProtectData,
 		ForceDestroy:     cfg.ForceDestroyData,
 	}, with)
@@ -87,7 +99,8 @@ func Deploy(ctx *pulumi.Context) error {
 		ImageURI:           cfg.ImageURI,
 		KeepImages:         cfg.KeepImages,
 		ForceDestroyImages: cfg.ForceDestroyData,
-		NetworkCIDR:        cfg.NetworkCIDR,
+		KMSKeyArn:          keyArn,
+		Network:            cfg.network(names.flowLogGroup),
 		ParameterPrefix:    cfg.ParameterPrefix,
 		InputKey:           cfg.InputKey,
 		ModelKey:           cfg.ModelKey,
@@ -114,6 +127,7 @@ func Deploy(ctx *pulumi.Context) error {
 		Subscriptions:           splitList(cfg.NotificationSubscriptions),
 		SubscriptionsSecret:     ctx.IsConfigSecret(ctx.Project() + ":notificationSubscriptions"),
 		NotifySuccess:           cfg.NotifySuccess,
+		KMSKeyArn:               keyArn,
 		InputBucketName:         data.InputBucketName,
 		ParameterPrefix:         cfg.ParameterPrefix,
 		OutputBucketName:        data.OutputBucketName,
@@ -126,6 +140,7 @@ func Deploy(ctx *pulumi.Context) error {
 		TaskLogGroupName:        processing.LogGroupName,
 		SubnetIDs:               processing.SubnetIDs,
 		SecurityGroupID:         processing.SecurityGroupID,
+		AssignPublicIP:          processing.AssignPublicIP,
 	}, with)
 	if err != nil {
 		return err
@@ -135,6 +150,7 @@ func Deploy(ctx *pulumi.Context) error {
 		Place:           place,
 		Expression:      cfg.ScheduleExpression,
 		Enabled:         cfg.ScheduleEnabled,
+		KMSKeyArn:       keyArn,
 		StateMachineArn: pipeline.StateMachineArn,
 	}, with)
 	if err != nil {
@@ -143,6 +159,7 @@ func Deploy(ctx *pulumi.Context) error {
 
 	watch, err := components.NewWatch(ctx, "watch", &components.WatchArgs{
 		Place:            place,
+		KMSKeyArn:        keyArn,
 		StateMachineName: names.watch,
 		LogRetentionDays: cfg.LogRetentionDays,
 		Expression:       cfg.ScheduleExpression,
@@ -169,6 +186,7 @@ func Deploy(ctx *pulumi.Context) error {
 			NotificationEmailSecret: ctx.IsConfigSecret(ctx.Project() + ":notificationEmail"),
 			Subscriptions:           splitList(cfg.NotificationSubscriptions),
 			SubscriptionsSecret:     ctx.IsConfigSecret(ctx.Project() + ":notificationSubscriptions"),
+			KMSKeyArn:               keyArn,
 			StateMachineArn:         pipeline.StateMachineArn,
 			RuleName:                schedule.RuleName,
 			DeadLetterQueueName:     schedule.DeadLetterQueueName,
@@ -180,6 +198,9 @@ func Deploy(ctx *pulumi.Context) error {
 		ctx.Export("alarmTopicArn", monitoring.AlarmTopicArn)
 	}
 
+	if keyArn != nil {
+		ctx.Export("kmsKeyArn", keyArn)
+	}
 	ctx.Export("inputBucketName", data.InputBucketName)
 	ctx.Export("outputBucketName", data.OutputBucketName)
 	ctx.Export("artifactBucketName", data.ArtifactBucketName)
@@ -204,6 +225,7 @@ func Deploy(ctx *pulumi.Context) error {
 type names struct {
 	repository, cluster, taskFamily, logGroup, stateMachine string
 	watch                                                   string // the machine that watches stateMachine
+	flowLogGroup, key                                       string
 	dashboard                                               string // "" for none
 }
 
@@ -214,6 +236,8 @@ func newNames(cfg Config) names {
 	}
 	return names{
 		dashboard:    dashboard,
+		flowLogGroup: "/vpc/ds-preprocessing-" + cfg.Environment + cfg.ResourceSuffix,
+		key:          "ds-preprocessing-" + cfg.Environment + cfg.ResourceSuffix,
 		repository:   "ds-preprocessing" + cfg.ResourceSuffix,
 		cluster:      "ds-processing-cluster" + cfg.ResourceSuffix,
 		taskFamily:   "ds-preprocessing" + cfg.ResourceSuffix,
@@ -221,6 +245,48 @@ func newNames(cfg Config) names {
 		stateMachine: "ds-preprocessing-pipeline" + cfg.ResourceSuffix,
 		watch:        "ds-preprocessing-watch" + cfg.ResourceSuffix,
 	}
+}
+
+// encryptionKey is the key that encrypts everything: a new one, one that is
+// there, or nil for keys of the services.
+func encryptionKey(ctx *pulumi.Context, cfg Config, place components.Place, names names, with pulumi.ResourceOption) (pulumi.StringInput, error) {
+	switch {
+	case cfg.Encryption != customerKey:
+		return nil, nil
+	case cfg.KMSKeyArn != "":
+		return pulumi.String(cfg.KMSKeyArn), nil
+	}
+	logGroups := []string{names.logGroup, components.StateMachineLogGroupName(names.stateMachine), components.StateMachineLogGroupName(names.watch)}
+	if cfg.FlowLogs {
+		logGroups = append(logGroups, names.flowLogGroup)
+	}
+	key, err := components.NewEncryptionKey(ctx, "encryption", &components.EncryptionKeyArgs{
+		Place:         place,
+		AliasName:     names.key,
+		LogGroupNames: logGroups,
+		DeletionDays:  cfg.KeyDeletionDays,
+		ProtectData:   cfg.ProtectData,
+	}, with)
+	if err != nil {
+		return nil, err
+	}
+	return key.KeyArn, nil
+}
+
+// boundRoles puts a permissions boundary on every role, also on those that a
+// packaged component may create: a transform cannot forget one.
+func boundRoles(ctx *pulumi.Context, boundaryArn string) error {
+	err := ctx.RegisterResourceTransform(func(_ context.Context, args *pulumi.ResourceTransformArgs) *pulumi.ResourceTransformResult {
+		if args.Type != "aws:iam/role:Role" {
+			return nil
+		}
+		args.Props["permissionsBoundary"] = pulumi.String(boundaryArn)
+		return &pulumi.ResourceTransformResult{Props: args.Props, Opts: args.Opts}
+	})
+	if err != nil {
+		return fmt.Errorf("put a permissions boundary on every role: %w", err)
+	}
+	return nil
 }
 
 // newProviders creates the providers that every resource is given by name, so

@@ -25,7 +25,16 @@ var cloudwatchTypes = []*Type{
 		},
 		Defaults: map[string]any{"retentionInDays": 0, "skipDestroy": false, "logGroupClass": "STANDARD"},
 		Keeps:    func(props map[string]any) bool { return flag(props, "skipDestroy") },
-		State:    func(i *instance) { i.arn("logs", "log-group:"+i.id) },
+		Create: func(i *instance) error {
+			key := text(i.in, "kmsKeyId")
+			service := "logs." + i.session.region + "." + i.session.dnsSuffix()
+			group := i.session.arn("logs", "log-group:"+i.id)
+			if key == "" || i.cloud.keyAdmits(i.session, key, service, "kms:GenerateDataKey", "aws:logs:arn", group) {
+				return nil
+			}
+			return fmt.Errorf("AccessDeniedException: kmsKeyId: the key %q does not exist, or its policy does not let %s use it for %s", key, service, group)
+		},
+		State: func(i *instance) { i.arn("logs", "log-group:"+i.id) },
 	},
 	{
 		TypeName: "aws:cloudwatch/logResourcePolicy:LogResourcePolicy", Args: cloudwatch.LogResourcePolicyArgs{}, Outputs: cloudwatch.LogResourcePolicy{},

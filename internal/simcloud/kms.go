@@ -1,6 +1,7 @@
 package simcloud
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/kms"
@@ -49,4 +50,45 @@ var kmsTypes = []*Type{
 			}
 		},
 	},
+}
+
+// keyAdmits says whether the policy of a key lets a service use it with an
+// encryption context. A key of another account or region, whose policy is not
+// known here, is taken to do so. The cloud is locked.
+func (c *Cloud) keyAdmits(s *session, arn, service, action, context, value string) bool {
+	key := c.resolve(keyType, arn)
+	if key == nil {
+		return !strings.HasPrefix(arn, s.arn("kms", "key/"))
+	}
+	for _, statement := range statementsOf(key.plain()["policy"]) {
+		principal, _ := statement["Principal"].(map[string]any)
+		if statement["Effect"] != "Allow" || !slices.Contains(refsOf(principal["Service"]), service) {
+			continue
+		}
+		if !slices.ContainsFunc(refsOf(statement["Action"]), func(pattern string) bool { return wildcard(pattern, action) }) {
+			continue
+		}
+		if contextFits(statement["Condition"], "kms:EncryptionContext:"+context, value) {
+			return true
+		}
+	}
+	return false
+}
+
+// contextFits says whether every condition about the encryption context holds
+// for its value. Conditions about other keys are taken to hold.
+func contextFits(condition any, key, value string) bool {
+	operators, _ := condition.(map[string]any)
+	for operator, v := range operators {
+		keys, _ := v.(map[string]any)
+		wanted, ok := keys[key]
+		if !ok {
+			continue
+		}
+		exact := operator == "StringEquals"
+		if !slices.ContainsFunc(refsOf(wanted), func(pattern string) bool { return pattern == value || !exact && wildcard(pattern, value) }) {
+			return false
+		}
+	}
+	return true
 }

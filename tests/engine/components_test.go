@@ -27,7 +27,7 @@ func system(ctx *pulumi.Context, name, suffix, cidr string, opts ...pulumi.Resou
 		Place:          place,
 		RepositoryName: "repository" + suffix, ClusterName: "cluster" + suffix, TaskFamily: "family" + suffix, LogGroupName: "/ecs/job" + suffix,
 		TaskCPU: 1024, TaskMemoryMiB: 2048, TaskStorageGiB: 20, Architecture: components.ARM64,
-		LogRetentionDays: 30, BuildContext: root, KeepImages: 3, ForceDestroyImages: true, NetworkCIDR: cidr,
+		LogRetentionDays: 30, BuildContext: root, KeepImages: 3, ForceDestroyImages: true, Network: components.Network{Mode: components.NetworkPublic, CIDR: cidr},
 		ParameterPrefix: "/job" + suffix + "/", InputKey: "in.csv", ModelKey: "model.pkl",
 		InputBucketName: data.InputBucketName, OutputBucketName: data.OutputBucketName, ArtifactBucketName: data.ArtifactBucketName,
 	}, opts...)
@@ -40,7 +40,7 @@ func system(ctx *pulumi.Context, name, suffix, cidr string, opts ...pulumi.Resou
 		ClusterArn: processing.ClusterArn, ClusterName: processing.ClusterName,
 		TaskDefinitionArn: processing.TaskDefinitionArn, TaskFamily: processing.TaskFamily,
 		TaskRoleArn: processing.TaskRoleArn, ExecutionRoleArn: processing.ExecutionRoleArn, TaskLogGroupName: processing.LogGroupName,
-		SubnetIDs: processing.SubnetIDs, SecurityGroupID: processing.SecurityGroupID,
+		SubnetIDs: processing.SubnetIDs, SecurityGroupID: processing.SecurityGroupID, AssignPublicIP: processing.AssignPublicIP,
 	}, opts...)
 	if err != nil {
 		return err
