@@ -41,8 +41,7 @@ func TestEncryption_theKeyOfProtectedDataCannotBeDestroyed(t *testing.T) {
 	t.Parallel()
 	s := ours(t, "prod", map[string]string{"ds-pipeline:encryption": "customer-key"})
 	s.Up()
-	s.Set("ds-pipeline:encryption", "sse-s3")
-	s.UpFails("encryption-", "because it is protected")
+	s.DestroyFails("encryption-alias", "because it is protected")
 	if keys := s.Cloud.IDs(key); len(keys) != 1 {
 		t.Errorf("got keys %v, want the one", keys)
 	}
