@@ -61,6 +61,7 @@ type server struct {
 	// The engine asks about several resources at once.
 	mu          sync.Mutex
 	environment string
+	dryRun      bool
 	settings    map[string]*settings
 	registered  map[string]*registration // by URN
 }
@@ -80,6 +81,7 @@ func (s *server) Handshake(context.Context, *pulumirpc.AnalyzerHandshakeRequest)
 func (s *server) ConfigureStack(_ context.Context, req *pulumirpc.AnalyzerStackConfigureRequest) (*pulumirpc.AnalyzerStackConfigureResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.dryRun = req.DryRun
 	s.environment = req.Config[req.Project+":environment"]
 	if s.environment == "" {
 		s.environment = req.Stack[strings.LastIndex(req.Stack, "/")+1:]
@@ -246,7 +248,11 @@ func (s *server) apply(rule *Rule, run func(c *check)) []*pulumirpc.AnalyzeDiagn
 }
 
 // unused reports exceptions that excepted nothing: what they were for is gone.
+// In a preview it may only be unknown yet.
 func (s *server) unused() []*pulumirpc.AnalyzeDiagnostic {
+	if s.dryRun {
+		return nil
+	}
 	var found []*pulumirpc.AnalyzeDiagnostic
 	for _, rule := range s.rules {
 		for _, e := range s.settings[rule.Name].exceptions {
