@@ -60,9 +60,14 @@ func (c *recordCount) count(text []byte, fromStart bool) int64 {
 	if len(text) == 1 && text[0] != '\n' && text[0] != '\r' {
 		return 0 // a delimiter, often
 	}
-	ends := c.ends(text)
-	if ends == 0 || !c.skipBlank || !c.mayBeBlank(text, fromStart) {
-		return ends
+	if !c.skipBlank {
+		return c.ends(text)
+	}
+	if c.returns {
+		// Looking for either line end is slow, so it is done only if it matters.
+		if ends := c.ends(text); ends == 0 || !c.mayBeBlank(text, fromStart) {
+			return ends
+		}
 	}
 	n := int64(0)
 	for whole := fromStart; ; whole = true {
@@ -83,10 +88,7 @@ func (c *recordCount) count(text []byte, fromStart bool) int64 {
 // mayBeBlank tells whether a line may be blank: whether a line end is followed by
 // another or by a blank.
 func (c *recordCount) mayBeBlank(text []byte, fromStart bool) bool {
-	after := []string{"\n\n", "\n ", "\n\t", "\n\r"}
-	if c.returns {
-		after = []string{"\n\n", "\n ", "\n\t", "\n\r", "\r\r", "\r ", "\r\t"}
-	}
+	after := []string{"\n\n", "\n ", "\n\t", "\n\r", "\r\r", "\r ", "\r\t"}
 	for _, pair := range after {
 		if bytes.Contains(text, []byte(pair)) {
 			return true
