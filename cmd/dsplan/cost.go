@@ -9,9 +9,25 @@ import (
 	"ds-pipeline/internal/simcloud/simstack"
 )
 
-// printCost prints what the planned resources cost, in the region of their
-// provider.
+// printCost prints what the planned resources cost.
 func printCost(w io.Writer, planned *simstack.Result, flags cli) error {
+	assumed := cost.Defaults()
+	assumed.InputGB, assumed.RunsPerMonth = flags.InputGB, flags.Runs
+	estimate, err := estimateOf(planned, assumed)
+	if err != nil {
+		return err
+	}
+	if flags.JSON {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(estimate)
+	}
+	_, err = io.WriteString(w, estimate.Text())
+	return err
+}
+
+// estimateOf is what the planned resources cost, in the region of their provider.
+func estimateOf(planned *simstack.Result, assumed cost.Assumptions) (*cost.Estimate, error) {
 	region := ""
 	var resources []cost.Resource
 	for _, r := range planned.Resources {
@@ -23,17 +39,5 @@ func printCost(w io.Writer, planned *simstack.Result, flags cli) error {
 			resources = append(resources, cost.Resource{Type: string(r.Type), Name: r.URN.Name(), Inputs: inputs})
 		}
 	}
-	assumed := cost.Defaults()
-	assumed.InputGB = flags.InputGB
-	estimate, err := cost.Of(region, resources, assumed)
-	if err != nil {
-		return err
-	}
-	if flags.JSON {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		return enc.Encode(estimate)
-	}
-	_, err = io.WriteString(w, estimate.Text())
-	return err
+	return cost.Of(region, resources, assumed)
 }

@@ -3,13 +3,17 @@
 package cost
 
 import (
+	"cmp"
 	_ "embed" // the table of prices
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
+
+	"ds-pipeline/preprocess/contract"
 )
 
 const hoursPerMonth = 730
@@ -18,10 +22,12 @@ const hoursPerMonth = 730
 var priceTable []byte
 
 type price struct {
-	USD    float64 `json:"usd"`
-	Unit   string  `json:"unit"`
-	Free   float64 `json:"free"` // how many of an account cost nothing
-	Source string  `json:"source"`
+	USD     float64 `json:"usd"`
+	Unit    string  `json:"unit"`
+	Free    float64 `json:"free"` // how many of an account cost nothing in a month
+	AsOf    string  `json:"asOf"` // when the source said so: a year, or a month
+	Source  string  `json:"source"`
+	Checked bool    `json:"checked"` // against a second source
 }
 
 // Resource is a planned resource: its type in Pulumi and its resolved inputs,
@@ -33,36 +39,47 @@ type Resource struct {
 
 // Assumptions are what a plan cannot tell.
 type Assumptions struct {
+	RunsPerMonth float64 `json:"runsPerMonth"`
 	InputGB      float64 `json:"inputGB"`      // size of one input
-	MBPerSecond  float64 `json:"mbPerSecond"`  // what one vCPU processes
+	OutputRatio  float64 `json:"outputRatio"`  // size of the output, of the input's
+	MBPerSecond  float64 `json:"mbPerSecond"`  // of input, for one vCPU: measured, docs/decisions/job-tuning.md
 	StartSeconds float64 `json:"startSeconds"` // pulling the image and starting, billed too
 	StoredGB     float64 `json:"storedGB"`     // in all buckets together, versions included
 	ImageGB      float64 `json:"imageGB"`      // of all images in a repository together
 	LogMB        float64 `json:"logMB"`        // that one run adds to each log group
+	PartMB       float64 `json:"partMB"`       // that one request of S3 reads or writes
+	OtherGets    float64 `json:"otherGets"`    // requests of a run beside those for parts
+	OtherPuts    float64 `json:"otherPuts"`    // the same, that write or list
+	JobMetrics   float64 `json:"jobMetrics"`   // that a run writes into its log
+	SpotShare    float64 `json:"spotShare"`    // what Spot costs, of the On-Demand price
 }
 
 // Defaults are the assumptions that nobody changed.
 func Defaults() Assumptions {
-	return Assumptions{InputGB: 1, MBPerSecond: 120, StartSeconds: 30, StoredGB: 5, ImageGB: 0.2, LogMB: 1}
+	return Assumptions{
+		RunsPerMonth: 1, InputGB: 1, OutputRatio: 1.3, MBPerSecond: 118, StartSeconds: 30, StoredGB: 5, ImageGB: 0.2, LogMB: 1,
+		PartMB: 2, OtherGets: 50, OtherPuts: 30, JobMetrics: float64(len(contract.Metrics())), SpotShare: 0.3,
+	}
 }
 
 // Check reports every assumption that cannot be.
 func (a Assumptions) Check() error {
 	var wrong []string
 	for _, v := range []struct {
-		name  string
-		value float64
-		least float64
+		name               string
+		value, least, most float64
 	}{
-		{"inputGB", a.InputGB, 0}, {"mbPerSecond", a.MBPerSecond, 0.001}, {"startSeconds", a.StartSeconds, 0},
-		{"storedGB", a.StoredGB, 0}, {"imageGB", a.ImageGB, 0}, {"logMB", a.LogMB, 0},
+		{"runsPerMonth", a.RunsPerMonth, 0, 1e6}, {"inputGB", a.InputGB, 0, 1e9}, {"outputRatio", a.OutputRatio, 0, 1e6},
+		{"mbPerSecond", a.MBPerSecond, 0.001, 1e9}, {"startSeconds", a.StartSeconds, 0, 1e9},
+		{"storedGB", a.StoredGB, 0, 1e9}, {"imageGB", a.ImageGB, 0, 1e9}, {"logMB", a.LogMB, 0, 1e9}, {"partMB", a.PartMB, 0.001, 1e9},
+		{"otherGets", a.OtherGets, 0, 1e9}, {"otherPuts", a.OtherPuts, 0, 1e9}, {"jobMetrics", a.JobMetrics, 0, 1e9}, {"spotShare", a.SpotShare, 0, 1},
 	} {
-		if !(v.value >= v.least && v.value <= 1e9) {
-			wrong = append(wrong, fmt.Sprintf("%s: got %v, want %v to 1e9", v.name, v.value, v.least))
+		if !(v.value >= v.least && v.value <= v.most) {
+			wrong = append(wrong, fmt.Sprintf("%s: got %v, want %v to %v", v.name, v.value, v.least, v.most))
 		}
 	}
 	if len(wrong) > 0 {
-		return fmt.Errorf("%s", strings.Join(wrong, "\n"))
+		return errors.New(strings.Join(wrong, "\n"))
 	}
 	return nil
 }
@@ -73,19 +90,25 @@ type Item struct {
 	What     string  `json:"what"`
 	Quantity float64 `json:"quantity"`
 	Unit     string  `json:"unit"`
+	UnitUSD  float64 `json:"unitUSD"`
 	USD      float64 `json:"usd"`
 	ListUSD  float64 `json:"listUSD"`
+	AsOf     string  `json:"asOf"`
 	Source   string  `json:"source"`
+	Checked  bool    `json:"checked"`
 }
 
-// Estimate is what a plan costs: a month without runs, and one run.
+// Estimate is what a plan costs: a month without runs, and one run. What a run
+// leaves behind, its log, is part of the month.
 type Estimate struct {
-	AsOf        string      `json:"asOf"`
+	AsOf        string      `json:"asOf"` // the oldest and the newest price
 	Region      string      `json:"region"`
 	Note        string      `json:"note,omitempty"`
-	AtRestUSD   float64     `json:"atRestUSD"`
+	AtRestUSD   float64     `json:"atRestUSD"` // a month
 	AtRestList  float64     `json:"atRestListUSD"`
 	PerRunUSD   float64     `json:"perRunUSD"`
+	PerRunList  float64     `json:"perRunListUSD"`
+	MonthUSD    float64     `json:"monthUSD"` // at rest and all runs
 	RunSeconds  float64     `json:"runSeconds"`
 	AtRest      []Item      `json:"atRest"`
 	PerRun      []Item      `json:"perRun"`
@@ -93,114 +116,341 @@ type Estimate struct {
 	Assumptions Assumptions `json:"assumptions"`
 }
 
-// free are the types that cost nothing themselves.
-var free = []string{
-	"aws:s3/", "aws:iam/", "aws:budgets/budget:Budget", "aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget",
-	"aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet", "aws:ec2/routeTable:RouteTable", "aws:ec2/route:Route",
-	"aws:ec2/routeTableAssociation:RouteTableAssociation", "aws:ec2/internetGateway:InternetGateway",
-	"aws:ec2/securityGroup:SecurityGroup", "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
-	"aws:ecr/lifecyclePolicy:LifecyclePolicy", "aws:ecr/repositoryPolicy:RepositoryPolicy",
-	"aws:ecs/clusterCapacityProviders:ClusterCapacityProviders", "aws:kms/alias:Alias", "aws:kms/keyPolicy:KeyPolicy",
-	"aws:sns/topicPolicy:TopicPolicy", "aws:sqs/queuePolicy:QueuePolicy", "docker-build:",
+// free are the types that cost nothing themselves; what goes through some of
+// them is counted elsewhere.
+var free = map[string]bool{
+	"aws:budgets/budget:Budget":                                            true, // without actions
+	"aws:cloudwatch/eventRule:EventRule":                                   true, // events of AWS's own services
+	"aws:cloudwatch/eventTarget:EventTarget":                               true,
+	"aws:cloudwatch/logResourcePolicy:LogResourcePolicy":                   true,
+	"aws:ec2/defaultSecurityGroup:DefaultSecurityGroup":                    true,
+	"aws:ec2/internetGateway:InternetGateway":                              true,
+	"aws:ec2/route:Route":                                                  true,
+	"aws:ec2/routeTable:RouteTable":                                        true,
+	"aws:ec2/routeTableAssociation:RouteTableAssociation":                  true,
+	"aws:ec2/securityGroup:SecurityGroup":                                  true,
+	"aws:ec2/subnet:Subnet":                                                true,
+	"aws:ec2/vpc:Vpc":                                                      true,
+	"aws:ecr/lifecyclePolicy:LifecyclePolicy":                              true,
+	"aws:ecr/repositoryPolicy:RepositoryPolicy":                            true,
+	"aws:ecs/clusterCapacityProviders:ClusterCapacityProviders":            true,
+	"aws:iam/role:Role":                                                    true,
+	"aws:iam/rolePolicy:RolePolicy":                                        true,
+	"aws:kms/alias:Alias":                                                  true,
+	"aws:kms/keyPolicy:KeyPolicy":                                          true,
+	"aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2": true, // expiry; a transition is not free
+	"aws:s3/bucketLoggingV2:BucketLoggingV2":                               true, // what it writes is in storedGB
+	"aws:s3/bucketNotification:BucketNotification":                         true,
+	"aws:s3/bucketOwnershipControls:BucketOwnershipControls":               true,
+	"aws:s3/bucketPolicy:BucketPolicy":                                     true,
+	"aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock":               true,
+	"aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2": true,
+	"aws:s3/bucketVersioningV2:BucketVersioningV2":                                               true, // versions are in storedGB
+	"aws:scheduler/scheduleGroup:ScheduleGroup":                                                  true,
+	"aws:sns/topicPolicy:TopicPolicy":                                                            true,
+	"aws:sqs/queuePolicy:QueuePolicy":                                                            true,
+	"aws:sqs/redriveAllowPolicy:RedriveAllowPolicy":                                              true,
+	"docker-build:index:Image":                                                                   true, // kept in a repository
 }
 
-// Of estimates what resources cost in a region. A type that is neither priced
-// nor known to be free is listed in NotPriced.
+// lines are the lines of an estimate in order; use is what is counted below.
+var lines = []struct {
+	use, price, what string
+	atRest           bool
+}{
+	{"nat", "nat", "NAT gateways", true},
+	{"address", "publicIPv4", "public addresses", true},
+	{"interfaceEndpoint", "interfaceEndpoint", "interface endpoints", true},
+	{"kmsKey", "kmsKey", "encryption keys", true},
+	{"alarm", "alarm", "alarms", true},
+	{"dashboard", "dashboard", "dashboards", true},
+	{"insights", "metric", "Container Insights of the cluster", true},
+	{"s3Storage", "s3Storage", "objects kept", true},
+	{"ecrStorage", "ecrStorage", "images kept", true},
+	{"logsStorage", "logsStorage", "logs kept", true},
+
+	{"vcpuX86", "vcpuX86", "CPU", false},
+	{"memoryX86", "memoryX86", "memory", false},
+	{"vcpuARM", "vcpuARM", "CPU, ARM", false},
+	{"memoryARM", "memoryARM", "memory, ARM", false},
+	{"vcpuX86Spot", "vcpuX86", "CPU, Spot", false},
+	{"memoryX86Spot", "memoryX86", "memory, Spot", false},
+	{"vcpuARMSpot", "vcpuARM", "CPU, ARM, Spot", false},
+	{"memoryARMSpot", "memoryARM", "memory, ARM, Spot", false},
+	{"ephemeral", "ephemeral", "scratch space above 20 GB", false},
+	{"taskAddress", "publicIPv4", "public address of the task", false},
+	{"transition", "transition", "state transitions", false},
+	{"trace", "trace", "traces of executions", false},
+	{"dynamoDBRead", "dynamoDBRead", "reads of the table of runs", false},
+	{"dynamoDBWrite", "dynamoDBWrite", "writes to the table of runs", false},
+	{"snsPublish", "snsPublish", "messages of a run that succeeds", false},
+	{"snsEmail", "snsEmail", "e-mails of a run that succeeds", false},
+	{"sqsRequest", "sqsRequest", "dead letters of a run that succeeds", false},
+	{"scheduler", "scheduler", "starts by a schedule with a time zone", false},
+	{"s3Get", "s3Get", "reads of objects", false},
+	{"s3Put", "s3Put", "writes and listings of objects", false},
+	{"dataEvent", "dataEvent", "data events of the trail", false},
+	{"kmsRequest", "kmsRequest", "requests to encryption keys", false},
+	{"logsIngest", "logsIngest", "logs written", false},
+	{"logsIngestS3", "logsIngestS3", "flow logs written to a bucket", false},
+	{"jobMetrics", "metric", "metrics of the job, for the hours of a run", false},
+	{"taskInsights", "metric", "Container Insights of the task, for those hours", false},
+}
+
+// What Container Insights write, at most: metrics of a cluster all the time, and
+// of a task definition's family while a task runs.
+const (
+	clusterMetrics = 8
+	familyMetrics  = 6
+)
+
+// Of estimates what resources cost in a region, in whatever order they come. A
+// type that is neither priced nor known to be free is listed in NotPriced.
 func Of(region string, resources []Resource, a Assumptions) (*Estimate, error) {
 	if err := a.Check(); err != nil {
 		return nil, fmt.Errorf("assumptions of the cost estimate:\n%w", err)
 	}
 	var table struct {
-		AsOf, Region string
-		Prices       map[string]price
+		Region string
+		Prices map[string]price
 	}
 	if err := json.Unmarshal(priceTable, &table); err != nil {
 		return nil, fmt.Errorf("read the table of prices: %w", err)
 	}
-	e := &Estimate{AsOf: table.AsOf, Region: region, AtRest: []Item{}, PerRun: []Item{}, NotPriced: []string{}, Assumptions: a}
+	e := &Estimate{Region: region, AtRest: []Item{}, PerRun: []Item{}, NotPriced: []string{}, Assumptions: a}
 	if region != table.Region {
 		e.Note = fmt.Sprintf("prices of %s are not in the table; those of %s are used", region, table.Region)
 	}
-	line := func(what string, quantity, times float64, name string) Item {
-		p := table.Prices[name]
-		return Item{
-			What: what, Quantity: quantity * times, Unit: p.Unit, Source: p.Source,
-			USD: math.Max(0, quantity-p.Free) * times * p.USD, ListUSD: quantity * times * p.USD,
+	c := &counter{Assumptions: a, use: map[string]float64{}, unknown: map[string]int{}}
+	if err := c.addAll(resources); err != nil {
+		return nil, err
+	}
+	e.RunSeconds = c.seconds
+	left := map[string]float64{} // of what is free, by price
+	for name, p := range table.Prices {
+		left[name] = p.Free
+	}
+	var oldest, newest string
+	for _, l := range lines {
+		n, used := c.use[l.use]
+		if !used {
+			continue
+		}
+		p, ok := table.Prices[l.price]
+		if !ok {
+			return nil, fmt.Errorf("the table of prices has no %s", l.price)
+		}
+		if oldest == "" || p.AsOf < oldest {
+			oldest = p.AsOf
+		}
+		newest = max(newest, p.AsOf)
+		if strings.HasSuffix(l.use, "Spot") {
+			p.USD *= a.SpotShare
+		}
+		times := 1.0
+		if !l.atRest {
+			times = a.RunsPerMonth
+		}
+		paid := n // of n, on average over the runs of a month
+		if times > 0 {
+			paid = math.Max(0, n*times-left[l.price]) / times
+			left[l.price] = math.Max(0, left[l.price]-n*times)
+		}
+		item := Item{
+			What: l.what, Quantity: n, Unit: p.Unit, UnitUSD: p.USD, USD: paid * p.USD, ListUSD: n * p.USD,
+			AsOf: p.AsOf, Source: p.Source, Checked: p.Checked,
+		}
+		if l.atRest {
+			e.AtRest = append(e.AtRest, item)
+			e.AtRestUSD += item.USD
+			e.AtRestList += item.ListUSD
+		} else {
+			e.PerRun = append(e.PerRun, item)
+			e.PerRunUSD += item.USD
+			e.PerRunList += item.ListUSD
 		}
 	}
-	rest := map[string]float64{}
-	unknown := map[string]int{}
-	for _, r := range resources {
-		switch r.Type {
-		case "aws:ec2/natGateway:NatGateway":
-			rest["nat"]++
-		case "aws:ec2/eip:Eip":
-			rest["publicIPv4"]++
-		case "aws:ec2/vpcEndpoint:VpcEndpoint":
-			if kind, _ := r.Inputs["vpcEndpointType"].(string); kind == "Interface" {
-				zones, _ := r.Inputs["subnetIds"].([]any)
-				rest["interfaceEndpoint"] += math.Max(1, float64(len(zones)))
-			} else if kind != "" && kind != "Gateway" {
-				unknown[r.Type+" ("+kind+")"]++
-			}
-		case "aws:ssm/parameter:Parameter":
-			if tier, _ := r.Inputs["tier"].(string); tier != "" && tier != "Standard" {
-				unknown[r.Type+" ("+tier+")"]++
-			}
-		case "aws:ecs/cluster:Cluster":
-			if insights(r.Inputs) {
-				unknown["metrics of Container Insights of "+r.Name]++
-			}
-		case "aws:kms/key:Key":
-			rest["kmsKey"]++
-		case "aws:cloudwatch/metricAlarm:MetricAlarm":
-			rest["alarm"] += alarmMetrics(r.Inputs)
-		case "aws:cloudwatch/dashboard:Dashboard":
-			rest["dashboard"]++
-		case "aws:s3/bucketV2:BucketV2", "aws:s3/bucket:Bucket":
-			rest["s3Storage"] = a.StoredGB
-		case "aws:ecr/repository:Repository":
-			rest["ecrStorage"] += a.ImageGB
-		case "aws:cloudwatch/logGroup:LogGroup":
-			e.PerRun = append(e.PerRun, line("log "+r.Name, a.LogMB/1000, 1, "logsIngest"))
-		case "aws:ecs/taskDefinition:TaskDefinition":
-			if err := e.addTask(r, a, line); err != nil {
-				return nil, err
-			}
-		default:
-			if strings.HasPrefix(r.Type, "aws:") || strings.HasPrefix(r.Type, "docker-build:") {
-				if !slices.ContainsFunc(free, func(p string) bool {
-					return r.Type == p || strings.HasSuffix(p, "/") && strings.HasPrefix(r.Type, p) || strings.HasSuffix(p, ":") && strings.HasPrefix(r.Type, p)
-				}) {
-					unknown[r.Type]++
-				}
-			}
-		}
+	e.AsOf = oldest
+	if newest != oldest {
+		e.AsOf += " to " + newest
 	}
-	for _, kind := range []struct {
-		name, what string
-		times      float64
-	}{
-		{"nat", "NAT gateways", hoursPerMonth}, {"publicIPv4", "public addresses", hoursPerMonth},
-		{"interfaceEndpoint", "interface endpoints", hoursPerMonth}, {"kmsKey", "keys", 1}, {"alarm", "alarms", 1},
-		{"dashboard", "dashboards", 1}, {"s3Storage", "objects kept", 1}, {"ecrStorage", "images kept", 1},
-	} {
-		if n := rest[kind.name]; n > 0 {
-			e.AtRest = append(e.AtRest, line(kind.what, n, kind.times, kind.name))
-		}
-	}
-	for name, n := range unknown {
+	e.MonthUSD = e.AtRestUSD + a.RunsPerMonth*e.PerRunUSD
+	for name, n := range c.unknown {
 		e.NotPriced = append(e.NotPriced, fmt.Sprintf("%s (%d)", name, n))
 	}
 	slices.Sort(e.NotPriced)
-	for _, i := range e.AtRest {
-		e.AtRestUSD += i.USD
-		e.AtRestList += i.ListUSD
-	}
-	for _, i := range e.PerRun {
-		e.PerRunUSD += i.USD
-	}
 	return e, nil
+}
+
+// counter counts what is used, at rest in a month and by one run.
+type counter struct {
+	Assumptions
+	use     map[string]float64
+	unknown map[string]int
+	seconds float64
+
+	// What a run pays for depends on these, wherever they stand.
+	publicIP, spot, keyed, trailed, insights bool
+	emails                                   float64
+}
+
+func (c *counter) addAll(resources []Resource) error {
+	// A sum of floats depends on its order.
+	resources = slices.Clone(resources)
+	slices.SortStableFunc(resources, func(a, b Resource) int {
+		return cmp.Or(strings.Compare(a.Type, b.Type), strings.Compare(a.Name, b.Name))
+	})
+	tasks := []Resource{}
+	buckets := false
+	for _, r := range resources {
+		switch {
+		case r.Type == "aws:ecs/taskDefinition:TaskDefinition":
+			tasks = append(tasks, r)
+		case r.Type == "aws:s3/bucketV2:BucketV2" || r.Type == "aws:s3/bucket:Bucket":
+			buckets = true
+		case !c.add(r):
+			c.addMachine(r)
+		}
+	}
+	for _, r := range tasks {
+		if err := c.addTask(r); err != nil {
+			return err
+		}
+	}
+	if buckets {
+		c.addObjects()
+	}
+	if n := c.use["snsPublish"] * c.emails; n > 0 {
+		c.use["snsEmail"] = n
+	}
+	return nil
+}
+
+// add counts a resource; it is false for one that is left to others.
+func (c *counter) add(r Resource) bool {
+	text := func(name string) string { s, _ := r.Inputs[name].(string); return s }
+	switch r.Type {
+	case "aws:ec2/natGateway:NatGateway":
+		c.use["nat"] += hoursPerMonth
+	case "aws:ec2/eip:Eip":
+		c.use["address"] += hoursPerMonth
+	case "aws:ec2/vpcEndpoint:VpcEndpoint":
+		switch kind := text("vpcEndpointType"); kind {
+		case "", "Gateway":
+		case "Interface":
+			zones, _ := r.Inputs["subnetIds"].([]any)
+			c.use["interfaceEndpoint"] += hoursPerMonth * math.Max(1, float64(len(zones)))
+		default:
+			c.unknown[r.Type+" ("+kind+")"]++
+		}
+	case "aws:ec2/flowLog:FlowLog":
+		if text("logDestinationType") == "s3" { // else it writes to a log group
+			c.use["logsIngestS3"] += c.LogMB / 1000
+		}
+	case "aws:ssm/parameter:Parameter":
+		if tier := text("tier"); tier != "" && tier != "Standard" {
+			c.unknown[r.Type+" ("+tier+")"]++
+		}
+	case "aws:ecs/cluster:Cluster":
+		if insights(r.Inputs) {
+			c.insights = true
+			c.use["insights"] += clusterMetrics
+			c.addLog(c.LogMB, 1) // AWS creates this log group and keeps it for a day
+		}
+	case "aws:kms/key:Key":
+		c.keyed = true
+		c.use["kmsKey"]++
+	case "aws:cloudtrail/trail:Trail":
+		selectors, _ := r.Inputs["eventSelectors"].([]any)
+		advanced, _ := r.Inputs["advancedEventSelectors"].([]any)
+		c.trailed = c.trailed || len(selectors)+len(advanced) > 0
+	case "aws:cloudwatch/metricAlarm:MetricAlarm":
+		c.use["alarm"] += alarmMetrics(r.Inputs)
+	case "aws:cloudwatch/dashboard:Dashboard":
+		c.use["dashboard"]++
+	case "aws:cloudwatch/logGroup:LogGroup":
+		days, _ := r.Inputs["retentionInDays"].(float64)
+		c.addLog(c.LogMB, days)
+	case "aws:ecr/repository:Repository":
+		c.use["ecrStorage"] += c.ImageGB
+	case "aws:dynamodb/table:Table":
+		if mode := text("billingMode"); mode != "PAY_PER_REQUEST" {
+			c.unknown[fmt.Sprintf("%s (%q)", r.Type, mode)]++
+		}
+	case "aws:sns/topic:Topic":
+		c.use["snsPublish"] += 0
+	case "aws:sns/topicSubscription:TopicSubscription":
+		if protocol := text("protocol"); protocol == "email" || protocol == "email-json" {
+			c.emails++
+		} else if protocol != "sqs" && protocol != "lambda" {
+			c.unknown[r.Type+" ("+protocol+")"]++
+		}
+	case "aws:sqs/queue:Queue":
+		c.use["sqsRequest"] += 0
+	case "aws:scheduler/schedule:Schedule":
+		c.use["scheduler"]++
+	default:
+		return false
+	}
+	return true
+}
+
+// addLog counts what a run writes to a log group, and what the group holds of
+// the runs of days days; 0 keeps it for ever, which is counted as 10 years.
+func (c *counter) addLog(mb, days float64) {
+	if days <= 0 {
+		days = 3650
+	}
+	c.use["logsIngest"] += mb / 1000
+	c.use["logsStorage"] += mb / 1000 * c.RunsPerMonth * days / (365.0 / 12)
+}
+
+// addMachine counts a state machine, or notes that r is not known.
+func (c *counter) addMachine(r Resource) {
+	if r.Type != "aws:sfn/stateMachine:StateMachine" {
+		if !free[r.Type] {
+			c.unknown[r.Type]++
+		}
+		return
+	}
+	if kind, _ := r.Inputs["type"].(string); kind == "EXPRESS" {
+		c.unknown[r.Type+" (EXPRESS)"]++
+		return
+	}
+	definition, _ := r.Inputs["definition"].(string)
+	p, err := normalPath(definition)
+	if err != nil {
+		c.unknown[fmt.Sprintf("%s %s: %v", r.Type, r.Name, err)]++
+		return
+	}
+	c.use["transition"] += p.transitions
+	c.use["snsPublish"] += p.count(":sns:publish")
+	if reads := p.count(":dynamodb:getItem"); reads > 0 {
+		c.use["dynamoDBRead"] += reads
+	}
+	if writes := p.count(":dynamodb:putItem") + p.count(":dynamodb:updateItem") + p.count(":dynamodb:deleteItem"); writes > 0 {
+		c.use["dynamoDBWrite"] += writes
+	}
+	tracing, _ := r.Inputs["tracingConfiguration"].(map[string]any)
+	if tracing["enabled"] == true {
+		c.use["trace"]++
+	}
+	c.publicIP = c.publicIP || p.publicIP
+	c.spot = c.spot || p.spot
+}
+
+// addObjects counts what is kept and what a run reads and writes.
+func (c *counter) addObjects() {
+	c.use["s3Storage"] = c.StoredGB
+	gets := c.OtherGets + math.Ceil(c.InputGB*1000/c.PartMB)
+	puts := c.OtherPuts + math.Ceil(c.InputGB*c.OutputRatio*1000/c.PartMB)
+	c.use["s3Get"], c.use["s3Put"] = gets, puts
+	if c.trailed {
+		c.use["dataEvent"] = gets + puts
+	}
+	if c.keyed {
+		c.use["kmsRequest"] = gets + puts // a bucket key makes it fewer
+	}
 }
 
 // insights tells whether a cluster has Container Insights, which are billed.
@@ -227,8 +477,8 @@ func alarmMetrics(inputs map[string]any) float64 {
 	return math.Max(1, n)
 }
 
-// addTask adds one run of a Fargate task at the On-Demand price.
-func (e *Estimate) addTask(r Resource, a Assumptions, line func(string, float64, float64, string) Item) error {
+// addTask counts one run of a Fargate task.
+func (c *counter) addTask(r Resource) error {
 	cpu, err := number(r, "cpu")
 	if err != nil {
 		return err
@@ -238,25 +488,36 @@ func (e *Estimate) addTask(r Resource, a Assumptions, line func(string, float64,
 		return err
 	}
 	vcpu := cpu / 1024
-	seconds := math.Max(60, a.StartSeconds+a.InputGB*1000/(a.MBPerSecond*vcpu))
+	seconds := math.Max(60, c.StartSeconds+c.InputGB*1000/(c.MBPerSecond*vcpu))
 	hours := seconds / 3600
 	suffix := "X86"
-	platform, _ := r.Inputs["runtimePlatform"].(map[string]any)
-	if platform["cpuArchitecture"] == "ARM64" {
+	if platform, _ := r.Inputs["runtimePlatform"].(map[string]any); platform["cpuArchitecture"] == "ARM64" {
 		suffix = "ARM"
 	}
-	e.RunSeconds += seconds
-	e.PerRun = append(e.PerRun,
-		line("CPU of "+r.Name+", On-Demand", vcpu, hours, "vcpu"+suffix),
-		line("memory of "+r.Name+", On-Demand", memory/1024, hours, "memory"+suffix),
-		line("public address of "+r.Name+", unless its subnet is private", 1, hours, "publicIPv4"),
-	)
+	if c.spot {
+		suffix += "Spot"
+	}
+	c.seconds += seconds
+	c.use["vcpu"+suffix] += vcpu * hours
+	c.use["memory"+suffix] += memory / 1024 * hours
+	if c.publicIP {
+		c.use["taskAddress"] += hours
+	}
 	storage, _ := r.Inputs["ephemeralStorage"].(map[string]any)
-	if size, ok := storage["sizeInGib"].(float64); ok {
-		e.PerRun = append(e.PerRun, line("scratch space of "+r.Name, size, hours, "ephemeral"))
+	if size, ok := storage["sizeInGib"].(float64); ok && size > freeStorageGB {
+		c.use["ephemeral"] += (size - freeStorageGB) * hours
+	}
+	// A metric is billed for the hours in which it is written.
+	part := math.Ceil(hours) / hoursPerMonth
+	c.use["jobMetrics"] += c.JobMetrics * part
+	if c.insights {
+		c.use["taskInsights"] += familyMetrics * part
 	}
 	return nil
 }
+
+// freeStorageGB comes with every task.
+const freeStorageGB = 20
 
 func number(r Resource, name string) (float64, error) {
 	text := fmt.Sprint(r.Inputs[name])
@@ -274,22 +535,37 @@ func (e *Estimate) Text() string {
 	if e.Note != "" {
 		b.WriteString("Note: " + e.Note + "\n")
 	}
-	table := func(title string, items []Item, total float64, places int) {
-		fmt.Fprintf(&b, "\n%s%*.*f\n", title, 60-len(title), places, total)
+	table := func(title string, items []Item, total, list float64, places int) {
+		fmt.Fprintf(&b, "\n%-50s%*.*f\n", title, 12, places, total)
 		for _, i := range items {
-			fmt.Fprintf(&b, "  %-45s%*.*f  %.4g x %s\n", i.What, 13, places, i.USD, i.Quantity, i.Unit)
+			mark := ""
+			if !i.Checked {
+				mark = " *"
+			}
+			fmt.Fprintf(&b, "  %-48s%*.*f  %.4g x %s%s\n", i.What, 12, places, i.USD, i.Quantity, i.Unit, mark)
+		}
+		if list > total {
+			fmt.Fprintf(&b, "  where others use up what is free of an account: %*.*f\n", 12, places, list)
 		}
 	}
-	table("At rest, a month", e.AtRest, e.AtRestUSD, 2)
-	if e.AtRestList > e.AtRestUSD {
-		fmt.Fprintf(&b, "  where other stacks use up what is free of an account: %.2f\n", e.AtRestList)
-	}
-	table("One run", e.PerRun, e.PerRunUSD, 4)
+	table("At rest, a month", e.AtRest, e.AtRestUSD, e.AtRestList, 2)
+	table("One run", e.PerRun, e.PerRunUSD, e.PerRunList, 4)
 	a := e.Assumptions
-	fmt.Fprintf(&b, "\nA run takes %.0f s: %g GB of input, %g MB/s per vCPU, %g s to start.\nAssumed too: %g GB in the buckets, %g GB of images, %g MB for each log and run.\n",
-		e.RunSeconds, a.InputGB, a.MBPerSecond, a.StartSeconds, a.StoredGB, a.ImageGB, a.LogMB)
+	fmt.Fprintf(&b, "\nA month with %g runs: %.2f\n* price not checked against a second source\n\n%s", a.RunsPerMonth, e.MonthUSD, e.assumed())
 	if len(e.NotPriced) > 0 {
 		b.WriteString("\nNot priced, and not counted as free:\n  " + strings.Join(e.NotPriced, "\n  ") + "\n")
 	}
 	return b.String()
+}
+
+// assumed is what the numbers rest on, in words.
+func (e *Estimate) assumed() string {
+	a := e.Assumptions
+	return fmt.Sprintf(`A run takes %.0f s: %g GB of input, %g MB of it per vCPU-second (narrow output; wide
+output is slower), %g s to start, and is billed for a minute at least. Assumed too: an output %g times
+as large, %g MB a request, %g GB in the buckets, %g GB of images, %g MB for each log and run, Spot at
+%g%% of the On-Demand price. Not counted: taxes, data out of the region, data through NAT gateways and
+interface endpoints (objects and images take the free gateway of S3), backups of the table of runs,
+failed runs.
+`, e.RunSeconds, a.InputGB, a.MBPerSecond, a.StartSeconds, a.OutputRatio, a.PartMB, a.StoredGB, a.ImageGB, a.LogMB, a.SpotShare*100)
 }

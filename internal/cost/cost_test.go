@@ -1,7 +1,9 @@
 package cost
 
 import (
+	"encoding/json"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -46,7 +48,8 @@ func TestOf_aRunByHand(t *testing.T) {
 	a := Defaults()
 	a.InputGB, a.MBPerSecond, a.StartSeconds = 86.4, 12, 0 // an hour on 2 vCPU
 	e := of(t, a, Resource{Type: "aws:ecs/taskDefinition:TaskDefinition", Inputs: map[string]any{"cpu": "2048", "memory": "4096"}})
-	if want := 2*0.04048 + 4*0.004445 + 0.005; !near(e.PerRunUSD, want) || e.RunSeconds != 3600 {
+	// The job's metrics are free: the first ten of an account are.
+	if want := 2*0.04048 + 4*0.004445; !near(e.PerRunUSD, want) || e.RunSeconds != 3600 {
 		t.Errorf("got %v in %v s, want %v in 3600 s", e.PerRunUSD, e.RunSeconds, want)
 	}
 }
@@ -63,5 +66,152 @@ func TestOf_refusesWhatCannotBe(t *testing.T) {
 	a.MBPerSecond, a.StoredGB = 0, math.NaN()
 	if _, err := Of("us-east-1", nil, a); err == nil || !strings.Contains(err.Error(), "mbPerSecond: got 0") || !strings.Contains(err.Error(), "storedGB: got NaN") {
 		t.Errorf("got %v, want both named", err)
+	}
+}
+
+// machine runs a task between other states; running it again is not its normal way.
+func machine(run string) Resource {
+	return Resource{Type: "aws:sfn/stateMachine:StateMachine", Name: "machine", Inputs: map[string]any{
+		"tracingConfiguration": map[string]any{"enabled": true},
+		"definition": `{"StartAt": "Claim", "States": {
+			"Claim": {"Type": "Task", "Resource": "arn:aws:states:::dynamodb:putItem", "Next": "Which"},
+			"Which": {"Type": "Choice", "Choices": [{"Next": "Run"}, {"Next": "Bad"}], "Default": "Skip"},
+			"Run": {"Type": "Task", "Resource": "arn:aws:states:::ecs:runTask.sync", "Next": "Done", "Catch": [{"Next": "Wait"}], "Parameters": ` + run + `},
+			"Wait": {"Type": "Wait", "Next": "Run"},
+			"Skip": {"Type": "Pass", "Next": "Skip2"}, "Skip2": {"Type": "Pass", "Next": "Skip3"}, "Skip3": {"Type": "Pass", "Next": "Done"},
+			"Bad": {"Type": "Fail"},
+			"Done": {"Type": "Succeed"}}}`,
+	}}
+}
+
+const withAddress = `{"NetworkConfiguration": {"AwsvpcConfiguration": {"AssignPublicIp": "ENABLED"}}}`
+
+// hour is a task that runs for an hour on one vCPU and 1 GB.
+func hour(architecture string) (Assumptions, Resource) {
+	a := Defaults()
+	a.InputGB, a.MBPerSecond, a.StartSeconds = 3.6, 1, 0
+	return a, Resource{Type: "aws:ecs/taskDefinition:TaskDefinition", Name: "task", Inputs: map[string]any{
+		"cpu": "1024", "memory": "1024", "runtimePlatform": map[string]any{"cpuArchitecture": architecture}, "ephemeralStorage": map[string]any{"sizeInGib": 120.0},
+	}}
+}
+
+// item is what an estimate says of one run or of the month.
+func item(t *testing.T, e *Estimate, what string) Item {
+	t.Helper()
+	for _, i := range append(e.AtRest, e.PerRun...) {
+		if i.What == what {
+			return i
+		}
+	}
+	return Item{}
+}
+
+func TestOf_countsTheTransitionsOfANormalRun(t *testing.T) {
+	e := of(t, Defaults(), machine(withAddress))
+	if i := item(t, e, "state transitions"); i.Quantity != 5 || i.USD != 0 || !near(i.ListUSD, 5*0.000025) {
+		t.Errorf("got %+v, want 5: into Claim, Which, Run and Done, and out; the first 4,000 are free", i)
+	}
+	if i := item(t, e, "writes to the table of runs"); i.Quantity != 1 {
+		t.Errorf("got %+v, want 1", i)
+	}
+	a := Defaults()
+	a.RunsPerMonth = 1000
+	if i := item(t, of(t, a, machine(withAddress)), "state transitions"); !near(i.USD*1000, 1000*0.000025) {
+		t.Errorf("got %+v, want 1,000 of 5,000 paid for", i)
+	}
+}
+
+func TestOf_aTaskOnARMAndOnSpot(t *testing.T) {
+	for _, c := range []struct {
+		name, architecture, run string
+		want                    float64
+	}{
+		{"x86", "X86_64", `{}`, 0.04048 + 0.004445 + 100*0.000111},
+		{"ARM", "ARM64", `{}`, 0.03238 + 0.00356 + 100*0.000111},
+		{"Spot", "X86_64", `{"CapacityProviderStrategy": [{}]}`, 0.3*(0.04048+0.004445) + 100*0.000111},
+		{"ARM and Spot", "ARM64", `{"CapacityProviderStrategy": [{}]}`, 0.3*(0.03238+0.00356) + 100*0.000111},
+		{"with an address", "X86_64", withAddress, 0.04048 + 0.004445 + 100*0.000111 + 0.005},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a, task := hour(c.architecture)
+			e := of(t, a, machine(c.run), task)
+			got := e.PerRunUSD - item(t, e, "writes to the table of runs").USD
+			if !near(got, c.want) {
+				t.Errorf("got %v, want %v\n%s", got, c.want, e.Text())
+			}
+		})
+	}
+}
+
+func TestOf_namesAMachineThatItCannotFollow(t *testing.T) {
+	r := Resource{Type: "aws:sfn/stateMachine:StateMachine", Name: "m", Inputs: map[string]any{"definition": `{"StartAt": "A", "States": {"A": {"Type": "Map", "End": true}}}`}}
+	if e := of(t, Defaults(), r); len(e.NotPriced) != 1 || !strings.Contains(e.NotPriced[0], "state A: a Map is not counted") {
+		t.Errorf("got %v", e.NotPriced)
+	}
+}
+
+func TestOf_countsRequestsForTrailsAndKeys(t *testing.T) {
+	a := Defaults()
+	a.InputGB, a.OutputRatio, a.PartMB, a.OtherGets, a.OtherPuts = 1, 2, 10, 5, 7
+	bucket := Resource{Type: "aws:s3/bucketV2:BucketV2"}
+	trail := Resource{Type: "aws:cloudtrail/trail:Trail", Inputs: map[string]any{"eventSelectors": []any{map[string]any{}}}}
+	plain, full := of(t, a, bucket), of(t, a, bucket, trail, Resource{Type: "aws:kms/key:Key"})
+	if gets, puts := item(t, plain, "reads of objects").Quantity, item(t, plain, "writes and listings of objects").Quantity; gets != 105 || puts != 207 {
+		t.Errorf("got %v and %v, want 105 and 207", gets, puts)
+	}
+	if i := item(t, plain, "data events of the trail"); i.Quantity != 0 {
+		t.Errorf("without a trail: %+v", i)
+	}
+	for _, what := range []string{"data events of the trail", "requests to encryption keys"} {
+		if i := item(t, full, what); i.Quantity != 312 {
+			t.Errorf("%s: got %+v, want 312", what, i)
+		}
+	}
+}
+
+func TestOf_keepsLogsAsLongAsTheirGroup(t *testing.T) {
+	a := Defaults()
+	a.LogMB, a.RunsPerMonth = 1000, 2
+	e := of(t, a, Resource{Type: "aws:cloudwatch/logGroup:LogGroup", Inputs: map[string]any{"retentionInDays": 365.0}})
+	if i := item(t, e, "logs kept"); !near(i.Quantity, 24) {
+		t.Errorf("got %+v, want a year of 2 GB a month", i)
+	}
+}
+
+func TestOf_doesNotDependOnTheOrder(t *testing.T) {
+	a, task := hour("ARM64")
+	list := []Resource{task, machine(withAddress), {Type: "aws:ecr/repository:Repository"}, {Type: "aws:s3/bucketV2:BucketV2"}, {Type: "aws:kms/key:Key"}}
+	want := of(t, a, list...).Text()
+	slices.Reverse(list)
+	if got := of(t, a, list...).Text(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestOf_metricsOfInsightsTakeWhatIsFree(t *testing.T) {
+	a, task := hour("X86_64")
+	cluster := Resource{Type: "aws:ecs/cluster:Cluster", Inputs: map[string]any{"settings": []any{map[string]any{"name": "containerInsights", "value": "enabled"}}}}
+	e := of(t, a, task, cluster)
+	if i := item(t, e, "Container Insights of the cluster"); i.USD != 0 || !near(i.ListUSD, 2.4) {
+		t.Errorf("got %+v, want 8 metrics of the 10 that are free", i)
+	}
+}
+
+func TestPrices_haveUnitDateAndSource(t *testing.T) {
+	var table struct{ Prices map[string]price }
+	if err := json.Unmarshal(priceTable, &table); err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	for _, l := range lines {
+		used[l.price] = true
+	}
+	for name, p := range table.Prices {
+		if p.USD <= 0 || p.Unit == "" || !strings.HasPrefix(p.AsOf, "20") || !strings.HasPrefix(p.Source, "https://aws.amazon.com/") {
+			t.Errorf("%s: %+v", name, p)
+		}
+		if !used[name] {
+			t.Errorf("%s: no line uses it", name)
+		}
 	}
 }

@@ -38,7 +38,7 @@ var arrows = map[string][]string{
 	"internal/simcloud":          {},
 	"internal/simcloud/simstack": {"internal/simcloud"},
 	"internal/simcloud/simtest":  {"internal/simcloud", "internal/simcloud/simstack"},
-	"internal/cost":              {},
+	"internal/cost":              {"preprocess/contract"},
 	"cmd/dsplan":                 {"internal/cost", "internal/simcloud/simstack", "stack"},
 	"cmd/dspolicies":             {"policy"},
 	"policy":                     {},
