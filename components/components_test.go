@@ -110,6 +110,10 @@ func validMonitoring(suffix string) *MonitoringArgs {
 		RuleName:            pulumi.String("rule" + suffix),
 		DeadLetterQueueName: pulumi.String("dead-letters" + suffix),
 		TopicName:           pulumi.String("topic" + suffix),
+
+		WatchRuleName:            pulumi.String("watch-rule" + suffix),
+		WatchEndedRuleName:       pulumi.String("watch-ended-rule" + suffix),
+		WatchDeadLetterQueueName: pulumi.String("watch-dead-letters" + suffix),
 	}
 }
 

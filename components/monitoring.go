@@ -59,6 +59,11 @@ type MonitoringArgs struct {
 	RuleName            pulumi.StringInput
 	DeadLetterQueueName pulumi.StringInput
 	TopicName           pulumi.StringInput // of the pipeline's messages
+
+	// What starts the watching machine, and keeps the starts that got lost.
+	WatchRuleName            pulumi.StringInput
+	WatchEndedRuleName       pulumi.StringInput
+	WatchDeadLetterQueueName pulumi.StringInput
 }
 
 var dashboardNamePattern = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
@@ -78,6 +83,9 @@ func (a *MonitoringArgs) validate() error {
 		present("RuleName", a.RuleName != nil),
 		present("DeadLetterQueueName", a.DeadLetterQueueName != nil),
 		present("TopicName", a.TopicName != nil),
+		present("WatchRuleName", a.WatchRuleName != nil),
+		present("WatchEndedRuleName", a.WatchEndedRuleName != nil),
+		present("WatchDeadLetterQueueName", a.WatchDeadLetterQueueName != nil),
 	}
 	if a.MonthlyBudgetUSD != 0 {
 		errs = append(errs, named("MonthlyBudgetUSD", CheckRange(a.MonthlyBudgetUSD, 1, 1000000)))
@@ -224,8 +232,11 @@ func (a *MonitoringArgs) alarms() []alarm {
 	executions := func(name string) metric {
 		return metric{"AWS/States", name, "StateMachineArn", a.StateMachineArn, "Sum"}
 	}
-	rule := func(name string) metric {
-		return metric{"AWS/Events", name, "RuleName", a.RuleName, "Sum"}
+	rule := func(name string, rule pulumi.StringInput) metric {
+		return metric{"AWS/Events", name, "RuleName", rule, "Sum"}
+	}
+	waiting := func(queue pulumi.StringInput) metric {
+		return metric{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue, "Maximum"}
 	}
 	// What the job counted itself, once for each run.
 	job := func(name string) metric {
@@ -235,17 +246,18 @@ func (a *MonitoringArgs) alarms() []alarm {
 		{name: "failed", says: "A run of the preprocessing pipeline failed; its message says why", metric: executions("ExecutionsFailed")},
 		{name: "timed-out", says: "A run of the preprocessing pipeline took longer than all its attempts may", metric: executions("ExecutionsTimedOut")},
 		{name: "throttled", says: "Step Functions held the preprocessing pipeline back", metric: executions("ExecutionThrottled")},
-		{name: "not-started", says: "The schedule could not start the preprocessing pipeline", metric: rule("FailedInvocations")},
-		{name: "start-lost", says: "A start of the preprocessing pipeline is lost: not even the dead-letter queue took it", metric: rule("InvocationsFailedToBeSentToDlq")},
-		{name: "dead-letters", says: "Starts of the preprocessing pipeline wait in the dead-letter queue", metric: metric{
-			"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", a.DeadLetterQueueName, "Maximum",
-		}},
+		{name: "not-started", says: "The schedule could not start the preprocessing pipeline", metric: rule("FailedInvocations", a.RuleName)},
+		{name: "start-lost", says: "A start of the preprocessing pipeline is lost: not even the dead-letter queue took it", metric: rule("InvocationsFailedToBeSentToDlq", a.RuleName)},
+		{name: "dead-letters", says: "Starts of the preprocessing pipeline wait in the dead-letter queue", metric: waiting(a.DeadLetterQueueName)},
 		{name: "not-told", says: "A message of the preprocessing pipeline could not be delivered", metric: metric{
 			"AWS/SNS", "NumberOfNotificationsFailed", "TopicName", a.TopicName, "Sum",
 		}},
 		{name: "watch-failed", says: "Nobody could be told of a missed or broken run of the preprocessing pipeline", metric: metric{
 			"AWS/States", "ExecutionsFailed", "StateMachineArn", a.WatchArn, "Sum",
 		}},
+		{name: "watch-not-started", says: "Nobody looks whether a run of the preprocessing pipeline was missed: the watch could not be started", metric: rule("FailedInvocations", a.WatchRuleName)},
+		{name: "watch-not-heard", says: "A run of the preprocessing pipeline ended badly, and the watch could not be started", metric: rule("FailedInvocations", a.WatchEndedRuleName)},
+		{name: "watch-dead-letters", says: "Starts of the watch over the preprocessing pipeline wait in its dead-letter queue", metric: waiting(a.WatchDeadLetterQueueName)},
 		{name: "rejected", says: fmt.Sprintf("More than %d%% of the records of a run were rejected; rejects.csv beside the result has them", a.RejectedPercent),
 			metric: job(contract.MetricRejectedShare), threshold: float64(a.RejectedPercent)},
 		{name: "no-rows", says: "A run of the preprocessing pipeline wrote no rows", metric: job(contract.MetricRowsOut), threshold: 1, below: true},

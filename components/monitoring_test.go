@@ -29,6 +29,11 @@ func TestMonitoring_watchesWhatNoMessageTells(t *testing.T) {
 		"monitoring-not-started":  {"AWS/Events", "FailedInvocations", "RuleName", "rule"},
 		"monitoring-start-lost":   {"AWS/Events", "InvocationsFailedToBeSentToDlq", "RuleName", "rule"},
 		"monitoring-watch-failed": {"AWS/States", "ExecutionsFailed", "StateMachineArn", "watch"},
+
+		"monitoring-watch-not-started":  {"AWS/Events", "FailedInvocations", "RuleName", "watch-rule"},
+		"monitoring-watch-not-heard":    {"AWS/Events", "FailedInvocations", "RuleName", "watch-ended-rule"},
+		"monitoring-watch-dead-letters": {"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "watch-dead-letters"},
+
 		"monitoring-rejected":     {"DSPipeline", "RejectedShare", "Environment", "dev"},
 		"monitoring-no-rows":      {"DSPipeline", "RowsOut", "Environment", "dev"},
 		"monitoring-drifted":      {"DSPipeline", "DriftedColumns", "Environment", "dev"},

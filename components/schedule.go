@@ -83,7 +83,7 @@ func NewSchedule(ctx *pulumi.Context, name string, args *ScheduleArgs, opts ...p
 	if err != nil {
 		return nil, err
 	}
-	queue, queuePolicy, err := newDeadLetterQueue(ctx, name+"-dead-letters", args.KMSKeyArn, rule, schedule)
+	queue, queuePolicy, err := newDeadLetterQueue(ctx, name+"-dead-letters", args.KMSKeyArn, []pulumi.StringInput{rule.Arn}, schedule)
 	if err != nil {
 		return nil, err
 	}
@@ -140,9 +140,9 @@ func newStartRole(ctx *pulumi.Context, name string, args *ScheduleArgs, rule *cl
 	}, parent)
 }
 
-// newDeadLetterQueue keeps starts that could not be delivered, for one rule,
+// newDeadLetterQueue keeps starts that could not be delivered, for these rules,
 // encrypted with the key, or with keys that SQS owns (free), over TLS only.
-func newDeadLetterQueue(ctx *pulumi.Context, name string, keyArn pulumi.StringInput, rule *cloudwatch.EventRule, parent pulumi.Resource) (*sqs.Queue, *sqs.QueuePolicy, error) {
+func newDeadLetterQueue(ctx *pulumi.Context, name string, keyArn pulumi.StringInput, ruleArns []pulumi.StringInput, parent pulumi.Resource) (*sqs.Queue, *sqs.QueuePolicy, error) {
 	var ownedBySQS pulumi.BoolPtrInput // one or the other: SQS refuses both
 	if keyArn == nil {
 		ownedBySQS = pulumi.Bool(true)
@@ -158,7 +158,7 @@ func newDeadLetterQueue(ctx *pulumi.Context, name string, keyArn pulumi.StringIn
 	queuePolicy, err := sqs.NewQueuePolicy(ctx, name+"-policy", &sqs.QueuePolicyArgs{
 		QueueUrl: queue.Url,
 		Policy: document(func(in []string) any {
-			queueArn, ruleArn := in[0], in[1]
+			queueArn, ruleArns := in[0], in[1:]
 			return newPolicy(
 				statement{
 					Sid:       "ReceiveFromRule",
@@ -166,11 +166,11 @@ func newDeadLetterQueue(ctx *pulumi.Context, name string, keyArn pulumi.StringIn
 					Principal: map[string]any{"Service": eventBridge},
 					Action:    []string{"sqs:SendMessage"},
 					Resource:  []string{queueArn},
-					Condition: map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": ruleArn}},
+					Condition: map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": ruleArns}},
 				},
 				denyPlainHTTP([]string{"sqs:*"}, []string{queueArn}),
 			)
-		}, queue.Arn, rule.Arn),
+		}, append([]pulumi.StringInput{queue.Arn}, ruleArns...)...),
 	}, pulumi.Parent(parent))
 	if err != nil {
 		return nil, nil, fmt.Errorf("attach the policy of queue %q: %w", name, err)

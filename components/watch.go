@@ -6,6 +6,7 @@ import (
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sfn"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sqs"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"ds-pipeline/preprocess/contract"
@@ -73,6 +74,7 @@ func (a *WatchArgs) validate() error {
 //	<name>-rule          starts it with the schedule, by a rule of its own
 //	<name>-ended-rule    starts it when an execution of the pipeline ends badly
 //	<name>-start-role    lets both rules start it, and nothing else
+//	<name>-dead-letters  starts that could not be delivered for a day, kept two weeks
 //
 // A check begins when the run is due and then waits for two days, which costs
 // nothing. So it is right for every schedule, whatever the length of the month.
@@ -81,8 +83,10 @@ func (a *WatchArgs) validate() error {
 type Watch struct {
 	pulumi.ResourceState
 
-	StateMachineArn pulumi.StringOutput `pulumi:"stateMachineArn"`
-	RuleName        pulumi.StringOutput `pulumi:"ruleName"`
+	StateMachineArn     pulumi.StringOutput `pulumi:"stateMachineArn"`
+	RuleName            pulumi.StringOutput `pulumi:"ruleName"`
+	EndedRuleName       pulumi.StringOutput `pulumi:"endedRuleName"`
+	DeadLetterQueueName pulumi.StringOutput `pulumi:"deadLetterQueueName"`
 }
 
 // NewWatch creates the machine that watches args.PipelineArn.
@@ -107,16 +111,20 @@ func NewWatch(ctx *pulumi.Context, name string, args *WatchArgs, opts ...pulumi.
 	if err != nil {
 		return nil, err
 	}
-	rule, err := newWatchRules(ctx, name, args, machine, watch)
+	starts, err := newWatchRules(ctx, name, args, machine, watch)
 	if err != nil {
 		return nil, err
 	}
 
 	watch.StateMachineArn = machine.Arn
-	watch.RuleName = rule.Name
+	watch.RuleName = starts.due.Name
+	watch.EndedRuleName = starts.ended.Name
+	watch.DeadLetterQueueName = starts.queue.Name
 	if err := ctx.RegisterResourceOutputs(watch, pulumi.Map{
-		"stateMachineArn": watch.StateMachineArn,
-		"ruleName":        watch.RuleName,
+		"stateMachineArn":     watch.StateMachineArn,
+		"ruleName":            watch.RuleName,
+		"endedRuleName":       watch.EndedRuleName,
+		"deadLetterQueueName": watch.DeadLetterQueueName,
 	}); err != nil {
 		return nil, fmt.Errorf("register outputs of watch %q: %w", name, err)
 	}
@@ -201,9 +209,15 @@ func newWatchMachine(ctx *pulumi.Context, name string, args *WatchArgs, logs *cl
 	return machine, nil
 }
 
+// watchStarts is what starts the watching machine.
+type watchStarts struct {
+	due, ended *cloudwatch.EventRule
+	queue      *sqs.Queue // starts that could not be delivered
+}
+
 // newWatchRules start the machine: one when a run is due, independent of the
 // rule that starts the run, and one when an execution of the pipeline ended badly.
-func newWatchRules(ctx *pulumi.Context, name string, args *WatchArgs, machine *sfn.StateMachine, parent pulumi.Resource) (*cloudwatch.EventRule, error) {
+func newWatchRules(ctx *pulumi.Context, name string, args *WatchArgs, machine *sfn.StateMachine, parent pulumi.Resource) (*watchStarts, error) {
 	role, err := newServiceRole(ctx, name+"-start-role", serviceRoleArgs{
 		place:       args.Place,
 		service:     eventBridge,
@@ -241,7 +255,10 @@ func newWatchRules(ctx *pulumi.Context, name string, args *WatchArgs, machine *s
 	if err != nil {
 		return nil, fmt.Errorf("create rule %q: %w", name+"-ended-rule", err)
 	}
-	retry := &cloudwatch.EventTargetRetryPolicyArgs{MaximumEventAgeInSeconds: pulumi.Int(86400), MaximumRetryAttempts: pulumi.Int(185)}
+	queue, queuePolicy, err := newDeadLetterQueue(ctx, name+"-dead-letters", args.KMSKeyArn, []pulumi.StringInput{due.Arn, ended.Arn}, parent)
+	if err != nil {
+		return nil, err
+	}
 	for _, target := range []struct {
 		name string
 		args *cloudwatch.EventTargetArgs
@@ -252,12 +269,14 @@ func newWatchRules(ctx *pulumi.Context, name string, args *WatchArgs, machine *s
 		}}},
 		{name + "-ended-target", &cloudwatch.EventTargetArgs{Rule: ended.Name, InputPath: pulumi.String("$.detail")}},
 	} {
-		target.args.Arn, target.args.RoleArn, target.args.RetryPolicy = machine.Arn, role.role.Arn, retry
-		if _, err := cloudwatch.NewEventTarget(ctx, target.name, target.args, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{role.policy})); err != nil {
+		target.args.Arn, target.args.RoleArn = machine.Arn, role.role.Arn
+		target.args.RetryPolicy = &cloudwatch.EventTargetRetryPolicyArgs{MaximumEventAgeInSeconds: pulumi.Int(86400), MaximumRetryAttempts: pulumi.Int(185)}
+		target.args.DeadLetterConfig = &cloudwatch.EventTargetDeadLetterConfigArgs{Arn: queue.Arn}
+		if _, err := cloudwatch.NewEventTarget(ctx, target.name, target.args, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{role.policy, queuePolicy})); err != nil {
 			return nil, fmt.Errorf("create target %q: %w", target.name, err)
 		}
 	}
-	return due, nil
+	return &watchStarts{due: due, ended: ended, queue: queue}, nil
 }
 
 // manifestKey is where the run of a period leaves its manifest.

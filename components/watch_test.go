@@ -49,8 +49,22 @@ func TestWatch_policiesAreTheReviewedOnes(t *testing.T) {
 	r := recordWatch(t, nil)
 	golden(t, "policy-watch", r.one(t, "watch-role-policy").text("policy"))
 	golden(t, "policy-watch-start", r.one(t, "watch-start-role-policy").text("policy"))
+	golden(t, "policy-watch-dead-letters", r.one(t, "watch-dead-letters-policy").text("policy"))
 	golden(t, "watch-pattern", r.one(t, "watch-ended-rule").text("eventPattern"))
 	golden(t, "watch-machine", r.one(t, "watch-machine").text("definition"))
+}
+
+func TestWatch_startsThatGetLostAreKept(t *testing.T) {
+	r := recordWatch(t, nil)
+	for _, name := range []string{"watch-target", "watch-ended-target"} {
+		target := r.one(t, name)
+		if got := target.inputs["deadLetterConfig"].ObjectValue()["arn"].StringValue(); got != "arn:aws:sqs:us-east-1:111111111111:watch-dead-letters" {
+			t.Errorf("what %s loses goes to %s", name, got)
+		}
+		if got := target.inputs["retryPolicy"].ObjectValue()["maximumEventAgeInSeconds"].NumberValue(); got != 86400 {
+			t.Errorf("%s gives up after %v s", name, got)
+		}
+	}
 }
 
 func TestWatch_isOffWhenTheScheduleIs(t *testing.T) {

@@ -191,6 +191,10 @@ func Deploy(ctx *pulumi.Context) error {
 			RuleName:                schedule.RuleName,
 			DeadLetterQueueName:     schedule.DeadLetterQueueName,
 			TopicName:               pipeline.TopicName,
+
+			WatchRuleName:            watch.RuleName,
+			WatchEndedRuleName:       watch.EndedRuleName,
+			WatchDeadLetterQueueName: watch.DeadLetterQueueName,
 		}, with)
 		if err != nil {
 			return err

@@ -56,6 +56,7 @@ func system(ctx *pulumi.Context, name, suffix, cidr string, opts ...pulumi.Resou
 		Place: place, DashboardName: "dashboard" + suffix, NotificationEmail: "someone@example.org",
 		StateMachineArn: pipeline.StateMachineArn, RuleName: schedule.RuleName,
 		DeadLetterQueueName: schedule.DeadLetterQueueName, TopicName: pipeline.TopicName,
+		WatchRuleName: schedule.RuleName, WatchEndedRuleName: schedule.RuleName, WatchDeadLetterQueueName: schedule.DeadLetterQueueName,
 	}, opts...)
 	return err
 }
