@@ -106,6 +106,9 @@ result    %s (%s)
 	if s.Rejects != "" {
 		_, _ = fmt.Fprintf(w, "rejects   %s\n", s.Rejects)
 	}
+	if s.Report != "" {
+		_, _ = fmt.Fprintf(w, "drift     %d of %d columns, see %s\n", s.Drift.Columns(), s.Drift.Compared, s.Report)
+	}
 }
 
 // thousands writes 1234567 as 1,234,567.

@@ -81,7 +81,8 @@ type runCommand struct {
 	Workers         *string `placeholder:"N" help:"Blocks to work on at once, 1 to ${max_workers}. Default: the number of CPUs."`
 	MaxRecordBytes  *string `placeholder:"N" help:"Longest record to accept. Default: 8388608 (8 MiB)."`
 	MaxRejects      *string `placeholder:"N" help:"How many records may be rejected before the run fails: a count such as 100 or a share such as 0.5%. Default: 0. Rejected records are written to ${rejects_name} beside the result."`
-	ShowValues      bool    `help:"Show the values at fault in messages about records. They may be personal data."`
+	Report          *bool   `negatable:"" help:"Write statistics of all columns, and how they differ from what the model was fitted on, to ${report_name} beside the result. Default: yes."`
+	ShowValues      bool    `help:"Show the values at fault in messages about records, and frequent texts in the report. They may be personal data."`
 	Log             string  `enum:"auto,text,json" default:"auto" help:"How to log on standard output: text, json, or auto: text on a terminal and otherwise JSON lines."`
 }
 
@@ -113,6 +114,7 @@ func (p program) run(ctx context.Context, args []string) (status int) {
 			"version":      versionText(),
 			"output_key":   contract.OutputKey,
 			"rejects_name": contract.RejectsName,
+			"report_name":  contract.ReportName,
 			"max_workers":  fmt.Sprint(job.MaxWorkers),
 		},
 		kong.Writers(p.stdout, p.stderr),
@@ -151,6 +153,9 @@ func (p program) preprocess(ctx context.Context, c runCommand) error {
 		log = slog.New(slog.NewJSONHandler(p.stdout, nil))
 	}
 	summary, err := p.runJob(ctx, c, log, text)
+	if line := job.Metrics(p.getenv(contract.EnvEnvironment), summary, err, time.Now()); line != nil {
+		_, _ = p.stdout.Write(line)
+	}
 	if err != nil {
 		if !text {
 			status := job.ExitStatus(err)
@@ -176,6 +181,8 @@ func (p program) preprocess(ctx context.Context, c runCommand) error {
 		"columns_out", summary.ColumnsOut,
 		"bytes_in", summary.BytesIn,
 		"bytes_out", summary.BytesOut,
+		"report", summary.Report,
+		"drifted_columns", summary.Drift.Columns(),
 		"workers", summary.Workers,
 		"seconds", summary.Elapsed.Seconds(),
 		"mb_per_second", summary.MBPerSecond(),
@@ -190,7 +197,7 @@ func (p program) runJob(ctx context.Context, c runCommand, log *slog.Logger, tex
 		Keep: c.Keep, NullValues: c.NullValues,
 		InputFormat: c.InputFormat, Delimiter: c.Delimiter, OutputDelimiter: c.OutputDelimiter, Encoding: c.Encoding,
 		Workers: c.Workers, MaxRecordBytes: c.MaxRecordBytes, MaxRejects: c.MaxRejects,
-		ShowValues: c.ShowValues,
+		ShowValues: c.ShowValues, Report: c.Report,
 	}, p.getenv, p.params)
 	if err != nil {
 		return job.Summary{}, err
@@ -252,8 +259,10 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 		{contract.EnvOutputDelimiter, "as --output-delimiter"},
 		{contract.EnvEncoding, "as --encoding"},
 		{contract.EnvWorkers, "as --workers"},
+		{contract.EnvReport, "as --report or --no-report: true or false"},
 		{contract.EnvMaxRecordBytes, "as --max-record-bytes"},
 		{contract.EnvMaxRejects, "as --max-rejects"},
+		{contract.EnvEnvironment, "such as prod: write a line of CloudWatch metrics at the end, with it as dimension"},
 		{contract.EnvParameterPrefix, "where the parameters are; default " + contract.DefaultParameterPrefix},
 	} {
 		w.printf("  %-20s  %s", v.name, v.about)

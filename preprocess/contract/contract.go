@@ -31,6 +31,9 @@ const (
 	EnvOutputDelimiter = "DS_OUTPUT_DELIMITER"
 	EnvEncoding        = "DS_ENCODING"
 
+	// EnvReport is true or false: whether a run writes a report.
+	EnvReport = "DS_REPORT"
+
 	// EnvMaxRecordBytes bounds a record, and with it the memory.
 	EnvMaxRecordBytes = "DS_MAX_RECORD_BYTES"
 

@@ -14,6 +14,7 @@ type result struct {
 	codec.Writer
 	upload  storage.Upload
 	written int64 // bytes of the object
+	text    int64 // bytes before compression
 }
 
 func createResult(ctx context.Context, store *storage.Store, u storage.URI, condition storage.Condition) (*result, error) {
@@ -42,6 +43,7 @@ func (r *result) Write(plain, packed []byte) error {
 	if err := r.Writer.Write(plain, packed); err != nil {
 		return fmt.Errorf("output: %w", err)
 	}
+	r.text += int64(len(plain))
 	return nil
 }
 

@@ -39,6 +39,9 @@ type Summary struct {
 	Inputs               []InputRows // of each object; nil if one was named
 	BytesIn              int64       // of text: unpacked, in UTF-8
 	BytesOut             int64
+	BytesText            int64  // of the result, before compression
+	Report               string // "" if there is none
+	Drift                Drift
 	Workers              int
 	Elapsed              time.Duration
 }
@@ -70,8 +73,8 @@ func loadModel(ctx context.Context, store *storage.Store, u storage.URI, log *sl
 	return m, nil
 }
 
-// Run preprocesses s.Input with s.Model and publishes s.Output. On an error
-// nothing is published.
+// Run preprocesses s.Input with s.Model and publishes s.Output, and then what
+// belongs beside it. On an error nothing is published, unless the error says so.
 func Run(ctx context.Context, s Settings, env Env) (Summary, error) {
 	sum, err := run(ctx, s, env)
 	if err != nil && ctx.Err() != nil && !errors.As(err, new(*Error)) {
@@ -90,6 +93,12 @@ func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 	if err != nil {
 		return sum, fmt.Errorf("output: %w", err)
 	}
+	var beforeReport storage.Info
+	if s.Report {
+		if beforeReport, err = store.Stat(ctx, beside(s.Output, contract.ReportName)); err != nil {
+			return sum, fmt.Errorf("report: %w", err)
+		}
+	}
 	m, err := loadModel(ctx, store, s.Model, env.Log)
 	if err != nil {
 		return sum, err
@@ -107,7 +116,8 @@ func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 	var facts []table.Facts
 	refined := 0
 	for pass := 1; ; pass++ {
-		p := &runPass{Settings: s, Env: env, store: store, model: m, in: in, before: before, facts: facts, refined: refined > 0, sure: pass > 1, sum: sum}
+		p := &runPass{Settings: s, Env: env, store: store, model: m, in: in, before: before, beforeReport: beforeReport,
+			facts: facts, refined: refined > 0, sure: pass > 1, sum: sum, started: start}
 		err := p.run(ctx)
 		var contradiction *contradictionError
 		if errors.As(err, &contradiction) {
@@ -174,14 +184,18 @@ type runPass struct {
 	model *model.Model
 	in    *inputs
 	// before is what was at the output when the run started.
-	before storage.Info
-	facts  []table.Facts // of each input column; nil before the first pass
-	sum    Summary
+	before       storage.Info
+	beforeReport storage.Info  // the same of the report
+	facts        []table.Facts // of each input column; nil before the first pass
+	sum          Summary
 
 	refined bool // the kinds are those of the records that an earlier pass did not reject
 	sure    bool // no record can show that a column is of another kind
 	rejects *rejectsFile
 	spots   []spot // the first few rejects
+
+	started    time.Time
+	statistics *statistics // nil for none
 }
 
 func (p *runPass) run(ctx context.Context) error {
@@ -218,35 +232,59 @@ func (p *runPass) run(ctx context.Context) error {
 	}
 	p.sum.ColumnsIn, p.sum.ColumnsOut = len(header), len(names)
 
+	p.statistics = p.newStatistics(plan, program.Names())
+
 	out, err := createResult(ctx, p.store, p.Output, storage.Unchanged(p.before))
 	if err != nil {
 		return err
 	}
 	p.rejects = &rejectsFile{ctx: ctx, store: p.store, uri: beside(p.Output, contract.RejectsName)}
+	var page *reportFile
 	err = p.transform(ctx, feed, first, plan, program, names, out)
+	if err == nil {
+		page, err = p.writeReport(ctx)
+	}
 	if err == nil {
 		err = out.publish()
 	}
 	if err == nil {
-		err = p.rejects.publish()
+		if err = p.rejects.publish(); err == nil {
+			err = page.publish()
+		}
+		err = p.incomplete(ctx, err)
 	}
 	var tooMany *tooManyRejects
 	if errors.As(err, &tooMany) {
 		err = p.explain(tooMany)
 	}
 	if err != nil {
-		if abort := errors.Join(out.discard(), p.rejects.discard()); abort != nil {
+		if abort := errors.Join(out.discard(), p.rejects.discard(), page.discard()); abort != nil {
 			p.Log.Error("cleaning up: " + abort.Error())
 		}
 		return err
 	}
-	p.sum.BytesOut = out.written
+	p.sum.BytesOut, p.sum.BytesText = out.written, out.text
 	if p.sum.RowsRejected > 0 {
 		p.sum.Rejects = p.rejects.uri.String()
 		p.Log.Warn(fmt.Sprintf("%d of %d records cannot be used; they are in %s:%s",
 			p.sum.RowsRejected, p.sum.RowsIn, p.sum.Rejects, p.spotLines(p.spots, p.sum.RowsRejected)))
 	}
+	if page != nil {
+		p.sum.Report = page.uri.String()
+	}
 	return nil
+}
+
+// incomplete says that the result is published although the run has failed.
+func (p *runPass) incomplete(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	status := ExitStatus(err)
+	if ctx.Err() != nil {
+		status = contract.ExitTempFail
+	}
+	return fail(status, "the result %s is published, but not what belongs beside it; run again: %w", p.Output, err)
 }
 
 // findKinds fills the kinds of the plan's inputs, from the facts of an earlier

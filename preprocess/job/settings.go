@@ -34,6 +34,7 @@ type Flags struct {
 	MaxRecordBytes       *string
 	MaxRejects           *string
 	ShowValues           bool
+	Report               *bool
 }
 
 // Settings is all that a run needs to know.
@@ -47,7 +48,8 @@ type Settings struct {
 	Workers              int
 	MaxRecordBytes       int
 	MaxRejects           RejectLimit
-	ShowValues           bool // show values in messages about records
+	ShowValues           bool // show values in messages about records, and in the report
+	Report               bool // write a report beside the result
 
 	blocks blockSizes // of a test; the usual ones if zero
 }
@@ -77,11 +79,15 @@ func LoadSettings(ctx context.Context, flags Flags, getenv func(string) string, 
 		MaxRecordBytes: l.number("max-record-bytes", flags.MaxRecordBytes, contract.EnvMaxRecordBytes, table.DefaultRecordLimit, table.MinRecordLimit, table.MaxRecordLimit),
 		MaxRejects:     l.maxRejects(),
 		ShowValues:     flags.ShowValues,
+		Report:         l.report(),
 	}
 	s.Dialect = l.dialect(s.Input)
 	s.Nulls = l.nulls(s.Dialect)
 	s.OutputDialect.Delimiter = l.delimiter("output-delimiter", flags.OutputDelimiter, contract.EnvOutputDelimiter, s.Output)
 	l.refuseCode()
+	if s.Report && s.Output != (storage.URI{}) && name(s.Output) == contract.ReportName {
+		l.problem("output: %s is where the report goes; want another name, or --no-report", s.Output)
+	}
 	if s.Input.Path == storage.Stdin && s.Model.Path == storage.Stdin {
 		l.problem("model: the standard input is already the input")
 	}
@@ -177,6 +183,22 @@ func (l *loader) flag(s source) *string {
 		return l.flags.Script
 	}
 	return l.flags.Package
+}
+
+// report says whether a report is wanted.
+func (l *loader) report() bool {
+	if l.flags.Report != nil {
+		return *l.flags.Report
+	}
+	switch v := l.getenv(contract.EnvReport); v {
+	case "", "true":
+		return true
+	case "false":
+		return false
+	default:
+		l.problem("%s: got %q, want true or false", contract.EnvReport, v)
+		return true
+	}
 }
 
 // given takes a source from a flag or the environment.

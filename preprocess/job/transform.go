@@ -12,6 +12,7 @@ import (
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/frame"
 	"ds-pipeline/preprocess/model"
+	"ds-pipeline/preprocess/report"
 	"ds-pipeline/preprocess/table"
 )
 
@@ -87,6 +88,7 @@ type transformer struct {
 
 	mu   sync.Mutex
 	seen []bool // fields that some record had, of JSON lines
+	lost error  // of merging the statistics
 }
 
 func (p *runPass) transform(parent context.Context, feed *feed, first []byte, pl *plan, program *model.Program, names []string, out *result) error {
@@ -124,6 +126,9 @@ func (p *runPass) transform(parent context.Context, feed *feed, first []byte, pl
 	workers.Wait()
 	if err == nil {
 		err = pl.unseen(t.seen)
+	}
+	if err == nil {
+		err = t.lost
 	}
 	if parent.Err() != nil && err != nil {
 		return ErrInterrupted
@@ -205,7 +210,8 @@ type worker struct {
 	scanner *table.Parser // made when needed
 	model   *model.Worker
 	format  *table.Formatter
-	packer  codec.Packer // nil for none
+	packer  codec.Packer    // nil for none
+	partial *report.Partial // nil for none
 	columns []frame.Column
 	known   []table.Facts // of the records that were not rejected
 }
@@ -223,6 +229,7 @@ func (t *transformer) newWorker() *worker {
 func (t *transformer) work(ctx context.Context, work <-chan *block) {
 	w := t.newWorker()
 	w.packer = t.result.Packer()
+	w.partial = t.statistics.partial()
 	for b := range work {
 		if ctx.Err() == nil {
 			b.err = w.process(b)
@@ -231,6 +238,9 @@ func (t *transformer) work(ctx context.Context, work <-chan *block) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if err := t.statistics.merge(w.partial); err != nil {
+		t.lost = err
+	}
 	for field, seen := range w.parser.Seen() {
 		t.seen[field] = t.seen[field] || seen
 	}
@@ -320,6 +330,9 @@ func (w *worker) transform(b *block, batch *table.Batch) error {
 	w.addAccepted(b, batch)
 	if w.counted.Load() {
 		return nil
+	}
+	if err := w.count(batch.Inputs, out, batch.Rows, batch.Bad, len(rejects) > 0); err != nil {
+		return err
 	}
 	w.columns = append(append(w.columns[:0], batch.Keep...), out...)
 	b.out = w.format.AppendRows(b.out, w.columns, batch.Rows, batch.Bad)
