@@ -140,19 +140,31 @@ func claimRetry(names ...string) any {
 }
 
 // newRunsTable creates the table of runs: for each period, which execution may
-// work on it. It is billed by request, which is nothing for a few a month. DynamoDB
-// encrypts it with a key of its own; there is no data in it but the requests.
-func newRunsTable(ctx *pulumi.Context, name string, parent pulumi.Resource) (*dynamodb.Table, error) {
+// work on it. It is billed by request, which is nothing for a few a month. Nobody
+// needs what was in it, but without it no run gets past its first step: so what
+// protects the data protects it, too.
+func newRunsTable(ctx *pulumi.Context, name string, args *PipelineArgs, parent pulumi.Resource) (*dynamodb.Table, error) {
 	table, err := dynamodb.NewTable(ctx, name, &dynamodb.TableArgs{
 		BillingMode: pulumi.String("PAY_PER_REQUEST"),
 		HashKey:     pulumi.String(claimPeriod),
 		Attributes: dynamodb.TableAttributeArray{
 			&dynamodb.TableAttributeArgs{Name: pulumi.String(claimPeriod), Type: pulumi.String("S")},
 		},
-		PointInTimeRecovery: &dynamodb.TablePointInTimeRecoveryArgs{Enabled: pulumi.Bool(true)},
-	}, pulumi.Parent(parent))
+		PointInTimeRecovery:  &dynamodb.TablePointInTimeRecoveryArgs{Enabled: pulumi.Bool(true)},
+		ServerSideEncryption: tableEncryption(args.KMSKeyArn),
+		// DynamoDB refuses, too, whoever goes round this program.
+		DeletionProtectionEnabled: pulumi.Bool(args.ProtectData),
+	}, pulumi.Parent(parent), pulumi.Protect(args.ProtectData))
 	if err != nil {
 		return nil, fmt.Errorf("create table %q: %w", name, err)
 	}
 	return table, nil
+}
+
+// tableEncryption is the key of a table; nil leaves it to a key that DynamoDB owns.
+func tableEncryption(keyArn pulumi.StringInput) dynamodb.TableServerSideEncryptionPtrInput {
+	if keyArn == nil {
+		return nil
+	}
+	return &dynamodb.TableServerSideEncryptionArgs{Enabled: pulumi.Bool(true), KmsKeyArn: keyPtr(keyArn)}
 }

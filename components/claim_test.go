@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
 	"ds-pipeline/preprocess/contract"
 )
 
@@ -306,6 +308,31 @@ func TestFailure_hasItsWordsAlsoWhenItCannotBeReported(t *testing.T) {
 		out, _, messages := world{tasks: []error{stoppedTask(contract.ExitData)}, refused: &taskError{name: name}}.run(t, testMachineInputs(), `{}`)
 		if out.succeeded || out.err != errorFailed || !strings.Contains(out.cause, "exit status 65") || len(messages) != 1 {
 			t.Errorf("%s: got %+v with %d messages", name, out, len(messages))
+		}
+	}
+}
+
+func TestRunsTable_isKeptAsTheDataIs(t *testing.T) {
+	for _, kept := range []bool{false, true} {
+		r := record(t, func(ctx *pulumi.Context) error {
+			args := validPipeline("")
+			if args.ProtectData = kept; kept {
+				args.KMSKeyArn = pulumi.String("arn:aws:kms:us-east-1:111111111111:key/k")
+			}
+			_, err := NewPipeline(ctx, "pipeline", args)
+			return err
+		})
+		table := r.one(t, "pipeline-runs")
+		encryption, encrypted := table.inputs["serverSideEncryption"]
+		if table.protect != kept || table.inputs["deletionProtectionEnabled"].BoolValue() != kept || encrypted != kept {
+			t.Errorf("ProtectData and KMSKeyArn %v: protected %v, %v", kept, table.protect, table.inputs)
+		}
+		if kept && encryption.ObjectValue()["kmsKeyArn"].StringValue() != "arn:aws:kms:us-east-1:111111111111:key/k" {
+			t.Errorf("got %v, want the key", encryption)
+		}
+		allowed := strings.Contains(r.one(t, "pipeline-role-policy").text("policy"), `"kms:ViaService":"dynamodb.us-east-1.amazonaws.com"`)
+		if allowed != kept {
+			t.Errorf("the machine may use the key of the table: %v, want %v", allowed, kept)
 		}
 	}
 }

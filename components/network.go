@@ -198,6 +198,9 @@ func newNetwork(ctx *pulumi.Context, name string, args *ProcessingClusterArgs, a
 
 // useNetwork takes subnets that others own, and makes a security group there.
 func useNetwork(ctx *pulumi.Context, name string, choice Network, parent pulumi.Resource) (*network, error) {
+	if err := checkSubnetsOf(ctx, choice, parent); err != nil {
+		return nil, fmt.Errorf("network %q: %w", name, err)
+	}
 	var ids pulumi.StringArray
 	for _, id := range choice.SubnetIDs {
 		ids = append(ids, pulumi.String(id))
@@ -207,6 +210,22 @@ func useNetwork(ctx *pulumi.Context, name string, choice Network, parent pulumi.
 		return nil, err
 	}
 	return &network{subnetIDs: ids.ToStringArrayOutput(), securityGroupID: group.ID().ToStringOutput(), publicIP: choice.AssignPublicIP}, nil
+}
+
+// checkSubnetsOf asks AWS for each subnet and reports those that do not exist or
+// are of another VPC: a task could not be started there, which would show weeks later.
+func checkSubnetsOf(ctx *pulumi.Context, choice Network, parent pulumi.Resource) error {
+	var errs []error
+	for _, id := range choice.SubnetIDs {
+		found, err := ec2.LookupSubnet(ctx, &ec2.LookupSubnetArgs{Id: &id}, pulumi.Parent(parent))
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("look up %s: %w", id, err))
+		case found.VpcId != choice.VPCID:
+			errs = append(errs, fmt.Errorf("%s is in %s, want a subnet of %s", id, found.VpcId, choice.VPCID))
+		}
+	}
+	return named(networkName("SubnetIDs"), errors.Join(errs...))
 }
 
 // ownNetwork is a VPC while it is built.

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
 func recordNetwork(t *testing.T, n Network) *recorder {
@@ -127,5 +129,20 @@ Network.AssignPublicIP: only with Network.Mode existing, got public
 Network.CIDR: got "1.0.0.0/24", want a private IPv4 range of /16 to /26 such as 10.0.0.0/24`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}
+
+func TestNetwork_subnetsOfAnotherVPCAreRefused(t *testing.T) {
+	args := validProcessingCluster("")
+	args.Network = Network{Mode: NetworkExisting, VPCID: "vpc-01234567", SubnetIDs: []string{"subnet-01234567", "subnet-01234568", "subnet-01234569"}}
+	var got error
+	_ = pulumi.RunErr(func(ctx *pulumi.Context) error {
+		_, got = NewProcessingCluster(ctx, "processing", args)
+		return got
+	}, pulumi.WithMocks("ds-pipeline", "test", &recorder{}))
+	want := `network "processing-network": Network.SubnetIDs: subnet-01234568 is in vpc-01234568, want a subnet of vpc-01234567
+subnet-01234569 is in vpc-01234569, want a subnet of vpc-01234567`
+	if got == nil || got.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", got, want)
 	}
 }

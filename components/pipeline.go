@@ -60,7 +60,10 @@ type PipelineArgs struct {
 	// NotifySuccess sends a message for each run that succeeded, too.
 	NotifySuccess bool
 
-	// KMSKeyArn encrypts the topic and the history, and is what the input bucket is
+	// ProtectData refuses to delete the table of runs.
+	ProtectData bool
+
+	// KMSKeyArn encrypts the topic, the table of runs and the history, and is what the input bucket is
 	// encrypted with; nil uses keys of the services.
 	KMSKeyArn pulumi.StringInput
 
@@ -169,7 +172,7 @@ func NewPipeline(ctx *pulumi.Context, name string, args *PipelineArgs, opts ...p
 	if err != nil {
 		return nil, err
 	}
-	runs, err := newRunsTable(ctx, name+"-runs", pipeline)
+	runs, err := newRunsTable(ctx, name+"-runs", args, pipeline)
 	if err != nil {
 		return nil, err
 	}
@@ -364,6 +367,7 @@ func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic 
 					Resource: []string{"*"},
 				},
 			).and(useKey("UseKeyOfInput", place, in[9], "s3", "kms:Decrypt")...).
+				and(useKey("UseKeyOfRuns", place, in[9], "dynamodb", "kms:Decrypt")...).
 				and(useKey("UseKeyOfTopic", place, in[9], "sns", "kms:Decrypt", "kms:GenerateDataKey")...)
 		}, args.ClusterArn, args.ClusterName, args.TaskFamily, topic.Arn, args.TaskRoleArn, args.ExecutionRoleArn, args.InputBucketName, args.TaskLogGroupName, runs.Arn, keyOrNone(args.KMSKeyArn)),
 	}, parent)

@@ -57,6 +57,8 @@ func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 	case "aws:ecr/repository:Repository":
 		arn("ecr", "repository/"+physical)
 		set("repositoryUrl", account+".dkr.ecr."+region+".amazonaws.com/"+physical)
+	case "aws:cloudtrail/trail:Trail":
+		arn("cloudtrail", "trail/"+physical)
 	case "aws:ecs/cluster:Cluster":
 		arn("ecs", "cluster/"+physical)
 	case "aws:ecs/taskDefinition:TaskDefinition":
@@ -91,6 +93,10 @@ func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 func (r *recorder) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 	if args.Token == "aws:index/getAvailabilityZones:getAvailabilityZones" {
 		return resource.NewPropertyMapFromMap(map[string]any{"names": []any{"us-east-1a", "us-east-1b", "us-east-1c"}}), nil
+	}
+	if args.Token == "aws:ec2/getSubnet:getSubnet" { // the last digit of a subnet is that of its VPC
+		id := args.Args["id"].StringValue()
+		return resource.NewPropertyMapFromMap(map[string]any{"id": id, "vpcId": "vpc-0123456" + id[len(id)-1:]}), nil
 	}
 	return nil, fmt.Errorf("unexpected call of %s", args.Token)
 }

@@ -370,7 +370,9 @@ func watchDefinition(in machineInputs, pipelineArn string) any {
 	}
 	return map[string]any{
 		"Comment": "Tell people of runs that never came, were stopped or broke",
-		"StartAt": "Prepare",
-		"States":  states,
+		// The wait, and more than all repetitions of its requests take.
+		"TimeoutSeconds": graceSeconds + 3600,
+		"StartAt":        "Prepare",
+		"States":         states,
 	}
 }

@@ -127,6 +127,7 @@ func Deploy(ctx *pulumi.Context) error {
 		Subscriptions:           splitList(cfg.NotificationSubscriptions),
 		SubscriptionsSecret:     ctx.IsConfigSecret(ctx.Project() + ":notificationSubscriptions"),
 		NotifySuccess:           cfg.NotifySuccess,
+		ProtectData:             cfg.ProtectData,
 		KMSKeyArn:               keyArn,
 		InputBucketName:         data.InputBucketName,
 		ParameterPrefix:         cfg.ParameterPrefix,

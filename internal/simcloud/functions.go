@@ -104,6 +104,14 @@ var functions = map[string]function{
 		state["id"], state["default"], state["state"] = found.id, false, "available"
 		return state, nil
 	},
+	"aws:ec2/getSubnet:getSubnet": func(c *Cloud, s *session, args map[string]any) (map[string]any, error) {
+		state, err := read(c, subnetType, text(args, "id"))
+		if err != nil {
+			return nil, fmt.Errorf("no matching EC2 Subnet found: %w", err)
+		}
+		state["state"], state["ownerId"] = "available", s.account
+		return state, nil
+	},
 	"aws:ssm/getParameter:getParameter": func(c *Cloud, _ *session, args map[string]any) (map[string]any, error) {
 		return read(c, "aws:ssm/parameter:Parameter", text(args, "name"))
 	},

@@ -102,6 +102,10 @@ func TestNetwork_existingOneIsUsedAndLeftAlone(t *testing.T) {
 	vpc, subnet := theirs.Outputs["theirsVpc"].StringValue(), theirs.Outputs["theirsSubnet"].StringValue()
 	s := ours(t, "dev", map[string]string{"ds-pipeline:accountId": owner.Cloud.Account(), "ds-pipeline:networkMode": "existing", "ds-pipeline:vpcId": vpc, "ds-pipeline:subnetIds": subnet})
 	s.Cloud = owner.Cloud
+	other := theirs.Outputs["otherSubnet"].StringValue()
+	s.Set("ds-pipeline:subnetIds", subnet+", "+other)
+	s.UpFails("SubnetIDs", other, "want a subnet of "+vpc)
+	s.Set("ds-pipeline:subnetIds", subnet)
 	s.Up()
 	s.Settled()
 	s.Destroy()
