@@ -409,7 +409,7 @@ number 4: no protocol that is offered, want email:team@example.com, https://exam
 	add("monitoring", `monitoring "m": Subscriptions: number 1: the endpoint does not fit sms, want sms:+4915112345678
 RejectedPercent: got 101, want 0 to 100
 DriftedColumns: got -1, want 0 to 10000
-RuleName: missing
+RuleName: want either it or ScheduleGroupName
 MonthlyBudgetUSD: got -1, want 1 to 1000000
 DashboardName: got "a b", want 1 to 255 characters: letters, digits, _ and -
 NotificationEmail: got "me", want one e-mail address`, func(ctx *pulumi.Context) error {

@@ -56,12 +56,14 @@ type MonitoringArgs struct {
 	// What is watched.
 	StateMachineArn     pulumi.StringInput
 	WatchArn            pulumi.StringInput // the machine that watches StateMachineArn
-	RuleName            pulumi.StringInput
+	RuleName            pulumi.StringInput // of a schedule; nil with a time zone
+	ScheduleGroupName   pulumi.StringInput // of a schedule with a time zone; else nil
 	DeadLetterQueueName pulumi.StringInput
 	TopicName           pulumi.StringInput // of the pipeline's messages
 
 	// What starts the watching machine, and keeps the starts that got lost.
-	WatchRuleName            pulumi.StringInput
+	WatchRuleName            pulumi.StringInput // or
+	WatchScheduleGroupName   pulumi.StringInput // as above
 	WatchEndedRuleName       pulumi.StringInput
 	WatchDeadLetterQueueName pulumi.StringInput
 }
@@ -80,10 +82,10 @@ func (a *MonitoringArgs) validate() error {
 		present("Environment", a.Environment != ""),
 		named("RejectedPercent", CheckRange(a.RejectedPercent, 0, 100)),
 		named("DriftedColumns", CheckRange(a.DriftedColumns, 0, 10000)),
-		present("RuleName", a.RuleName != nil),
+		oneGiven("RuleName", a.RuleName, "ScheduleGroupName", a.ScheduleGroupName),
 		present("DeadLetterQueueName", a.DeadLetterQueueName != nil),
 		present("TopicName", a.TopicName != nil),
-		present("WatchRuleName", a.WatchRuleName != nil),
+		oneGiven("WatchRuleName", a.WatchRuleName, "WatchScheduleGroupName", a.WatchScheduleGroupName),
 		present("WatchEndedRuleName", a.WatchEndedRuleName != nil),
 		present("WatchDeadLetterQueueName", a.WatchDeadLetterQueueName != nil),
 	}
@@ -97,6 +99,24 @@ func (a *MonitoringArgs) validate() error {
 		errs = append(errs, named("NotificationEmail", CheckEmail(a.NotificationEmail)))
 	}
 	return errors.Join(errs...)
+}
+
+func oneGiven(name string, value pulumi.StringInput, other string, otherValue pulumi.StringInput) error {
+	if (value == nil) == (otherValue == nil) {
+		return fmt.Errorf("%s: want either it or %s", name, other)
+	}
+	return nil
+}
+
+// notStarted counts starts that a schedule gave up, and starts that not even its
+// dead-letter queue took. A rule and EventBridge Scheduler count by other names.
+func notStarted(ruleName, groupName pulumi.StringInput) (failed, lost metric) {
+	if ruleName != nil {
+		return metric{"AWS/Events", "FailedInvocations", "RuleName", ruleName, "Sum"},
+			metric{"AWS/Events", "InvocationsFailedToBeSentToDlq", "RuleName", ruleName, "Sum"}
+	}
+	return metric{"AWS/Scheduler", "InvocationDroppedCount", "ScheduleGroup", groupName, "Sum"},
+		metric{"AWS/Scheduler", "InvocationsFailedToBeSentToDeadLetterCount", "ScheduleGroup", groupName, "Sum"}
 }
 
 // Monitoring is the second net: it tells people what the pipeline itself cannot
@@ -232,9 +252,9 @@ func (a *MonitoringArgs) alarms() []alarm {
 	executions := func(name string) metric {
 		return metric{"AWS/States", name, "StateMachineArn", a.StateMachineArn, "Sum"}
 	}
-	rule := func(name string, rule pulumi.StringInput) metric {
-		return metric{"AWS/Events", name, "RuleName", rule, "Sum"}
-	}
+	failed, lost := notStarted(a.RuleName, a.ScheduleGroupName)
+	watchFailed, _ := notStarted(a.WatchRuleName, a.WatchScheduleGroupName)
+	endedFailed, _ := notStarted(a.WatchEndedRuleName, nil)
 	waiting := func(queue pulumi.StringInput) metric {
 		return metric{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue, "Maximum"}
 	}
@@ -246,8 +266,8 @@ func (a *MonitoringArgs) alarms() []alarm {
 		{name: "failed", says: "A run of the preprocessing pipeline failed; its message says why", metric: executions("ExecutionsFailed")},
 		{name: "timed-out", says: "A run of the preprocessing pipeline took longer than all its attempts may", metric: executions("ExecutionsTimedOut")},
 		{name: "throttled", says: "Step Functions held the preprocessing pipeline back", metric: executions("ExecutionThrottled")},
-		{name: "not-started", says: "The schedule could not start the preprocessing pipeline", metric: rule("FailedInvocations", a.RuleName)},
-		{name: "start-lost", says: "A start of the preprocessing pipeline is lost: not even the dead-letter queue took it", metric: rule("InvocationsFailedToBeSentToDlq", a.RuleName)},
+		{name: "not-started", says: "The schedule could not start the preprocessing pipeline", metric: failed},
+		{name: "start-lost", says: "A start of the preprocessing pipeline is lost: not even the dead-letter queue took it", metric: lost},
 		{name: "dead-letters", says: "Starts of the preprocessing pipeline wait in the dead-letter queue", metric: waiting(a.DeadLetterQueueName)},
 		{name: "not-told", says: "A message of the preprocessing pipeline could not be delivered", metric: metric{
 			"AWS/SNS", "NumberOfNotificationsFailed", "TopicName", a.TopicName, "Sum",
@@ -255,8 +275,8 @@ func (a *MonitoringArgs) alarms() []alarm {
 		{name: "watch-failed", says: "Nobody could be told of a missed or broken run of the preprocessing pipeline", metric: metric{
 			"AWS/States", "ExecutionsFailed", "StateMachineArn", a.WatchArn, "Sum",
 		}},
-		{name: "watch-not-started", says: "Nobody looks whether a run of the preprocessing pipeline was missed: the watch could not be started", metric: rule("FailedInvocations", a.WatchRuleName)},
-		{name: "watch-not-heard", says: "A run of the preprocessing pipeline ended badly, and the watch could not be started", metric: rule("FailedInvocations", a.WatchEndedRuleName)},
+		{name: "watch-not-started", says: "Nobody looks whether a run of the preprocessing pipeline was missed: the watch could not be started", metric: watchFailed},
+		{name: "watch-not-heard", says: "A run of the preprocessing pipeline ended badly, and the watch could not be started", metric: endedFailed},
 		{name: "watch-dead-letters", says: "Starts of the watch over the preprocessing pipeline wait in its dead-letter queue", metric: waiting(a.WatchDeadLetterQueueName)},
 		{name: "rejected", says: fmt.Sprintf("More than %d%% of the records of a run were rejected; rejects.csv beside the result has them", a.RejectedPercent),
 			metric: job(contract.MetricRejectedShare), threshold: float64(a.RejectedPercent)},
@@ -333,10 +353,11 @@ func newDashboard(ctx *pulumi.Context, name string, args *MonitoringArgs, parent
 	if args.DashboardName == "" {
 		return pulumi.String("").ToStringOutput(), nil
 	}
+	failed, _ := notStarted(args.RuleName, args.ScheduleGroupName)
 	dashboard, err := cloudwatch.NewDashboard(ctx, name, &cloudwatch.DashboardArgs{
 		DashboardName: pulumi.String(args.DashboardName),
 		DashboardBody: document(func(in []string) any {
-			machine, rule, queue, topic := in[0], in[1], in[2], in[3]
+			machine, schedule, queue, topic := in[0], in[1], in[2], in[3]
 			widget := func(x, y int, title, statistic string, metrics ...[]string) any {
 				return map[string]any{
 					"type": "metric", "x": x, "y": y, "width": 8, "height": 6,
@@ -365,7 +386,7 @@ func newDashboard(ctx *pulumi.Context, name string, args *MonitoringArgs, parent
 						executions("ExecutionsFailed"), executions("ExecutionsTimedOut"), executions("ExecutionsAborted")),
 					widget(8, 0, "Duration of a run, ms", "Maximum", executions("ExecutionTime")),
 					widget(16, 0, "What got lost", "Maximum",
-						[]string{"AWS/Events", "FailedInvocations", "RuleName", rule},
+						[]string{failed.namespace, failed.name, failed.dimension, schedule},
 						[]string{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue},
 						[]string{"AWS/SNS", "NumberOfNotificationsFailed", "TopicName", topic}),
 					widget(0, 6, "Rows of a run", "Maximum", job(contract.MetricRowsIn), job(contract.MetricRowsOut)),
@@ -376,7 +397,7 @@ func newDashboard(ctx *pulumi.Context, name string, args *MonitoringArgs, parent
 					cost,
 				},
 			}
-		}, args.StateMachineArn, args.RuleName, args.DeadLetterQueueName, args.TopicName),
+		}, args.StateMachineArn, failed.value, args.DeadLetterQueueName, args.TopicName),
 	}, pulumi.Parent(parent))
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("create dashboard %q: %w", name, err)

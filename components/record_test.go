@@ -67,6 +67,8 @@ func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 		arn("logs", "log-group:"+physical)
 	case "aws:cloudwatch/eventRule:EventRule":
 		arn("events", "rule/"+physical)
+	case "aws:scheduler/scheduleGroup:ScheduleGroup":
+		arn("scheduler", "schedule-group/"+physical)
 	case "aws:iam/role:Role":
 		set("arn", "arn:aws:iam::"+account+":role/"+physical)
 	case "aws:sfn/stateMachine:StateMachine":

@@ -9,14 +9,15 @@ import (
 
 // The services that act for us, as principals of IAM.
 const (
-	awsBudgets    = "budgets.amazonaws.com"
-	cloudTrail    = "cloudtrail.amazonaws.com"
-	cloudWatch    = "cloudwatch.amazonaws.com"
-	ecsTasks      = "ecs-tasks.amazonaws.com"
-	eventBridge   = "events.amazonaws.com"
-	flowLogs      = "vpc-flow-logs.amazonaws.com"
-	snsService    = "sns.amazonaws.com"
-	stepFunctions = "states.amazonaws.com"
+	awsBudgets     = "budgets.amazonaws.com"
+	cloudTrail     = "cloudtrail.amazonaws.com"
+	cloudWatch     = "cloudwatch.amazonaws.com"
+	ecsTasks       = "ecs-tasks.amazonaws.com"
+	eventBridge    = "events.amazonaws.com"
+	eventScheduler = "scheduler.amazonaws.com"
+	flowLogs       = "vpc-flow-logs.amazonaws.com"
+	snsService     = "sns.amazonaws.com"
+	stepFunctions  = "states.amazonaws.com"
 )
 
 // serviceRole is a role for one AWS service, with exactly one inline policy.

@@ -23,8 +23,12 @@ type ScheduleArgs struct {
 	// Place is the account and region of everything here.
 	Place Place
 
-	// Expression says when, in UTC: cron(0 9 15 * ? *) or rate(1 day).
+	// Expression says when: cron(0 9 15 * ? *) or rate(1 day).
 	Expression string
+
+	// TimeZone is where Expression, then a cron, is read, such as Europe/Berlin;
+	// "" is UTC. With one EventBridge Scheduler starts runs instead of a rule.
+	TimeZone string
 
 	// Enabled starts runs. A disabled schedule stays, and starts nothing.
 	Enabled bool
@@ -42,9 +46,20 @@ func (a *ScheduleArgs) validate() error {
 	}
 	return errors.Join(
 		a.Place.validate(),
-		named("Expression", CheckScheduleExpression(a.Expression)),
+		checkTimes(a.Expression, a.TimeZone),
 		present("StateMachineArn", a.StateMachineArn != nil),
 	)
+}
+
+// checkTimes checks the fields Expression and TimeZone.
+func checkTimes(expression, zone string) error {
+	if zone == "" {
+		return named("Expression", CheckScheduleExpression(expression))
+	}
+	if err := CheckTimeZone(zone); err != nil {
+		return errors.Join(named("Expression", CheckScheduleExpression(expression)), named("TimeZone", err))
+	}
+	return named("Expression", CheckZonedSchedule(expression, zone))
 }
 
 // Schedule starts a state machine at set times:
@@ -54,6 +69,12 @@ func (a *ScheduleArgs) validate() error {
 //	<name>-dead-letters  starts that could not be delivered for a day, kept two weeks
 //	<name>-target        ties them together
 //
+// With a time zone, instead of all but the queue,
+//
+//	<name>-group           a group of EventBridge Scheduler for the one schedule
+//	<name>-scheduler-role  may start that one machine, and send to the queue
+//	<name>-time            when, and what to start
+//
 // EventBridge delivers at least once: now and then it starts a run twice.
 // Cost: nothing.
 type Schedule struct {
@@ -61,6 +82,7 @@ type Schedule struct {
 
 	RuleName            pulumi.StringOutput `pulumi:"ruleName"`
 	RuleArn             pulumi.StringOutput `pulumi:"ruleArn"`
+	ScheduleGroupName   pulumi.StringOutput `pulumi:"scheduleGroupName"` // with a time zone, else ""; then the rule is ""
 	DeadLetterQueueURL  pulumi.StringOutput `pulumi:"deadLetterQueueUrl"`
 	DeadLetterQueueName pulumi.StringOutput `pulumi:"deadLetterQueueName"`
 }
@@ -75,35 +97,60 @@ func NewSchedule(ctx *pulumi.Context, name string, args *ScheduleArgs, opts ...p
 		return nil, fmt.Errorf("register schedule %q: %w", name, err)
 	}
 
-	rule, err := newRule(ctx, name+"-rule", args, schedule)
-	if err != nil {
+	start := schedule.startByRule
+	if args.TimeZone != "" {
+		start = schedule.startInZone
+	}
+	if err := start(ctx, name, args); err != nil {
 		return nil, err
 	}
-	role, err := newStartRole(ctx, name+"-role", args, rule, schedule)
-	if err != nil {
-		return nil, err
-	}
-	queue, queuePolicy, err := newDeadLetterQueue(ctx, name+"-dead-letters", args.KMSKeyArn, []pulumi.StringInput{rule.Arn}, schedule)
-	if err != nil {
-		return nil, err
-	}
-	if err := newTarget(ctx, name+"-target", args, rule, role, queue, queuePolicy, schedule); err != nil {
-		return nil, err
-	}
-
-	schedule.RuleName = rule.Name
-	schedule.RuleArn = rule.Arn
-	schedule.DeadLetterQueueURL = queue.Url
-	schedule.DeadLetterQueueName = queue.Name
 	if err := ctx.RegisterResourceOutputs(schedule, pulumi.Map{
 		"ruleName":            schedule.RuleName,
 		"ruleArn":             schedule.RuleArn,
+		"scheduleGroupName":   schedule.ScheduleGroupName,
 		"deadLetterQueueUrl":  schedule.DeadLetterQueueURL,
 		"deadLetterQueueName": schedule.DeadLetterQueueName,
 	}); err != nil {
 		return nil, fmt.Errorf("register outputs of schedule %q: %w", name, err)
 	}
 	return schedule, nil
+}
+
+func (s *Schedule) startByRule(ctx *pulumi.Context, name string, args *ScheduleArgs) error {
+	rule, err := newRule(ctx, name+"-rule", args, s)
+	if err != nil {
+		return err
+	}
+	role, err := newStartRole(ctx, name+"-role", args, rule, s)
+	if err != nil {
+		return err
+	}
+	queue, queuePolicy, err := newDeadLetterQueue(ctx, name+"-dead-letters", args.KMSKeyArn, []pulumi.StringInput{rule.Arn}, s)
+	if err != nil {
+		return err
+	}
+	s.RuleName, s.RuleArn, s.ScheduleGroupName = rule.Name, rule.Arn, pulumi.String("").ToStringOutput()
+	s.DeadLetterQueueURL, s.DeadLetterQueueName = queue.Url, queue.Name
+	return newTarget(ctx, name+"-target", args, rule, role, queue, queuePolicy, s)
+}
+
+func (s *Schedule) startInZone(ctx *pulumi.Context, name string, args *ScheduleArgs) error {
+	queue, _, err := newDeadLetterQueue(ctx, name+"-dead-letters", args.KMSKeyArn, nil, s)
+	if err != nil {
+		return err
+	}
+	group, err := newZonedStart(ctx, name, zonedStart{
+		place: args.Place, description: "Starts the preprocessing pipeline",
+		expression: args.Expression, zone: args.TimeZone, enabled: args.Enabled,
+		machineArn: args.StateMachineArn, keyArn: args.KMSKeyArn, queue: queue,
+	}, s)
+	if err != nil {
+		return err
+	}
+	none := pulumi.String("").ToStringOutput()
+	s.RuleName, s.RuleArn, s.ScheduleGroupName = none, none, group.Name
+	s.DeadLetterQueueURL, s.DeadLetterQueueName = queue.Url, queue.Name
+	return nil
 }
 
 func newRule(ctx *pulumi.Context, name string, args *ScheduleArgs, parent pulumi.Resource) (*cloudwatch.EventRule, error) {
@@ -141,7 +188,8 @@ func newStartRole(ctx *pulumi.Context, name string, args *ScheduleArgs, rule *cl
 }
 
 // newDeadLetterQueue keeps starts that could not be delivered, for these rules,
-// encrypted with the key, or with keys that SQS owns (free), over TLS only.
+// encrypted with the key, or with keys that SQS owns (free), over TLS only. What
+// EventBridge Scheduler loses its own role sends.
 func newDeadLetterQueue(ctx *pulumi.Context, name string, keyArn pulumi.StringInput, ruleArns []pulumi.StringInput, parent pulumi.Resource) (*sqs.Queue, *sqs.QueuePolicy, error) {
 	var ownedBySQS pulumi.BoolPtrInput // one or the other: SQS refuses both
 	if keyArn == nil {
@@ -159,6 +207,10 @@ func newDeadLetterQueue(ctx *pulumi.Context, name string, keyArn pulumi.StringIn
 		QueueUrl: queue.Url,
 		Policy: document(func(in []string) any {
 			queueArn, ruleArns := in[0], in[1:]
+			noPlainHTTP := denyPlainHTTP([]string{"sqs:*"}, []string{queueArn})
+			if len(ruleArns) == 0 {
+				return newPolicy(noPlainHTTP)
+			}
 			return newPolicy(
 				statement{
 					Sid:       "ReceiveFromRule",
@@ -168,7 +220,7 @@ func newDeadLetterQueue(ctx *pulumi.Context, name string, keyArn pulumi.StringIn
 					Resource:  []string{queueArn},
 					Condition: map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": ruleArns}},
 				},
-				denyPlainHTTP([]string{"sqs:*"}, []string{queueArn}),
+				noPlainHTTP,
 			)
 		}, append([]pulumi.StringInput{queue.Arn}, ruleArns...)...),
 	}, pulumi.Parent(parent))

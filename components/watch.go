@@ -32,8 +32,9 @@ type WatchArgs struct {
 	// CloudWatch Logs.
 	LogRetentionDays int
 
-	// Expression is the schedule of the pipeline, in UTC.
+	// Expression and TimeZone are the schedule of the pipeline.
 	Expression string
+	TimeZone   string
 
 	// Enabled looks for missed runs: on when the schedule is on.
 	Enabled bool
@@ -57,7 +58,7 @@ func (a *WatchArgs) validate() error {
 		a.Place.validate(),
 		named("StateMachineName", checkName(a.StateMachineName, 80, stateMachineNamePattern, "letters, digits, _ and -")),
 		named("LogRetentionDays", CheckLogRetentionDays(a.LogRetentionDays)),
-		named("Expression", CheckScheduleExpression(a.Expression)),
+		checkTimes(a.Expression, a.TimeZone),
 		named("PipelineName", checkName(a.PipelineName, 80, stateMachineNamePattern, "letters, digits, _ and -")),
 		present("PipelineArn", a.PipelineArn != nil),
 		present("OutputBucketName", a.OutputBucketName != nil),
@@ -76,6 +77,7 @@ func (a *WatchArgs) validate() error {
 //	<name>-start-role    lets both rules start it, and nothing else
 //	<name>-dead-letters  starts that could not be delivered for a day, kept two weeks
 //
+// With a time zone, EventBridge Scheduler stands in for <name>-rule, see Schedule.
 // A check begins when the run is due and then waits for two days, which costs
 // nothing. So it is right for every schedule, whatever the length of the month.
 // Cost: $0.025 per 1,000 transitions after the first 4,000 of a month; a check is
@@ -85,6 +87,7 @@ type Watch struct {
 
 	StateMachineArn     pulumi.StringOutput `pulumi:"stateMachineArn"`
 	RuleName            pulumi.StringOutput `pulumi:"ruleName"`
+	ScheduleGroupName   pulumi.StringOutput `pulumi:"scheduleGroupName"` // with a time zone, else ""; then RuleName is ""
 	EndedRuleName       pulumi.StringOutput `pulumi:"endedRuleName"`
 	DeadLetterQueueName pulumi.StringOutput `pulumi:"deadLetterQueueName"`
 }
@@ -117,12 +120,14 @@ func NewWatch(ctx *pulumi.Context, name string, args *WatchArgs, opts ...pulumi.
 	}
 
 	watch.StateMachineArn = machine.Arn
-	watch.RuleName = starts.due.Name
+	watch.RuleName = starts.ruleName
+	watch.ScheduleGroupName = starts.groupName
 	watch.EndedRuleName = starts.ended.Name
 	watch.DeadLetterQueueName = starts.queue.Name
 	if err := ctx.RegisterResourceOutputs(watch, pulumi.Map{
 		"stateMachineArn":     watch.StateMachineArn,
 		"ruleName":            watch.RuleName,
+		"scheduleGroupName":   watch.ScheduleGroupName,
 		"endedRuleName":       watch.EndedRuleName,
 		"deadLetterQueueName": watch.DeadLetterQueueName,
 	}); err != nil {
@@ -211,8 +216,9 @@ func newWatchMachine(ctx *pulumi.Context, name string, args *WatchArgs, logs *cl
 
 // watchStarts is what starts the watching machine.
 type watchStarts struct {
-	due, ended *cloudwatch.EventRule
-	queue      *sqs.Queue // starts that could not be delivered
+	ruleName, groupName pulumi.StringOutput // one of them is ""
+	ended               *cloudwatch.EventRule
+	queue               *sqs.Queue // starts that could not be delivered
 }
 
 // newWatchRules start the machine: one when a run is due, independent of the
@@ -230,17 +236,9 @@ func newWatchRules(ctx *pulumi.Context, name string, args *WatchArgs, machine *s
 	if err != nil {
 		return nil, err
 	}
-	state := "DISABLED"
-	if args.Enabled {
-		state = "ENABLED"
-	}
-	due, err := cloudwatch.NewEventRule(ctx, name+"-rule", &cloudwatch.EventRuleArgs{
-		Description:        pulumi.String("Checks, two days later, that a run of the preprocessing pipeline left a result"),
-		ScheduleExpression: pulumi.String(args.Expression),
-		State:              pulumi.String(state),
-	}, pulumi.Parent(parent))
+	due, err := newDueRule(ctx, name+"-rule", args, parent)
 	if err != nil {
-		return nil, fmt.Errorf("create rule %q: %w", name+"-rule", err)
+		return nil, err
 	}
 	ended, err := cloudwatch.NewEventRule(ctx, name+"-ended-rule", &cloudwatch.EventRuleArgs{
 		Description: pulumi.String("Tells of runs of the preprocessing pipeline that could not tell themselves"),
@@ -255,20 +253,39 @@ func newWatchRules(ctx *pulumi.Context, name string, args *WatchArgs, machine *s
 	if err != nil {
 		return nil, fmt.Errorf("create rule %q: %w", name+"-ended-rule", err)
 	}
-	queue, queuePolicy, err := newDeadLetterQueue(ctx, name+"-dead-letters", args.KMSKeyArn, []pulumi.StringInput{due.Arn, ended.Arn}, parent)
+	ruleArns := []pulumi.StringInput{ended.Arn}
+	if due != nil {
+		ruleArns = []pulumi.StringInput{due.Arn, ended.Arn}
+	}
+	queue, queuePolicy, err := newDeadLetterQueue(ctx, name+"-dead-letters", args.KMSKeyArn, ruleArns, parent)
 	if err != nil {
 		return nil, err
 	}
-	for _, target := range []struct {
+	type startTarget struct {
 		name string
 		args *cloudwatch.EventTargetArgs
-	}{
-		{name + "-target", &cloudwatch.EventTargetArgs{Rule: due.Name, InputTransformer: &cloudwatch.EventTargetInputTransformerArgs{
+	}
+	targets := []startTarget{{name + "-ended-target", &cloudwatch.EventTargetArgs{Rule: ended.Name, InputPath: pulumi.String("$.detail")}}}
+	none := pulumi.String("").ToStringOutput()
+	starts := &watchStarts{ruleName: none, groupName: none, ended: ended, queue: queue}
+	if due != nil {
+		starts.ruleName = due.Name
+		targets = append(targets, startTarget{name + "-target", &cloudwatch.EventTargetArgs{Rule: due.Name, InputTransformer: &cloudwatch.EventTargetInputTransformerArgs{
 			InputPaths:    pulumi.StringMap{"time": pulumi.String("$.time")},
 			InputTemplate: pulumi.String(scheduledInput),
-		}}},
-		{name + "-ended-target", &cloudwatch.EventTargetArgs{Rule: ended.Name, InputPath: pulumi.String("$.detail")}},
-	} {
+		}}})
+	} else {
+		group, err := newZonedStart(ctx, name, zonedStart{
+			place: args.Place, description: watchDue,
+			expression: args.Expression, zone: args.TimeZone, enabled: args.Enabled,
+			machineArn: machine.Arn, keyArn: args.KMSKeyArn, queue: queue,
+		}, parent)
+		if err != nil {
+			return nil, err
+		}
+		starts.groupName = group.Name
+	}
+	for _, target := range targets {
 		target.args.Arn, target.args.RoleArn = machine.Arn, role.role.Arn
 		target.args.RetryPolicy = &cloudwatch.EventTargetRetryPolicyArgs{MaximumEventAgeInSeconds: pulumi.Int(86400), MaximumRetryAttempts: pulumi.Int(185)}
 		target.args.DeadLetterConfig = &cloudwatch.EventTargetDeadLetterConfigArgs{Arn: queue.Arn}
@@ -276,7 +293,29 @@ func newWatchRules(ctx *pulumi.Context, name string, args *WatchArgs, machine *s
 			return nil, fmt.Errorf("create target %q: %w", target.name, err)
 		}
 	}
-	return &watchStarts{due: due, ended: ended, queue: queue}, nil
+	return starts, nil
+}
+
+const watchDue = "Checks, two days later, that a run of the preprocessing pipeline left a result"
+
+// newDueRule is nil with a time zone, which a rule cannot have.
+func newDueRule(ctx *pulumi.Context, name string, args *WatchArgs, parent pulumi.Resource) (*cloudwatch.EventRule, error) {
+	if args.TimeZone != "" {
+		return nil, nil
+	}
+	state := "DISABLED"
+	if args.Enabled {
+		state = "ENABLED"
+	}
+	due, err := cloudwatch.NewEventRule(ctx, name, &cloudwatch.EventRuleArgs{
+		Description:        pulumi.String(watchDue),
+		ScheduleExpression: pulumi.String(args.Expression),
+		State:              pulumi.String(state),
+	}, pulumi.Parent(parent))
+	if err != nil {
+		return nil, fmt.Errorf("create rule %q: %w", name, err)
+	}
+	return due, nil
 }
 
 // manifestKey is where the run of a period leaves its manifest.

@@ -45,6 +45,7 @@ type Config struct {
 	TaskAttempts       int
 
 	ScheduleExpression string
+	ScheduleTimezone   string // "" for UTC
 	ScheduleEnabled    bool
 	NotificationEmail  string
 
@@ -118,6 +119,7 @@ func keys() []key {
 		number("taskAttempts", 4, func(c *Config) *int { return &c.TaskAttempts }, upTo(10)),
 
 		text("scheduleExpression", "cron(0 9 15 * ? *)", func(c *Config) *string { return &c.ScheduleExpression }, components.CheckScheduleExpression),
+		text("scheduleTimezone", "", func(c *Config) *string { return &c.ScheduleTimezone }, optional(components.CheckTimeZone)),
 		flag("scheduleEnabled", true, func(c *Config) *bool { return &c.ScheduleEnabled }),
 		text("notificationEmail", "", func(c *Config) *string { return &c.NotificationEmail }, optional(components.CheckEmail)),
 		text("notificationSubscriptions", "", func(c *Config) *string { return &c.NotificationSubscriptions }, checkSubscriptions),
@@ -210,6 +212,9 @@ func checkTogether(cfg Config, wrong map[string]bool) error {
 	}
 	if cfg.UseSpot && !wrong["taskAttempts"] {
 		errs = append(errs, prefixed("taskAttempts", components.CheckSpotAttempts(cfg.TaskAttempts)))
+	}
+	if cfg.ScheduleTimezone != "" && !wrong["scheduleTimezone"] && !wrong["scheduleExpression"] {
+		errs = append(errs, prefixed("scheduleExpression", components.CheckZonedSchedule(cfg.ScheduleExpression, cfg.ScheduleTimezone)))
 	}
 	if cfg.MonthlyBudgetUSD > 0 && !cfg.Alarms && !wrong["alarms"] {
 		errs = append(errs, fmt.Errorf("monthlyBudgetUSD: got %d without alarms, want 0: it tells whom they tell", cfg.MonthlyBudgetUSD))

@@ -32,7 +32,7 @@ import (
 //	stateMachineName
 //	stateMachineArn     what to start, with {}
 //	topicArn            where failures are announced
-//	scheduleRuleName    the rule that starts the state machine
+//	scheduleRuleName    the rule that starts the state machine; "" with a time zone
 //	deadLetterQueueUrl  starts that could not be delivered
 //	alarmTopicArn       where alarms go, unless they are switched off
 //	kmsKeyArn           the key that encrypts everything, if there is one
@@ -150,6 +150,7 @@ func Deploy(ctx *pulumi.Context) error {
 	schedule, err := components.NewSchedule(ctx, "schedule", &components.ScheduleArgs{
 		Place:           place,
 		Expression:      cfg.ScheduleExpression,
+		TimeZone:        cfg.ScheduleTimezone,
 		Enabled:         cfg.ScheduleEnabled,
 		KMSKeyArn:       keyArn,
 		StateMachineArn: pipeline.StateMachineArn,
@@ -164,6 +165,7 @@ func Deploy(ctx *pulumi.Context) error {
 		StateMachineName: names.watch,
 		LogRetentionDays: cfg.LogRetentionDays,
 		Expression:       cfg.ScheduleExpression,
+		TimeZone:         cfg.ScheduleTimezone,
 		Enabled:          cfg.ScheduleEnabled,
 		PipelineName:     names.stateMachine,
 		PipelineArn:      pipeline.StateMachineArn,
@@ -175,7 +177,7 @@ func Deploy(ctx *pulumi.Context) error {
 	}
 
 	if cfg.Alarms {
-		monitoring, err := components.NewMonitoring(ctx, "monitoring", &components.MonitoringArgs{
+		args := &components.MonitoringArgs{
 			Place:                   place,
 			Environment:             cfg.Environment,
 			RejectedPercent:         cfg.AlarmRejectedPercent,
@@ -189,14 +191,18 @@ func Deploy(ctx *pulumi.Context) error {
 			SubscriptionsSecret:     ctx.IsConfigSecret(ctx.Project() + ":notificationSubscriptions"),
 			KMSKeyArn:               keyArn,
 			StateMachineArn:         pipeline.StateMachineArn,
-			RuleName:                schedule.RuleName,
 			DeadLetterQueueName:     schedule.DeadLetterQueueName,
 			TopicName:               pipeline.TopicName,
 
-			WatchRuleName:            watch.RuleName,
 			WatchEndedRuleName:       watch.EndedRuleName,
 			WatchDeadLetterQueueName: watch.DeadLetterQueueName,
-		}, with)
+		}
+		if cfg.ScheduleTimezone == "" {
+			args.RuleName, args.WatchRuleName = schedule.RuleName, watch.RuleName
+		} else {
+			args.ScheduleGroupName, args.WatchScheduleGroupName = schedule.ScheduleGroupName, watch.ScheduleGroupName
+		}
+		monitoring, err := components.NewMonitoring(ctx, "monitoring", args, with)
 		if err != nil {
 			return err
 		}

@@ -227,6 +227,7 @@ var samples = map[string]sample{
 		{`attributes[1]={"name": "other", "type": "S"}`, `"other" is no key`}, {`hashKey=null`, "hashKey: missing"}, {`rangeKey="day"`, "rangeKey: got"},
 		{`readCapacity=1`, "PAY_PER_REQUEST conflicts"}, {`billingMode=null`, "readCapacity: missing"},
 	}},
+	"aws:scheduler/scheduleGroup:ScheduleGroup": {`{"name": "monthly"}`, []spoiled{{`name="a b"`, "name: got"}, {`namePrefix="a"`, "namePrefix: conflicts"}}},
 	"aws:scheduler/schedule:Schedule": {`{"name": "monthly", "scheduleExpression": "cron(0 9 15 * ? *)", "scheduleExpressionTimezone": "Europe/Berlin", "flexibleTimeWindow": {"mode": "OFF"},
 		"target": {"arn": "arn:aws:states:us-east-1:123456789012:stateMachine:m", "roleArn": "` + anyRole + `", "input": "{}", "retryPolicy": {"maximumRetryAttempts": 1}, "deadLetterConfig": {"arn": "` + anyQueue + `"}}}`, []spoiled{
 		{`name="a b"`, "name: got"}, {`namePrefix="a"`, "namePrefix: conflicts"}, {`description=` + long(513), "description: got 513"}, {`scheduleExpression="at(soon)"`, "scheduleExpression: got"},

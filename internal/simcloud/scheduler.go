@@ -40,7 +40,20 @@ var schedulerTypes = []*Type{
 			},
 		},
 		Defaults: map[string]any{"groupName": "default", "state": "ENABLED", "scheduleExpressionTimezone": "UTC"},
-		ID:       func(i *instance) string { return "default/" + text(i.in, "name") },
+		ID:       func(i *instance) string { return text(i.in, "groupName") + "/" + text(i.in, "name") },
 		State:    func(i *instance) { i.arn("scheduler", "schedule/"+i.id) },
+	},
+	{
+		TypeName: "aws:scheduler/scheduleGroup:ScheduleGroup", Args: scheduler.ScheduleGroupArgs{}, Outputs: scheduler.ScheduleGroup{},
+		Name:    &Naming{Property: "name", Max: 64, Taken: "ConflictException"},
+		Replace: []string{"name", "namePrefix"},
+		Rules: []rule{
+			like("name", `^[0-9a-zA-Z_.-]{1,64}$`, "1 to 64 letters, digits and _ . -"),
+			atMostOne("", "name", "namePrefix"),
+		},
+		State: func(i *instance) {
+			i.arn("scheduler", "schedule-group/"+i.id)
+			i.set("state", "ACTIVE")
+		},
 	},
 }

@@ -300,6 +300,7 @@ var mayBeEmpty = map[string][]string{
 	"aws:budgets/budget:Budget":       {"namePrefix"},
 	"aws:dynamodb/table:Table":        {"streamArn", "streamLabel", "streamViewType"},
 	"aws:scheduler/schedule:Schedule": {"namePrefix"},
+	"aws:scheduler/scheduleGroup:ScheduleGroup":         {"creationDate", "lastModificationDate", "namePrefix"},
 	"aws:ec2/securityGroupRule:SecurityGroupRule":       {"sourceSecurityGroupId"},
 	"aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": {"namePrefix"},
 	"aws:ec2/vpcEndpoint:VpcEndpoint":                   {"serviceRegion"},

@@ -167,6 +167,29 @@ func TestSchedule_switchesOnWithoutAReplacement(t *testing.T) {
 	want(t, s.Up(), map[string][]string{"update": {"schedule-rule", "watch-rule"}})
 }
 
+func TestSchedule_movesIntoATimeZoneAndBack(t *testing.T) {
+	t.Parallel()
+	s := ours(t, "dev", nil)
+	s.Up()
+	s.Set("ds-pipeline:scheduleTimezone", "Europe/Berlin")
+	changed := simtest.Touched(s.Up())
+	for _, name := range []string{"schedule-time", "schedule-group", "watch-time", "watch-group"} {
+		if !slices.Contains(changed["create"], name) {
+			t.Errorf("%s: got %v, want it created", name, changed)
+		}
+	}
+	for _, name := range []string{"schedule-rule", "schedule-target", "watch-rule", "watch-target"} {
+		if !slices.Contains(changed["delete"], name) {
+			t.Errorf("%s: got %v, want it deleted", name, changed)
+		}
+	}
+	s.Settled()
+	s.Set("ds-pipeline:scheduleTimezone", "")
+	s.Up()
+	s.Settled()
+	s.Destroy()
+}
+
 func TestSuffix_replacesTheBuckets(t *testing.T) {
 	t.Parallel()
 	s := ours(t, "dev", nil)
