@@ -33,6 +33,12 @@ type ScheduleArgs struct {
 	// Enabled starts runs. A disabled schedule stays, and starts nothing.
 	Enabled bool
 
+	// ArrivalBucketName and ArrivalKey start a run, too, when an object arrives in
+	// the bucket and in the folder of the key; nil and "" for no such starts. The
+	// bucket must have no other notifications. Enabled does not concern them.
+	ArrivalBucketName pulumi.StringInput
+	ArrivalKey        string
+
 	// KMSKeyArn encrypts the queue; nil uses keys that SQS owns.
 	KMSKeyArn pulumi.StringInput
 
@@ -47,8 +53,16 @@ func (a *ScheduleArgs) validate() error {
 	return errors.Join(
 		a.Place.validate(),
 		checkTimes(a.Expression, a.TimeZone),
+		a.checkArrival(),
 		present("StateMachineArn", a.StateMachineArn != nil),
 	)
+}
+
+func (a *ScheduleArgs) checkArrival() error {
+	if a.ArrivalBucketName == nil && a.ArrivalKey == "" {
+		return nil
+	}
+	return errors.Join(present("ArrivalBucketName", a.ArrivalBucketName != nil), named("ArrivalKey", CheckObjectKey(a.ArrivalKey)))
 }
 
 // checkTimes checks the fields Expression and TimeZone.
@@ -75,6 +89,13 @@ func checkTimes(expression, zone string) error {
 //	<name>-scheduler-role  may start that one machine, and send to the queue
 //	<name>-time            when, and what to start
 //
+// With arrivals there is a second rule:
+//
+//	<name>-arrival-notification  lets the bucket tell EventBridge
+//	<name>-arrival-rule          which objects start a run
+//	<name>-arrival-role          may start that one machine
+//	<name>-arrival-target        ties them together
+//
 // EventBridge delivers at least once: now and then it starts a run twice.
 // Cost: nothing.
 type Schedule struct {
@@ -97,12 +118,38 @@ func NewSchedule(ctx *pulumi.Context, name string, args *ScheduleArgs, opts ...p
 		return nil, fmt.Errorf("register schedule %q: %w", name, err)
 	}
 
-	start := schedule.startByRule
-	if args.TimeZone != "" {
-		start = schedule.startInZone
+	var senders []pulumi.StringInput // rules that the queue hears from
+	var rule, arrival *cloudwatch.EventRule
+	var err error
+	if args.TimeZone == "" {
+		if rule, err = newRule(ctx, name+"-rule", args, schedule); err != nil {
+			return nil, err
+		}
+		senders = append(senders, rule.Arn)
 	}
-	if err := start(ctx, name, args); err != nil {
+	if args.ArrivalBucketName != nil {
+		if arrival, err = newArrivalRule(ctx, name+"-arrival", args, schedule); err != nil {
+			return nil, err
+		}
+		senders = append(senders, arrival.Arn)
+	}
+	queue, queuePolicy, err := newDeadLetterQueue(ctx, name+"-dead-letters", args.KMSKeyArn, senders, schedule)
+	if err != nil {
 		return nil, err
+	}
+	schedule.DeadLetterQueueURL, schedule.DeadLetterQueueName = queue.Url, queue.Name
+	if rule != nil {
+		err = schedule.startByRule(ctx, name, args, rule, queue, queuePolicy)
+	} else {
+		err = schedule.startInZone(ctx, name, args, queue)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if arrival != nil {
+		if err := newArrivalTarget(ctx, name+"-arrival", args, arrival, queue, queuePolicy, schedule); err != nil {
+			return nil, err
+		}
 	}
 	if err := ctx.RegisterResourceOutputs(schedule, pulumi.Map{
 		"ruleName":            schedule.RuleName,
@@ -116,29 +163,16 @@ func NewSchedule(ctx *pulumi.Context, name string, args *ScheduleArgs, opts ...p
 	return schedule, nil
 }
 
-func (s *Schedule) startByRule(ctx *pulumi.Context, name string, args *ScheduleArgs) error {
-	rule, err := newRule(ctx, name+"-rule", args, s)
-	if err != nil {
-		return err
-	}
+func (s *Schedule) startByRule(ctx *pulumi.Context, name string, args *ScheduleArgs, rule *cloudwatch.EventRule, queue *sqs.Queue, queuePolicy *sqs.QueuePolicy) error {
 	role, err := newStartRole(ctx, name+"-role", args, rule, s)
 	if err != nil {
 		return err
 	}
-	queue, queuePolicy, err := newDeadLetterQueue(ctx, name+"-dead-letters", args.KMSKeyArn, []pulumi.StringInput{rule.Arn}, s)
-	if err != nil {
-		return err
-	}
 	s.RuleName, s.RuleArn, s.ScheduleGroupName = rule.Name, rule.Arn, pulumi.String("").ToStringOutput()
-	s.DeadLetterQueueURL, s.DeadLetterQueueName = queue.Url, queue.Name
 	return newTarget(ctx, name+"-target", args, rule, role, queue, queuePolicy, s)
 }
 
-func (s *Schedule) startInZone(ctx *pulumi.Context, name string, args *ScheduleArgs) error {
-	queue, _, err := newDeadLetterQueue(ctx, name+"-dead-letters", args.KMSKeyArn, nil, s)
-	if err != nil {
-		return err
-	}
+func (s *Schedule) startInZone(ctx *pulumi.Context, name string, args *ScheduleArgs, queue *sqs.Queue) error {
 	group, err := newZonedStart(ctx, name, zonedStart{
 		place: args.Place, description: "Starts the preprocessing pipeline",
 		expression: args.Expression, zone: args.TimeZone, enabled: args.Enabled,
@@ -149,7 +183,6 @@ func (s *Schedule) startInZone(ctx *pulumi.Context, name string, args *ScheduleA
 	}
 	none := pulumi.String("").ToStringOutput()
 	s.RuleName, s.RuleArn, s.ScheduleGroupName = none, none, group.Name
-	s.DeadLetterQueueURL, s.DeadLetterQueueName = queue.Url, queue.Name
 	return nil
 }
 

@@ -47,6 +47,7 @@ type Config struct {
 	ScheduleExpression string
 	ScheduleTimezone   string // "" for UTC
 	ScheduleEnabled    bool
+	StartOnArrival     bool
 	NotificationEmail  string
 
 	NotificationSubscriptions string // with commas between them
@@ -121,6 +122,7 @@ func keys() []key {
 		text("scheduleExpression", "cron(0 9 15 * ? *)", func(c *Config) *string { return &c.ScheduleExpression }, components.CheckScheduleExpression),
 		text("scheduleTimezone", "", func(c *Config) *string { return &c.ScheduleTimezone }, optional(components.CheckTimeZone)),
 		flag("scheduleEnabled", true, func(c *Config) *bool { return &c.ScheduleEnabled }),
+		flag("startOnArrival", false, func(c *Config) *bool { return &c.StartOnArrival }),
 		text("notificationEmail", "", func(c *Config) *string { return &c.NotificationEmail }, optional(components.CheckEmail)),
 		text("notificationSubscriptions", "", func(c *Config) *string { return &c.NotificationSubscriptions }, checkSubscriptions),
 		flag("notifySuccess", false, func(c *Config) *bool { return &c.NotifySuccess }),

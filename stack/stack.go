@@ -147,14 +147,18 @@ func Deploy(ctx *pulumi.Context) error {
 		return err
 	}
 
-	schedule, err := components.NewSchedule(ctx, "schedule", &components.ScheduleArgs{
+	scheduleArgs := &components.ScheduleArgs{
 		Place:           place,
 		Expression:      cfg.ScheduleExpression,
 		TimeZone:        cfg.ScheduleTimezone,
 		Enabled:         cfg.ScheduleEnabled,
 		KMSKeyArn:       keyArn,
 		StateMachineArn: pipeline.StateMachineArn,
-	}, with)
+	}
+	if cfg.StartOnArrival {
+		scheduleArgs.ArrivalBucketName, scheduleArgs.ArrivalKey = data.InputBucketName, cfg.InputKey
+	}
+	schedule, err := components.NewSchedule(ctx, "schedule", scheduleArgs, with)
 	if err != nil {
 		return err
 	}
