@@ -10,8 +10,15 @@ import (
 	"ds-pipeline/preprocess/contract"
 )
 
-// units are those of CloudWatch's MetricDatum that a run uses.
-var units = []string{"Seconds", "Bytes", "Percent", "Count", "None"}
+// units are those of CloudWatch's MetricDatum.
+var units = []string{
+	"Seconds", "Microseconds", "Milliseconds",
+	"Bytes", "Kilobytes", "Megabytes", "Gigabytes", "Terabytes", "Bits", "Kilobits", "Megabits", "Gigabits", "Terabits",
+	"Percent", "Count",
+	"Bytes/Second", "Kilobytes/Second", "Megabytes/Second", "Gigabytes/Second", "Terabytes/Second",
+	"Bits/Second", "Kilobits/Second", "Megabits/Second", "Gigabits/Second", "Terabits/Second",
+	"Count/Second", "None",
+}
 
 // checkEMF checks what CloudWatch's specification of the embedded metric format requires.
 func checkEMF(t *testing.T, line []byte) map[string]any {

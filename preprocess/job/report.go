@@ -110,6 +110,9 @@ func (p *runPass) writeReport(ctx context.Context) (*reportFile, error) {
 		RowsIn: p.sum.RowsIn, RowsOut: p.sum.RowsOut, Rejected: p.sum.RowsRejected,
 		Bytes: p.sum.BytesIn, Seconds: now.Sub(p.started).Seconds(), Finished: now,
 	}
+	if run.Rejected > 0 {
+		run.Rejects = contract.RejectsName
+	}
 	r := p.statistics.collector.Report(run)
 	p.sum.Drift = Drift{r.Drift.Compared, r.Drift.Small, r.Drift.Large}
 	for _, f := range r.Drift.Findings {

@@ -36,13 +36,15 @@ type Report struct {
 
 // Run is what the caller says about the run. Empty fields are not shown.
 type Run struct {
-	Period   string        `json:"period,omitempty"`
-	Input    string        `json:"input,omitempty"`
-	Model    string        `json:"model,omitempty"`
-	Output   string        `json:"output,omitempty"`
-	RowsIn   int64         `json:"rows_in"`
-	RowsOut  int64         `json:"rows_out"`
-	Rejected int64         `json:"rejected"`
+	Period   string `json:"period,omitempty"`
+	Input    string `json:"input,omitempty"`
+	Model    string `json:"model,omitempty"`
+	Output   string `json:"output,omitempty"`
+	RowsIn   int64  `json:"rows_in"`
+	RowsOut  int64  `json:"rows_out"`
+	Rejected int64  `json:"rejected"`
+	// Rejects is the name of the file of rejected records, beside the report.
+	Rejects  string        `json:"rejects,omitempty"`
 	Bytes    int64         `json:"bytes,omitempty"` // read
 	Seconds  float64       `json:"seconds"`
 	Finished time.Time     `json:"finished,omitzero"`

@@ -89,7 +89,7 @@ func sampleReport(t testing.TB, showValues bool) *Report {
 	}
 	return c.Report(Run{
 		Period: "2026-11", Input: "s3://ds-input-dev-123456789012-eu-central-1/raw/monthly_data.csv", Model: "s3://ds-artifacts-dev-123456789012-eu-central-1/models/preprocessing_model.pkl",
-		Output: "s3://ds-output-dev-123456789012-eu-central-1/processed/data.csv", RowsIn: rows + 3, RowsOut: rows, Rejected: 3, Bytes: 4_200_000, Seconds: 0.0312,
+		Output: "s3://ds-output-dev-123456789012-eu-central-1/processed/data.csv", RowsIn: rows + 3, RowsOut: rows, Rejected: 3, Rejects: "rejects.csv", Bytes: 4_200_000, Seconds: 0.0312,
 		Finished: time.Date(2026, 11, 15, 9, 2, 11, 0, time.UTC), Versions: []NamedString{{"scikit-learn", "1.4.2"}, {"model sha256", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}},
 		Warnings: []string{"the model was written by scikit-learn 1.4.2 <and> read as such"},
 	})
