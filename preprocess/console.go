@@ -103,6 +103,9 @@ result    %s (%s)
 		s.ColumnsIn, s.ColumnsOut,
 		s.Elapsed.Seconds(), s.Workers, s.MBPerSecond(),
 		s.Output, size(s.BytesOut))
+	if s.Newest != "" {
+		_, _ = fmt.Fprintf(w, "newest    %s\n", s.Newest)
+	}
 	if s.Rejects != "" {
 		_, _ = fmt.Fprintf(w, "rejects   %s\n", s.Rejects)
 	}

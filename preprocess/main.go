@@ -76,6 +76,7 @@ type runCommand struct {
 	Delimiter       *string `placeholder:"CHAR" help:"What separates the input's fields: tab or one character. Default: a tab if its name ends in .tsv, else a comma."`
 	Encoding        *string `placeholder:"NAME" help:"Encoding of the input: utf-8, utf-16 (the order of bytes as its start shows), utf-16le, utf-16be or latin-1. Default: utf-8. Bytes in messages are then those of the UTF-8 text."`
 	OutputDelimiter *string `placeholder:"CHAR" help:"What separates the result's fields. Default: a tab if its name ends in .tsv, else a comma."`
+	Period          *string `placeholder:"YYYY-MM" help:"Month that the run is for: the result goes to the folder period=YYYY-MM beside --output, and --output becomes a copy unless it is of a later month."`
 	Script          *string `placeholder:"URI" help:"Not supported: refused when set."`
 	Package         *string `placeholder:"URI" help:"Not supported: refused when set."`
 	Workers         *string `placeholder:"N" help:"Blocks to work on at once, 1 to ${max_workers}. Default: the number of CPUs."`
@@ -177,6 +178,9 @@ func (p program) preprocess(ctx context.Context, c runCommand) error {
 		"rows_out", summary.RowsOut,
 		"rows_rejected", summary.RowsRejected,
 		"rejects", summary.Rejects,
+		"manifest", summary.Manifest,
+		"period", summary.Period,
+		"newest", summary.Newest,
 		"columns_in", summary.ColumnsIn,
 		"columns_out", summary.ColumnsOut,
 		"bytes_in", summary.BytesIn,
@@ -197,12 +201,12 @@ func (p program) runJob(ctx context.Context, c runCommand, log *slog.Logger, tex
 		Keep: c.Keep, NullValues: c.NullValues,
 		InputFormat: c.InputFormat, Delimiter: c.Delimiter, OutputDelimiter: c.OutputDelimiter, Encoding: c.Encoding,
 		Workers: c.Workers, MaxRecordBytes: c.MaxRecordBytes, MaxRejects: c.MaxRejects,
-		ShowValues: c.ShowValues, Report: c.Report,
+		ShowValues: c.ShowValues, Report: c.Report, Period: c.Period,
 	}, p.getenv, p.params)
 	if err != nil {
 		return job.Summary{}, err
 	}
-	env := job.Env{Log: log}
+	env := job.Env{Log: log, Version: versionText(), Image: p.getenv(contract.EnvImage)}
 	if !text {
 		log.Info("starting", "version", versionText(), "input", settings.Input.String(),
 			"model", settings.Model.String(), "output", settings.Output.String(), "workers", settings.Workers)
@@ -263,6 +267,8 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 		{contract.EnvMaxRecordBytes, "as --max-record-bytes"},
 		{contract.EnvMaxRejects, "as --max-rejects"},
 		{contract.EnvEnvironment, "such as prod: write a line of CloudWatch metrics at the end, with it as dimension"},
+		{contract.EnvPeriod, "as --period"},
+		{contract.EnvImage, "digest of the container's image, for the manifest"},
 		{contract.EnvParameterPrefix, "where the parameters are; default " + contract.DefaultParameterPrefix},
 	} {
 		w.printf("  %-20s  %s", v.name, v.about)

@@ -26,6 +26,9 @@ const (
 	// was told; "" for none.
 	EnvPeriod = "DS_PERIOD"
 
+	// EnvImage is the digest of the container's image, as the manifest tells it.
+	EnvImage = "DS_IMAGE"
+
 	EnvInputFormat     = "DS_INPUT_FORMAT"
 	EnvDelimiter       = "DS_DELIMITER"
 	EnvOutputDelimiter = "DS_OUTPUT_DELIMITER"

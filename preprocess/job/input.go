@@ -10,6 +10,7 @@ import (
 
 	"ds-pipeline/preprocess/codec"
 	"ds-pipeline/preprocess/contract"
+	"ds-pipeline/preprocess/manifest"
 	"ds-pipeline/preprocess/storage"
 	"ds-pipeline/preprocess/table"
 )
@@ -18,8 +19,9 @@ import (
 type inputs struct {
 	store    *storage.Store
 	uris     []storage.URI
-	versions []string       // as first opened; "" before
-	only     storage.Object // kept open if there is one: a stream opens once
+	versions []string          // as first opened; "" before
+	only     storage.Object    // kept open if there is one: a stream opens once
+	read     []manifest.Object // what the last pass has read to the end
 }
 
 func openInputs(ctx context.Context, store *storage.Store, s Settings) (*inputs, error) {
@@ -28,7 +30,7 @@ func openInputs(ctx context.Context, store *storage.Store, s Settings) (*inputs,
 		return nil, fmt.Errorf("input: %w", err)
 	}
 	for _, u := range uris {
-		if u == s.Output || u == s.Model {
+		if u == s.Model || slices.Contains(s.writes(), u) {
 			return nil, fail(contract.ExitConfig, "input %s: %s is one of its objects, and also the model or the output; want a pattern without it", s.Input, u)
 		}
 	}
@@ -78,6 +80,7 @@ type feed struct {
 	mu     sync.Mutex // of what is closed and asked for while the feed reads
 	object storage.Object
 	file   io.ReadCloser
+	digest *digestReader // of file
 	packed *codec.Reader
 	past   int64 // bytes of the inputs before, as they were read
 	closed bool
@@ -105,7 +108,8 @@ func (f *feed) open() error {
 	if err != nil {
 		return err
 	}
-	packed, err := codec.NewReader(file, codec.ByName(name(object.URI())))
+	digest := newDigestReader(file)
+	packed, err := codec.NewReader(digest, codec.ByName(name(object.URI())))
 	if err != nil {
 		return errors.Join(err, file.Close())
 	}
@@ -116,7 +120,7 @@ func (f *feed) open() error {
 	f.Splitter = table.NewSplitter(text, f.settings.Dialect, f.settings.MaxRecordBytes)
 
 	f.mu.Lock()
-	f.object, f.file, f.packed = object, file, packed
+	f.object, f.file, f.digest, f.packed = object, file, digest, packed
 	closed := f.closed
 	f.mu.Unlock()
 	if closed {
@@ -234,6 +238,9 @@ func (f *feed) Next(buf []byte, target int) ([]byte, error) {
 
 // advance goes on to the next input.
 func (f *feed) advance() error {
+	if err := f.finish(); err != nil {
+		return err
+	}
 	f.before += f.Offset()
 	f.shut()
 	f.index++

@@ -16,7 +16,7 @@ func Inspect(ctx context.Context, flags Flags, getenv func(string) string, param
 	if err != nil {
 		return "", err
 	}
-	m, err := loadModel(ctx, storage.New(), u, log)
+	m, _, err := loadModel(ctx, storage.New(), u, log)
 	if err != nil {
 		return "", err
 	}

@@ -2,7 +2,10 @@ package job
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"hash"
 	"math/big"
 	"regexp"
 	"slices"
@@ -75,6 +78,8 @@ type rejectsFile struct {
 	buf    []byte
 	rows   int64
 	bytes  int64
+	before storage.Info // what was there when the run began
+	digest hash.Hash
 }
 
 // add writes a record. line counts from 1.
@@ -82,9 +87,10 @@ func (r *rejectsFile) add(input string, line int64, rej rejected, record []byte)
 	b := r.buf[:0]
 	if r.upload == nil {
 		var err error
-		if r.upload, err = r.store.Create(r.ctx, r.uri, storage.Condition{}); err != nil {
+		if r.upload, err = r.store.Create(r.ctx, r.uri, storage.Unchanged(r.before)); err != nil {
 			return fmt.Errorf("rejects: %w", err)
 		}
+		r.digest = sha256.New()
 		b = append(b, rejectsHeader...)
 	}
 	b = append(appendField(b, input), ',')
@@ -99,22 +105,24 @@ func (r *rejectsFile) add(input string, line int64, rej rejected, record []byte)
 
 func (r *rejectsFile) flush(b []byte) error {
 	r.bytes += int64(len(b))
+	_, _ = r.digest.Write(b)
 	if _, err := r.upload.Write(b); err != nil {
 		return fmt.Errorf("rejects: %w", err)
 	}
 	return nil
 }
 
-// publish makes visible what was written, if anything was.
-func (r *rejectsFile) publish() error {
-	if r.upload == nil {
-		return nil
+// publish makes visible what was written.
+func (r *rejectsFile) publish() (storage.Info, error) {
+	info, err := r.upload.Commit()
+	if err != nil {
+		return storage.Info{}, fmt.Errorf("rejects: %w", err)
 	}
-	if _, err := r.upload.Commit(); err != nil {
-		return fmt.Errorf("rejects: %w", err)
-	}
-	return nil
+	return info, nil
 }
+
+// sum is the SHA-256 of what was written.
+func (r *rejectsFile) sum() string { return hex.EncodeToString(r.digest.Sum(nil)) }
 
 // discard leaves nothing behind. After publish it does nothing.
 func (r *rejectsFile) discard() error {
@@ -292,7 +300,7 @@ func (t *transformer) tooMany(more bool) error {
 // at.
 func (p *runPass) explain(e *tooManyRejects) error {
 	where := ""
-	if err := p.rejects.publish(); err != nil {
+	if _, err := p.rejects.publish(); err != nil {
 		p.Log.Error(err.Error())
 	} else {
 		where = "; they are in " + p.rejects.uri.String()

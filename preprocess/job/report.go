@@ -2,8 +2,11 @@ package job
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -95,6 +98,7 @@ func hasFolder(u storage.URI) bool {
 type reportFile struct {
 	uri    storage.URI
 	upload storage.Upload
+	sum    string // SHA-256
 }
 
 // writeReport writes the report, unless there is to be none, and tells the log
@@ -121,25 +125,24 @@ func (p *runPass) writeReport(ctx context.Context) (*reportFile, error) {
 		}
 	}
 	to := beside(p.Output, contract.ReportName)
-	upload, err := p.store.Create(ctx, to, storage.Unchanged(p.beforeReport))
+	upload, err := p.store.Create(ctx, to, storage.Unchanged(p.before.report))
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
-	if err := report.WriteHTML(upload, r); err != nil {
+	digest := sha256.New()
+	if err := report.WriteHTML(io.MultiWriter(upload, digest), r); err != nil {
 		return nil, errors.Join(fmt.Errorf("report: %w", err), upload.Abort())
 	}
-	return &reportFile{to, upload}, nil
+	return &reportFile{to, upload, hex.EncodeToString(digest.Sum(nil))}, nil
 }
 
 // publish makes the report visible.
-func (f *reportFile) publish() error {
-	if f == nil {
-		return nil
+func (f *reportFile) publish() (storage.Info, error) {
+	info, err := f.upload.Commit()
+	if err != nil {
+		return storage.Info{}, fmt.Errorf("report: %w", err)
 	}
-	if _, err := f.upload.Commit(); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	return nil
+	return info, nil
 }
 
 // discard leaves nothing behind. After publish it does nothing.

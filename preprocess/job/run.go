@@ -11,6 +11,7 @@ import (
 
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/frame"
+	"ds-pipeline/preprocess/manifest"
 	"ds-pipeline/preprocess/model"
 	"ds-pipeline/preprocess/storage"
 	"ds-pipeline/preprocess/table"
@@ -25,6 +26,9 @@ type Env struct {
 	// Progress is told how many bytes of the input are done, of how many (-1 if
 	// unknown). It is called from one goroutine at a time; nil for none.
 	Progress func(done, size int64)
+	// Version and Image are for the manifest: of the program, and the digest of
+	// the container's image, "" if there is none.
+	Version, Image string
 }
 
 // Summary says what a run did.
@@ -34,6 +38,9 @@ type Summary struct {
 	RowsOut              int64
 	RowsRejected         int64
 	Rejects              string // where the rejected records are; "" if there are none
+	Manifest             string
+	Period               string // "" for none
+	Newest               string // the newest result, if this one took its place
 	ColumnsIn            int
 	ColumnsOut           int
 	Inputs               []InputRows // of each object; nil if one was named
@@ -58,23 +65,24 @@ func (s Summary) MBPerSecond() float64 {
 }
 
 // loadModel reads a model, telling its warnings to log.
-func loadModel(ctx context.Context, store *storage.Store, u storage.URI, log *slog.Logger) (*model.Model, error) {
-	data, err := store.ReadAll(ctx, u, MaxModelBytes)
+func loadModel(ctx context.Context, store *storage.Store, u storage.URI, log *slog.Logger) (*model.Model, manifest.Object, error) {
+	data, version, err := store.ReadVersion(ctx, u, MaxModelBytes)
 	if err != nil {
-		return nil, fmt.Errorf("model: %w", err)
+		return nil, manifest.Object{}, fmt.Errorf("model: %w", err)
 	}
 	m, err := model.Load(data)
 	if err != nil {
-		return nil, fail(contract.ExitData, "model %s: %w", u, err)
+		return nil, manifest.Object{}, fail(contract.ExitData, "model %s: %w", u, err)
 	}
 	for _, w := range m.Warnings() {
 		log.Warn("model: " + w)
 	}
-	return m, nil
+	return m, manifest.Object{URI: u.String(), Size: int64(len(data)), Version: version, SHA256: sum(data)}, nil
 }
 
 // Run preprocesses s.Input with s.Model and publishes s.Output, and then what
-// belongs beside it. On an error nothing is published, unless the error says so.
+// belongs beside it; of a period first in its folder, and then s.Output and the
+// rest as copies. On an error nothing is published, unless the error says so.
 func Run(ctx context.Context, s Settings, env Env) (Summary, error) {
 	sum, err := run(ctx, s, env)
 	if err != nil && ctx.Err() != nil && !errors.As(err, new(*Error)) {
@@ -86,20 +94,21 @@ func Run(ctx context.Context, s Settings, env Env) (Summary, error) {
 
 func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 	start := time.Now()
-	sum := Summary{Input: s.Input.String(), Model: s.Model.String(), Output: s.Output.String(), Workers: s.Workers}
+	newestURI := s.Output
+	sum := Summary{Input: s.Input.String(), Model: s.Model.String(), Output: s.target().String(), Period: s.Period, Workers: s.Workers}
 	store := storage.New()
 	store.Warn = func(err error) { env.Log.Warn("cleaning up: " + err.Error()) }
-	before, err := store.Stat(ctx, s.Output)
+	before, err := look(ctx, store, s.target())
 	if err != nil {
-		return sum, fmt.Errorf("output: %w", err)
+		return sum, err
 	}
-	var beforeReport storage.Info
-	if s.Report {
-		if beforeReport, err = store.Stat(ctx, beside(s.Output, contract.ReportName)); err != nil {
-			return sum, fmt.Errorf("report: %w", err)
+	var newest *place
+	if s.Period != "" {
+		if newest, err = look(ctx, store, newestURI); err != nil {
+			return sum, err
 		}
 	}
-	m, err := loadModel(ctx, store, s.Model, env.Log)
+	m, modelFile, err := loadModel(ctx, store, s.Model, env.Log)
 	if err != nil {
 		return sum, err
 	}
@@ -108,6 +117,13 @@ func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 		return sum, err
 	}
 	defer in.close()
+	s.Output = s.target()
+	if s.Period != "" {
+		if err := store.MakeFolder(s.Output); err != nil {
+			return sum, fmt.Errorf("output: %w", err)
+		}
+	}
+	prepared := time.Now()
 
 	// The kinds of columns are guessed from the first block. If a later one
 	// contradicts, the pass ends with the facts of the whole input, and a second
@@ -116,8 +132,8 @@ func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 	var facts []table.Facts
 	refined := 0
 	for pass := 1; ; pass++ {
-		p := &runPass{Settings: s, Env: env, store: store, model: m, in: in, before: before, beforeReport: beforeReport,
-			facts: facts, refined: refined > 0, sure: pass > 1, sum: sum, started: start}
+		p := &runPass{Settings: s, Env: env, store: store, model: m, in: in, modelFile: modelFile, before: before, newest: newest,
+			started: start, prepared: prepared, facts: facts, refined: refined > 0, sure: pass > 1, sum: sum}
 		err := p.run(ctx)
 		var contradiction *contradictionError
 		if errors.As(err, &contradiction) {
@@ -180,21 +196,22 @@ func kindName(k frame.Kind) string {
 type runPass struct {
 	Settings
 	Env
-	store *storage.Store
-	model *model.Model
-	in    *inputs
-	// before is what was at the output when the run started.
-	before       storage.Info
-	beforeReport storage.Info  // the same of the report
-	facts        []table.Facts // of each input column; nil before the first pass
-	sum          Summary
+	store     *storage.Store
+	model     *model.Model
+	in        *inputs
+	modelFile manifest.Object
+	before    *place // where the result goes
+	newest    *place // where a copy goes; nil without a period
+	started   time.Time
+	prepared  time.Time
+	facts     []table.Facts // of each input column; nil before the first pass
+	sum       Summary
 
 	refined bool // the kinds are those of the records that an earlier pass did not reject
 	sure    bool // no record can show that a column is of another kind
 	rejects *rejectsFile
 	spots   []spot // the first few rejects
 
-	started    time.Time
 	statistics *statistics // nil for none
 }
 
@@ -234,24 +251,24 @@ func (p *runPass) run(ctx context.Context) error {
 
 	p.statistics = p.newStatistics(plan, program.Names())
 
-	out, err := createResult(ctx, p.store, p.Output, storage.Unchanged(p.before))
+	out, err := createResult(ctx, p.store, p.Output, storage.Unchanged(p.before.output))
 	if err != nil {
 		return err
 	}
-	p.rejects = &rejectsFile{ctx: ctx, store: p.store, uri: beside(p.Output, contract.RejectsName)}
+	// What belongs to a result that is published is published too, even if the run
+	// is told to stop meanwhile.
+	p.rejects = &rejectsFile{ctx: context.WithoutCancel(ctx), store: p.store, uri: p.before.rejects.URI, before: p.before.rejects}
 	var page *reportFile
 	err = p.transform(ctx, feed, first, plan, program, names, out)
 	if err == nil {
-		page, err = p.writeReport(ctx)
+		err = feed.finish()
+	}
+	transformed := time.Now()
+	if err == nil {
+		page, err = p.writeReport(context.WithoutCancel(ctx))
 	}
 	if err == nil {
-		err = out.publish()
-	}
-	if err == nil {
-		if err = p.rejects.publish(); err == nil {
-			err = page.publish()
-		}
-		err = p.incomplete(ctx, err)
+		err = p.publish(ctx, out, page, transformed)
 	}
 	var tooMany *tooManyRejects
 	if errors.As(err, &tooMany) {
@@ -263,7 +280,6 @@ func (p *runPass) run(ctx context.Context) error {
 		}
 		return err
 	}
-	p.sum.BytesOut, p.sum.BytesText = out.written, out.text
 	if p.sum.RowsRejected > 0 {
 		p.sum.Rejects = p.rejects.uri.String()
 		p.Log.Warn(fmt.Sprintf("%d of %d records cannot be used; they are in %s:%s",

@@ -35,11 +35,13 @@ type Flags struct {
 	MaxRejects           *string
 	ShowValues           bool
 	Report               *bool
+	Period               *string
 }
 
 // Settings is all that a run needs to know.
 type Settings struct {
-	Input, Model, Output storage.URI
+	Input, Model, Output storage.URI   // with a period, Output is that of the newest
+	Period               string        // a month such as 2026-11; "" for none
 	Keep                 []string      // input columns to copy, in order
 	Nulls                []string      // texts that mean a missing value
 	Dialect              table.Dialect // of the input
@@ -80,24 +82,51 @@ func LoadSettings(ctx context.Context, flags Flags, getenv func(string) string, 
 		MaxRejects:     l.maxRejects(),
 		ShowValues:     flags.ShowValues,
 		Report:         l.report(),
+		Period:         l.period(),
 	}
 	s.Dialect = l.dialect(s.Input)
 	s.Nulls = l.nulls(s.Dialect)
 	s.OutputDialect.Delimiter = l.delimiter("output-delimiter", flags.OutputDelimiter, contract.EnvOutputDelimiter, s.Output)
 	l.refuseCode()
-	if s.Report && s.Output != (storage.URI{}) && name(s.Output) == contract.ReportName {
-		l.problem("output: %s is where the report goes; want another name, or --no-report", s.Output)
-	}
 	if s.Input.Path == storage.Stdin && s.Model.Path == storage.Stdin {
 		l.problem("model: the standard input is already the input")
 	}
-	if same := s.Output != (storage.URI{}) && (s.Output == s.Input || s.Output == s.Model); same {
-		l.problem("output: %s would be overwritten; want another name", s.Output)
-	}
-	if s.Input.IsPattern() && s.Output != (storage.URI{}) && s.Output != s.Input && storage.Matches(s.Input, s.Output) {
-		l.problem("output: %s would be one of the objects of %s; want a name that is not", s.Output, s.Input)
-	}
+	l.refuseOverwriting(s)
 	return s, l.err()
+}
+
+// refuseOverwriting reports what the run would read and also write, or write twice.
+func (l *loader) refuseOverwriting(s Settings) {
+	if s.Output == (storage.URI{}) {
+		return
+	}
+	if base := path.Base(name(s.Output)); base == contract.ManifestName || base == contract.RejectsName || base == contract.ReportName {
+		l.problem("output: %s is where the run writes something else; want another name", s.Output)
+	}
+	for _, u := range s.writes() {
+		switch {
+		case u == s.Input, u == s.Model:
+			l.problem("output: %s would be overwritten; want another name", u)
+		case s.Input.IsPattern() && storage.Matches(s.Input, u):
+			l.problem("output: %s would be one of the objects of %s; want a name that is not", u, s.Input)
+		default:
+			continue
+		}
+		return
+	}
+}
+
+// period is a month, or none.
+func (l *loader) period() string {
+	v, from := l.text("period", l.flags.Period, contract.EnvPeriod)
+	if v == "" {
+		return ""
+	}
+	if err := contract.CheckPeriod(v); err != nil {
+		l.problem("period (%s): %w", from, err)
+		return ""
+	}
+	return v
 }
 
 // loadModelSetting settles the URI of the model alone.

@@ -363,3 +363,6 @@ func plural(n int, one, many string) string {
 	}
 	return thousands(strconv.Itoa(n)) + " " + many
 }
+
+// Generator stands near the beginning of every report, by which one is known.
+const Generator = `<meta name="generator" content="ds-pipeline report">`

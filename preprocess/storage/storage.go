@@ -139,25 +139,31 @@ func (s *Store) Create(ctx context.Context, u URI, condition Condition) (Upload,
 
 // ReadAll reads an object of at most limit bytes.
 func (s *Store) ReadAll(ctx context.Context, u URI, limit int64) ([]byte, error) {
+	data, _, err := s.ReadVersion(ctx, u, limit)
+	return data, err
+}
+
+// ReadVersion reads an object of at most limit bytes, and tells its version.
+func (s *Store) ReadVersion(ctx context.Context, u URI, limit int64) (data []byte, version string, err error) {
 	o, err := s.Open(ctx, u)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer func() { _ = o.Close() }()
 	tooLarge := &Error{Op: "read", URI: u, Kind: ErrTooLarge, Err: fmt.Errorf("want at most %d bytes", limit)}
 	if o.Size() > limit {
-		return nil, tooLarge
+		return nil, "", tooLarge
 	}
 	r, err := o.Reader(ctx)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer func() { _ = r.Close() }()
-	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	data, err = io.ReadAll(io.LimitReader(r, limit+1))
 	if err == nil && int64(len(data)) > limit {
 		err = tooLarge
 	}
-	return data, err
+	return data, o.Version(), err
 }
 
 func (s *Store) warn(err error) {

@@ -1,0 +1,251 @@
+// Package manifest is the record of a run that stands beside its result: what
+// was read, by which program and with which settings, and what was published.
+package manifest
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"ds-pipeline/preprocess/contract"
+)
+
+// Schema is what marks a manifest as one of this program, in this form.
+const Schema = "ds-pipeline/manifest/1"
+
+// MaxBytes bounds the text of a manifest. One of as many inputs as a run may
+// have is smaller.
+const MaxBytes = 32 << 20
+
+// ErrForeign says that a text is not a manifest of this program.
+var ErrForeign = errors.New(`not a manifest of this program: want a JSON object with "schema": "` + Schema + `"`)
+
+// Manifest is the record of one run.
+type Manifest struct {
+	Schema   string    `json:"schema"`
+	Period   string    `json:"period,omitempty"` // such as 2026-11; "" for none
+	Job      Job       `json:"job"`
+	Started  time.Time `json:"started"`  // UTC
+	Finished time.Time `json:"finished"` // UTC; when all but the manifest was published
+	Timings  Timings   `json:"timings"`
+	Settings Settings  `json:"settings"`
+
+	Inputs  []Object `json:"inputs"` // in the order they were read
+	Model   Object   `json:"model"`
+	Script  *Object  `json:"script,omitempty"`
+	Package *Object  `json:"package,omitempty"`
+
+	Output  Object  `json:"output"`
+	Rejects *Object `json:"rejects,omitempty"` // nil if no record was rejected
+	Report  *Object `json:"report,omitempty"`
+	Newest  *Newest `json:"newest,omitempty"` // nil without a period
+
+	Rows    Rows    `json:"rows"`
+	Columns Columns `json:"columns"`
+	Bytes   Bytes   `json:"bytes"`
+}
+
+// Job is the program.
+type Job struct {
+	Version string `json:"version"`
+	Build   string `json:"build"`           // SHA-256 of the executable, in hexadecimal
+	Image   string `json:"image,omitempty"` // digest of the container's image; "" if not told
+}
+
+// Timings are in seconds.
+type Timings struct {
+	Prepare   float64 `json:"prepare"`   // reading the model, finding the inputs
+	Transform float64 `json:"transform"` // reading, transforming and sending
+	Publish   float64 `json:"publish"`   // until all but the manifest was published
+}
+
+// Settings are those that influence what is published.
+type Settings struct {
+	Input           string   `json:"input"` // as given: an object, a prefix or a glob
+	InputFormat     string   `json:"input_format"`
+	Delimiter       string   `json:"delimiter,omitempty"`
+	Encoding        string   `json:"encoding"`
+	NullValues      []string `json:"null_values"`
+	Keep            []string `json:"keep"`
+	OutputDelimiter string   `json:"output_delimiter"`
+	MaxRecordBytes  int      `json:"max_record_bytes"`
+	MaxRejects      string   `json:"max_rejects"`
+	Report          bool     `json:"report"`
+	ShowValues      bool     `json:"show_values"`
+}
+
+// Object is something that was read or published.
+type Object struct {
+	URI     string `json:"uri"`
+	Size    int64  `json:"size"`              // in bytes, as stored
+	Version string `json:"version,omitempty"` // of an object its size and ETag, of a file its size and time; "" of a pipe
+	SHA256  string `json:"sha256"`            // of the bytes as stored, in hexadecimal
+}
+
+// Newest is what became of the newest result, which is the one of the latest
+// period.
+type Newest struct {
+	URI string `json:"uri"`
+	// Replaced says that the newest result is a copy of this one.
+	Replaced bool `json:"replaced"`
+	// Kept is the later period whose result stays the newest; "" if Replaced.
+	Kept string `json:"kept,omitempty"`
+}
+
+// Rows are counts of records: In is Out and Rejected together.
+type Rows struct {
+	In       int64 `json:"in"`
+	Out      int64 `json:"out"`
+	Rejected int64 `json:"rejected"`
+}
+
+// Columns are counts of columns.
+type Columns struct {
+	In  int `json:"in"`
+	Out int `json:"out"`
+}
+
+// Bytes are of text: unpacked, in UTF-8; Out are of the result as stored.
+type Bytes struct {
+	In  int64 `json:"in"`
+	Out int64 `json:"out"`
+}
+
+// Write writes a manifest, whose Schema it sets. An incomplete one is an error.
+func Write(w io.Writer, m Manifest) error {
+	m.Schema = Schema
+	if err := m.check(); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(text, '\n'))
+	return err
+}
+
+// Read reads what Write wrote, and refuses everything else: with ErrForeign what
+// is not a manifest of this program.
+func Read(text []byte) (Manifest, error) {
+	if len(text) > MaxBytes {
+		return Manifest{}, fmt.Errorf("%d bytes; want at most %d: %w", len(text), MaxBytes, ErrForeign)
+	}
+	var mark struct {
+		Schema string `json:"schema"`
+	}
+	if err := json.Unmarshal(text, &mark); err != nil || mark.Schema != Schema {
+		return Manifest{}, ErrForeign
+	}
+	var m Manifest
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&m); err != nil {
+		return Manifest{}, fmt.Errorf("manifest: %w", err)
+	}
+	if err := m.check(); err != nil {
+		return Manifest{}, err
+	}
+	return m, nil
+}
+
+// check names everything that is wrong.
+func (m Manifest) check() error {
+	var errs []error
+	problem := func(format string, args ...any) { errs = append(errs, fmt.Errorf("manifest: "+format, args...)) }
+	if m.Schema != Schema {
+		problem("schema: got %q, want %q", m.Schema, Schema)
+	}
+	if m.Period != "" {
+		if err := contract.CheckPeriod(m.Period); err != nil {
+			problem("%w", err)
+		}
+	}
+	if m.Job.Version == "" {
+		problem("job.version: missing")
+	}
+	if !isSHA256(m.Job.Build) {
+		problem("job.build: got %q, want a SHA-256 in hexadecimal", m.Job.Build)
+	}
+	if m.Started.IsZero() || m.Finished.Before(m.Started) {
+		problem("started, finished: got %s, %s", m.Started, m.Finished)
+	}
+	if len(m.Inputs) == 0 {
+		problem("inputs: none")
+	}
+	for _, o := range m.objects() {
+		if o.URI == "" {
+			problem("%s.uri: missing", o.Name)
+		}
+		if o.Size < 0 {
+			problem("%s.size: got %d", o.Name, o.Size)
+		}
+		if !isSHA256(o.SHA256) {
+			problem("%s.sha256: got %q, want a SHA-256 in hexadecimal", o.Name, o.SHA256)
+		}
+	}
+	if n := m.Newest; n != nil && (n.URI == "" || n.Replaced == (n.Kept != "")) {
+		problem("newest: want where it is, and either that it was replaced or whose was kept")
+	} else if n != nil && n.Kept != "" && contract.CheckPeriod(n.Kept) != nil {
+		problem("newest.kept: %w", contract.CheckPeriod(n.Kept))
+	}
+	if (m.Newest != nil) != (m.Period != "") {
+		problem("newest: want it with a period, and only then")
+	}
+	if r := m.Rows; r.In < 0 || r.Out < 0 || r.Rejected < 0 || r.Out > r.In || r.In-r.Out != r.Rejected {
+		problem("rows: %d in, but %d out and %d rejected", r.In, r.Out, r.Rejected)
+	}
+	if (m.Rows.Rejected > 0) != (m.Rejects != nil) {
+		problem("rejects: want where they are if there are any, and only then")
+	}
+	return errors.Join(errs...)
+}
+
+// Named is an object with its place in the manifest.
+type Named struct {
+	Name string // such as output
+	Object
+}
+
+func (m Manifest) objects() []Named {
+	named := []Named{{"model", m.Model}}
+	for i, o := range m.Inputs {
+		named = append(named, Named{fmt.Sprintf("inputs[%d]", i), o})
+	}
+	for _, o := range []struct {
+		name string
+		*Object
+	}{{"script", m.Script}, {"package", m.Package}} {
+		if o.Object != nil {
+			named = append(named, Named{o.name, *o.Object})
+		}
+	}
+	return append(named, m.Published()...)
+}
+
+// Read lists what the run read: its inputs, then model, script and package.
+func (m Manifest) Read() []Named {
+	all := m.objects()
+	return append(append([]Named{}, all[1:len(all)-len(m.Published())]...), all[0])
+}
+
+// Published lists what the run published beside the manifest.
+func (m Manifest) Published() []Named {
+	named := []Named{{"output", m.Output}}
+	if m.Rejects != nil {
+		named = append(named, Named{"rejects", *m.Rejects})
+	}
+	if m.Report != nil {
+		named = append(named, Named{"report", *m.Report})
+	}
+	return named
+}
+
+func isSHA256(s string) bool {
+	b, err := hex.DecodeString(s)
+	return err == nil && len(b) == 32
+}
