@@ -39,6 +39,7 @@ var arrows = map[string][]string{
 	"internal/simcloud":          {},
 	"internal/simcloud/simstack": {"internal/simcloud"},
 	"internal/simcloud/simtest":  {"internal/simcloud", "internal/simcloud/simstack"},
+	"internal/cloudformation":    {},
 	"internal/cost":              {"preprocess/contract"},
 	"cmd/dsplan":                 {"internal/cost", "internal/simcloud/simstack", "stack"},
 	"cmd/dspolicies":             {"policy"},
