@@ -97,6 +97,9 @@ func CheckSubnetIDs(ids []string) error {
 	return errors.Join(errs...)
 }
 
+// PublicIP is whether a task has a public address while it runs.
+func (n Network) PublicIP() bool { return n.Mode == NetworkPublic || n.AssignPublicIP }
+
 // CheckNetwork reports every choice that does not go with the mode. name is what
 // the author of the choice calls a field of Network.
 func CheckNetwork(n Network, name func(field string) string) error {

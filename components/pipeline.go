@@ -373,30 +373,45 @@ func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic 
 	}, parent)
 }
 
+// Outline is the definition of the machine with nothing in the place of what is
+// known only once it exists: its states and their order, at once. publicIP is
+// AssignPublicIP.
+func (a *PipelineArgs) Outline(publicIP bool) (string, error) {
+	m := a.machine()
+	m.publicIP = publicIP
+	return renderJSON(machineDefinition(m))
+}
+
+// machine is what is known of the machine while the program runs.
+func (a *PipelineArgs) machine() machineInputs {
+	return machineInputs{
+		place:           a.Place,
+		pipelineName:    a.StateMachineName,
+		parameterPrefix: a.ParameterPrefix,
+		notifySuccess:   a.NotifySuccess,
+		taskTimeout:     a.TaskTimeoutMinutes,
+		attempts:        a.Attempts,
+		spot:            a.UseSpot,
+	}
+}
+
 // newStateMachine creates the machine once its role can do everything: Step
 // Functions checks the permissions for logging when it creates a machine.
 func newStateMachine(ctx *pulumi.Context, name string, args *PipelineArgs, topic *sns.Topic, runs *dynamodb.Table, logs *cloudwatch.LogGroup, role *serviceRole, parent pulumi.Resource) (*sfn.StateMachine, error) {
 	definition := pulumi.All(args.ClusterArn, args.TaskDefinitionArn, args.SecurityGroupID, args.SubnetIDs, topic.Arn, args.TaskLogGroupName, args.InputBucketName, args.OutputBucketName, runs.Name, args.AssignPublicIP).
 		ApplyT(func(in []any) (string, error) {
-			return renderJSON(machineDefinition(machineInputs{
-				place:             args.Place,
-				pipelineName:      args.StateMachineName,
-				clusterArn:        in[0].(string),
-				taskDefinitionArn: in[1].(string),
-				securityGroupID:   in[2].(string),
-				subnetIDs:         in[3].([]string),
-				topicArn:          in[4].(string),
-				taskLogGroupName:  in[5].(string),
-				inputBucket:       in[6].(string),
-				parameterPrefix:   args.ParameterPrefix,
-				outputBucket:      in[7].(string),
-				runsTable:         in[8].(string),
-				notifySuccess:     args.NotifySuccess,
-				taskTimeout:       args.TaskTimeoutMinutes,
-				attempts:          args.Attempts,
-				publicIP:          in[9].(bool),
-				spot:              args.UseSpot,
-			}))
+			m := args.machine()
+			m.clusterArn = in[0].(string)
+			m.taskDefinitionArn = in[1].(string)
+			m.securityGroupID = in[2].(string)
+			m.subnetIDs = in[3].([]string)
+			m.topicArn = in[4].(string)
+			m.taskLogGroupName = in[5].(string)
+			m.inputBucket = in[6].(string)
+			m.outputBucket = in[7].(string)
+			m.runsTable = in[8].(string)
+			m.publicIP = in[9].(bool)
+			return renderJSON(machineDefinition(m))
 		}).(pulumi.StringOutput)
 
 	machine, err := sfn.NewStateMachine(ctx, name, &sfn.StateMachineArgs{

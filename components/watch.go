@@ -92,6 +92,12 @@ type Watch struct {
 	DeadLetterQueueName pulumi.StringOutput `pulumi:"deadLetterQueueName"`
 }
 
+// Outline is the definition of the machine with nothing in the place of what is
+// known only once it exists.
+func (a *WatchArgs) Outline() (string, error) {
+	return renderJSON(watchDefinition(machineInputs{place: a.Place, pipelineName: a.PipelineName}, ""))
+}
+
 // NewWatch creates the machine that watches args.PipelineArn.
 func NewWatch(ctx *pulumi.Context, name string, args *WatchArgs, opts ...pulumi.ResourceOption) (*Watch, error) {
 	if err := args.validate(); err != nil {

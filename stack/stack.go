@@ -35,12 +35,18 @@ import (
 //	scheduleRuleName    the rule that starts the state machine; "" with a time zone
 //	deadLetterQueueUrl  starts that could not be delivered
 //	alarmTopicArn       where alarms go, unless they are switched off
+//	costEstimate        a month at rest and a run in US dollars, as of when, and
+//	                    what that assumes; dsplan --cost has the items
 //	kmsKeyArn           the key that encrypts everything, if there is one
 //
 // Nothing is created when the configuration is wrong or the credentials belong
 // to another account.
 func Deploy(ctx *pulumi.Context) error {
 	cfg, err := LoadConfig(ctx)
+	if err != nil {
+		return err
+	}
+	costs, err := watchCosts(ctx)
 	if err != nil {
 		return err
 	}
@@ -114,7 +120,7 @@ func Deploy(ctx *pulumi.Context) error {
 		return err
 	}
 
-	pipeline, err := components.NewPipeline(ctx, "pipeline", &components.PipelineArgs{
+	pipelineArgs := &components.PipelineArgs{
 		Place:              place,
 		StateMachineName:   names.stateMachine,
 		LogRetentionDays:   cfg.LogRetentionDays,
@@ -142,7 +148,8 @@ func Deploy(ctx *pulumi.Context) error {
 		SubnetIDs:               processing.SubnetIDs,
 		SecurityGroupID:         processing.SecurityGroupID,
 		AssignPublicIP:          processing.AssignPublicIP,
-	}, with)
+	}
+	pipeline, err := components.NewPipeline(ctx, "pipeline", pipelineArgs, with)
 	if err != nil {
 		return err
 	}
@@ -163,7 +170,7 @@ func Deploy(ctx *pulumi.Context) error {
 		return err
 	}
 
-	watch, err := components.NewWatch(ctx, "watch", &components.WatchArgs{
+	watchArgs := &components.WatchArgs{
 		Place:            place,
 		KMSKeyArn:        keyArn,
 		StateMachineName: names.watch,
@@ -175,7 +182,8 @@ func Deploy(ctx *pulumi.Context) error {
 		PipelineArn:      pipeline.StateMachineArn,
 		OutputBucketName: data.OutputBucketName,
 		TopicArn:         pipeline.TopicArn,
-	}, with)
+	}
+	watch, err := components.NewWatch(ctx, "watch", watchArgs, with)
 	if err != nil {
 		return err
 	}
@@ -213,6 +221,21 @@ func Deploy(ctx *pulumi.Context) error {
 		ctx.Export("alarmTopicArn", monitoring.AlarmTopicArn)
 	}
 
+	pipelineOutline, err := pipelineArgs.Outline(cfg.network("").PublicIP())
+	if err != nil {
+		return err
+	}
+	watchOutline, err := watchArgs.Outline()
+	if err != nil {
+		return err
+	}
+	costs.define("pipeline-machine", pipelineOutline)
+	costs.define("watch-machine", watchOutline)
+	estimate, err := costs.estimate(cfg.Region)
+	if err != nil {
+		return err
+	}
+	ctx.Export("costEstimate", estimate)
 	if keyArn != nil {
 		ctx.Export("kmsKeyArn", keyArn)
 	}

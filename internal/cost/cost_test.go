@@ -215,3 +215,10 @@ func TestPrices_haveUnitDateAndSource(t *testing.T) {
 		}
 	}
 }
+
+func TestPlainCDKUSD_isTwoNATGatewaysWithTheirAddresses(t *testing.T) {
+	nat, address := Resource{Type: "aws:ec2/natGateway:NatGateway"}, Resource{Type: "aws:ec2/eip:Eip"}
+	if e := of(t, Defaults(), nat, nat, address, address); !near(e.AtRestUSD, PlainCDKUSD) {
+		t.Errorf("got %v, want %v", e.AtRestUSD, PlainCDKUSD)
+	}
+}

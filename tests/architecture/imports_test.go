@@ -22,7 +22,7 @@ const module = "ds-pipeline"
 // that it may import. "" is the program at the top.
 var arrows = map[string][]string{
 	"":                           {"stack"},
-	"stack":                      {"components", "preprocess/contract"},
+	"stack":                      {"components", "internal/cost", "preprocess/contract"},
 	"components":                 {"preprocess/contract"},
 	"preprocess":                 {"preprocess/contract", "preprocess/job"},
 	"preprocess/contract":        {},
