@@ -82,11 +82,8 @@ func TestCostEstimate_isWhatThePlanCosts(t *testing.T) {
 		"prod":      {"prod", nil},
 		"endpoints": {"dev", map[string]string{"networkMode": "endpoints", "egressPerZone": "true"}},
 		"private":   {"dev", map[string]string{"networkMode": "private", "flowLogs": "true"}},
-		"existing": {"dev", map[string]string{
-			"networkMode": "existing", "vpcId": "vpc-01234567", "subnetIds": "subnet-01234567", "assignPublicIp": "true",
-		}},
-		"cheap": {"dev", map[string]string{"useSpot": "true", "architecture": "arm64", "taskStorageGiB": "100"}},
-		"told":  {"dev", map[string]string{"notifySuccess": "true", "notificationEmail": "a@example.org", "monthlyBudgetUSD": "5"}},
+		"cheap":     {"dev", map[string]string{"useSpot": "true", "architecture": "arm64", "taskStorageGiB": "100"}},
+		"told":      {"dev", map[string]string{"notifySuccess": "true", "notificationEmail": "a@example.org", "monthlyBudgetUSD": "5"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			more := maps.Clone(image)
