@@ -44,6 +44,7 @@ type cli struct {
 	Cost    bool    `help:"Estimate what a month at rest and one run cost instead; as JSON with --json."`
 	InputGB float64 `name:"input-gb" default:"1" help:"Size of one input, for --cost."`
 	Runs    float64 `name:"runs" default:"1" help:"Runs in a month, for --cost."`
+	Graph   bool    `help:"Draw who starts, reads, writes and tells what, by the plan's permissions, as SVG instead."`
 	Export  string  `placeholder:"FILE" type:"path" help:"Also write the deployment as 'pulumi stack export' does. Secrets in it are encrypted with PULUMI_CONFIG_PASSPHRASE; without it, with a key that nobody keeps."`
 	Account string  `placeholder:"ID" help:"Account that the simulated credentials belong to. Default: the one that the stack is for."`
 	Dir     string  `default:"." type:"existingdir" help:"Directory of Pulumi.yaml."`
@@ -139,6 +140,9 @@ func (p program) plan(ctx context.Context, flags cli) error {
 	}
 	if flags.Cost {
 		return printCost(p.stdout, planned, flags)
+	}
+	if flags.Graph {
+		return printGraph(p.stdout, s, planned)
 	}
 	if flags.JSON {
 		return printJSON(p.stdout, s, planned)

@@ -1,5 +1,5 @@
 // Package architecture keeps the arrows between the project's packages as
-// docs/architecture.md draws them.
+// the README draws them.
 package architecture
 
 import (
@@ -41,7 +41,8 @@ var arrows = map[string][]string{
 	"internal/simcloud/simtest":  {"internal/simcloud", "internal/simcloud/simstack"},
 	"internal/cloudformation":    {},
 	"internal/cost":              {"preprocess/contract"},
-	"cmd/dsplan":                 {"internal/cost", "internal/simcloud/simstack", "stack"},
+	"internal/graph":             {},
+	"cmd/dsplan":                 {"internal/cost", "internal/graph", "internal/simcloud/simstack", "stack"},
 	"cmd/dspolicies":             {"policy"},
 	"policy":                     {},
 }
