@@ -92,11 +92,11 @@ func (b *bus) span() (top, bottom float64) {
 	return min(b.target, slices.Min(b.actors)), max(b.target, slices.Max(b.actors))
 }
 
-// SVG draws the graph, by its own colours on light and dark screens.
+// SVG draws the graph, by its own colors on light and dark screens.
 func (g *Graph) SVG(title string) string {
 	p := &page{yOf: map[string]float64{}}
 	p.layout(g)
-	buses := p.buses(g)
+	buses := p.buses()
 	tracks := assign(buses)
 	width := float64(margin + boxWidth + trackFirst + tracks*trackGap + margin)
 
@@ -267,7 +267,7 @@ func (p *page) textEnd(class string, x, y float64, text string) {
 	fmt.Fprintf(&p.texts, "  <text class=\"%s\" x=\"%g\" y=\"%g\" text-anchor=\"end\">%s</text>\n", class, x, y, html.EscapeString(text))
 }
 
-func (p *page) buses(g *Graph) []*bus {
+func (p *page) buses() []*bus {
 	type key struct {
 		target, class string
 		inward        bool

@@ -107,7 +107,7 @@ func TestSVG_isTheSameEachTimeAndWellFormed(t *testing.T) {
 		}
 	}
 	if !strings.Contains(first, `a &lt;b&gt; &amp;`) || !strings.Contains(first, "prefers-color-scheme: dark") {
-		t.Error("the title or the dark colours are missing")
+		t.Error("the title or the dark colors are missing")
 	}
 }
 
