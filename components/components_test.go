@@ -24,7 +24,7 @@ type kind struct {
 var testPlace = Place{AccountID: "111111111111", Region: "us-east-1"}
 
 func validDataBuckets(suffix string) *DataBucketsArgs {
-	return &DataBucketsArgs{Place: testPlace, Environment: "dev", Suffix: suffix, KeepVersionsDays: 30}
+	return &DataBucketsArgs{Place: testPlace, Environment: "dev", Suffix: suffix, KeepVersionsDays: 30, AccessLogDays: 90}
 }
 
 func validProcessingCluster(suffix string) *ProcessingClusterArgs {
@@ -127,8 +127,22 @@ func validEncryptionKey(suffix string) *EncryptionKeyArgs {
 	}
 }
 
+func validAuditTrail(suffix string) *AuditTrailArgs {
+	return &AuditTrailArgs{
+		Place:       testPlace,
+		Environment: "dev",
+		Suffix:      suffix,
+		TrailName:   "ds-preprocessing-dev" + suffix,
+		KeepDays:    400,
+		BucketNames: []pulumi.StringInput{pulumi.String("in" + suffix), pulumi.String("out" + suffix)},
+	}
+}
+
 func kinds() []kind {
 	return []kind{
+		{"audit trail", auditTrailType, func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error) {
+			return NewAuditTrail(ctx, name, validAuditTrail(suffix))
+		}},
 		{"data buckets", dataBucketsType, func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error) {
 			return NewDataBuckets(ctx, name, validDataBuckets(suffix))
 		}},
@@ -356,6 +370,30 @@ func badArgs() []badArgsTest {
 	buckets("region", func(a *DataBucketsArgs) { a.Place.Region = "useast1" },
 		`Place.Region: got "useast1", want the name of an AWS region such as us-east-1`)
 	buckets("versions", func(a *DataBucketsArgs) { a.KeepVersionsDays = 0 }, `KeepVersionsDays: got 0, want 1 to 3650`)
+	buckets("access logs", func(a *DataBucketsArgs) { a.AccessLogDays = 3651 }, `AccessLogDays: got 3651, want 0 to 3650`)
+	buckets("lifecycles", func(a *DataBucketsArgs) {
+		a.InputLifecycle = Lifecycle{TransitionDays: 29, TransitionClass: "STANDARD_IA", NoncurrentDays: -1}
+		a.OutputLifecycle = Lifecycle{TransitionDays: 90, TransitionClass: "GLACIER", ExpireDays: 90}
+		a.ArtifactLifecycle = Lifecycle{TransitionDays: 5, AbortDays: 3651}
+	}, `InputLifecycle.TransitionDays: got 29, want 30 to 3650
+InputLifecycle.NoncurrentDays: got -1, want 1 to 3650
+OutputLifecycle.TransitionClass: got "GLACIER", want STANDARD_IA, INTELLIGENT_TIERING or GLACIER_IR: a run has to read objects at once
+OutputLifecycle.ExpireDays: got 90, want more than the 90 days until the transition
+ArtifactLifecycle.AbortDays: got 3651, want 1 to 3650
+ArtifactLifecycle.TransitionDays: got 5 with class "", want both or none`)
+	add("audit trail", `audit trail "audit": TrailName: got "a b", want 1 to 128 characters: letters, digits and . _ -, 3 or more, with a letter or digit at both ends
+KeepDays: got 0, want 1 to 3650
+BucketNames: missing
+ForceDestroy: cannot be combined with ProtectData`, func(ctx *pulumi.Context) error {
+		args := validAuditTrail("")
+		args.TrailName, args.KeepDays, args.BucketNames, args.ProtectData, args.ForceDestroy = "a b", 0, nil, true, true
+		_, err := NewAuditTrail(ctx, "audit", args)
+		return err
+	})
+	add("no trail args", `audit trail "audit": args are required`, func(ctx *pulumi.Context) error {
+		_, err := NewAuditTrail(ctx, "audit", nil)
+		return err
+	})
 	buckets("protected and destroyable", func(a *DataBucketsArgs) { a.ProtectData, a.ForceDestroy = true, true },
 		`ForceDestroy: cannot be combined with ProtectData`)
 	buckets("long names", func(a *DataBucketsArgs) { a.Suffix = "-a-very-long-suffix-indeed-so" },

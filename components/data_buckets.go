@@ -29,6 +29,16 @@ type DataBucketsArgs struct {
 	// restored: 1 to 3650 days. Lowering it deletes older versions within a day or two.
 	KeepVersionsDays int
 
+	// InputLifecycle, OutputLifecycle and ArtifactLifecycle are what happens to
+	// objects as they age. Nothing, when zero, but what KeepVersionsDays says. The
+	// model in use is an object, too, however old: an ExpireDays deletes it.
+	InputLifecycle, OutputLifecycle, ArtifactLifecycle Lifecycle
+
+	// AccessLogDays is how long it is kept who read and wrote objects, up to 3650
+	// days, in a bucket of its own; 0 records nothing. Delivery is free and takes
+	// hours, the logs cost their storage.
+	AccessLogDays int
+
 	// KMSKeyArn encrypts the buckets; nil uses keys that S3 owns. Changing it
 	// leaves what is there under the old key, so keep that key.
 	KMSKeyArn pulumi.StringInput
@@ -46,7 +56,14 @@ func (a *DataBucketsArgs) validate() error {
 	if a == nil {
 		return errors.New("args are required")
 	}
-	errs := []error{a.Place.validate(), named("KeepVersionsDays", CheckRange(a.KeepVersionsDays, 1, 3650))}
+	errs := []error{a.Place.validate(), named("KeepVersionsDays", CheckRange(a.KeepVersionsDays, 1, 3650)), named("AccessLogDays", CheckRange(a.AccessLogDays, 0, 3650))}
+	for _, l := range []struct {
+		name      string
+		lifecycle Lifecycle
+	}{{"InputLifecycle", a.InputLifecycle}, {"OutputLifecycle", a.OutputLifecycle}, {"ArtifactLifecycle", a.ArtifactLifecycle}} {
+		errs = append(errs, CheckLifecycle(l.lifecycle, func(field string) string { return l.name + "." + field }))
+	}
+	// The name of the bucket of logs is shorter than the others.
 	for _, purpose := range bucketPurposes {
 		errs = append(errs, checkBucketName(a.bucketName(purpose)))
 	}
@@ -56,8 +73,11 @@ func (a *DataBucketsArgs) validate() error {
 	return errors.Join(errs...)
 }
 
-// bucketPurposes is the second word of each bucket's name.
+// bucketPurposes is the second word of the name of each bucket with data.
 var bucketPurposes = []string{"input", "output", "artifacts"}
+
+// logsPurpose is the second word of the name of the bucket of access logs.
+const logsPurpose = "logs"
 
 // bucketName builds the published name of a bucket; nothing else does.
 func (a *DataBucketsArgs) bucketName(purpose string) string {
@@ -96,10 +116,12 @@ func checkBucketName(name string) error {
 //	<name>-input      raw data, written by whoever owns it
 //	<name>-output     results, written by the job alone
 //	<name>-artifacts  models, scripts and packages
+//	<name>-logs       who read and wrote the others, with AccessLogDays
 //
 // Each is private, owned by the account, encrypted with keys of S3 or one of
 // ours, versioned, and reachable over TLS 1.2 or newer only. Multipart uploads that nobody
-// finished are deleted after a week, old versions after KeepVersionsDays.
+// finished are deleted after a week, old versions after KeepVersionsDays, and
+// objects as the bucket's lifecycle says.
 // Cost: storage and requests only.
 type DataBuckets struct {
 	pulumi.ResourceState
@@ -124,15 +146,22 @@ func NewDataBuckets(ctx *pulumi.Context, name string, args *DataBucketsArgs, opt
 		return nil, fmt.Errorf("register data buckets %q: %w", name, err)
 	}
 
-	input, err := newPrivateBucket(ctx, name+"-input", args.bucketName("input"), args, data)
+	var logs *privateBucket
+	if args.AccessLogDays > 0 {
+		var err error
+		if logs, err = newAccessLogs(ctx, name+"-logs", args, data); err != nil {
+			return nil, err
+		}
+	}
+	input, err := newDataBucket(ctx, name, "input", args, args.InputLifecycle, logs, data)
 	if err != nil {
 		return nil, err
 	}
-	output, err := newPrivateBucket(ctx, name+"-output", args.bucketName("output"), args, data)
+	output, err := newDataBucket(ctx, name, "output", args, args.OutputLifecycle, logs, data)
 	if err != nil {
 		return nil, err
 	}
-	artifacts, err := newPrivateBucket(ctx, name+"-artifacts", args.bucketName("artifacts"), args, data)
+	artifacts, err := newDataBucket(ctx, name, "artifacts", args, args.ArtifactLifecycle, logs, data)
 	if err != nil {
 		return nil, err
 	}
@@ -150,31 +179,71 @@ func NewDataBuckets(ctx *pulumi.Context, name string, args *DataBucketsArgs, opt
 	return data, nil
 }
 
+// newDataBucket creates one of the buckets with data; logs, unless nil, gets to
+// know who uses it.
+func newDataBucket(ctx *pulumi.Context, name, purpose string, args *DataBucketsArgs, lifecycle Lifecycle, logs *privateBucket, parent pulumi.Resource) (*s3.BucketV2, error) {
+	made, err := newPrivateBucket(ctx, name+"-"+purpose, privateBucketArgs{
+		place:        args.Place,
+		bucketName:   args.bucketName(purpose),
+		forceDestroy: args.ForceDestroy,
+		keyArn:       args.KMSKeyArn,
+		lifecycle:    lifecycle.or(args.KeepVersionsDays),
+	}, parent)
+	if err != nil {
+		return nil, err
+	}
+	if logs != nil {
+		if err := logAccess(ctx, name+"-"+purpose, made.bucket, logs, parent); err != nil {
+			return nil, err
+		}
+	}
+	return made.bucket, nil
+}
+
+type privateBucketArgs struct {
+	place        Place
+	bucketName   string
+	forceDestroy bool
+	keyArn       pulumi.StringInput // nil for keys of S3
+	lifecycle    Lifecycle          // with all defaults
+
+	// statements are added to the policy of the bucket; nil adds none.
+	statements func(bucketArn string) []statement
+}
+
+// privateBucket is a bucket and its policy, which whatever writes to the bucket
+// as a service has to wait for.
+type privateBucket struct {
+	bucket *s3.BucketV2
+	policy *s3.BucketPolicy
+}
+
 // newPrivateBucket creates one bucket and everything that keeps it private.
-func newPrivateBucket(ctx *pulumi.Context, name, bucketName string, args *DataBucketsArgs, parent pulumi.Resource) (*s3.BucketV2, error) {
+func newPrivateBucket(ctx *pulumi.Context, name string, args privateBucketArgs, parent pulumi.Resource) (*privateBucket, error) {
 	bucket, err := s3.NewBucketV2(ctx, name, &s3.BucketV2Args{
-		Bucket:       pulumi.String(bucketName),
-		ForceDestroy: pulumi.Bool(args.ForceDestroy),
+		Bucket:       pulumi.String(args.bucketName),
+		ForceDestroy: pulumi.Bool(args.forceDestroy),
 	}, pulumi.Parent(parent))
 	if err != nil {
 		return nil, fmt.Errorf("create bucket %q: %w", name, err)
 	}
-	if err := closeBucket(ctx, name, bucket, args, parent); err != nil {
+	policy, err := closeBucket(ctx, name, bucket, args, parent)
+	if err != nil {
 		return nil, err
 	}
-	if err := encryptBucket(ctx, name, bucket, args.KMSKeyArn, parent); err != nil {
+	if err := encryptBucket(ctx, name, bucket, args.keyArn, parent); err != nil {
 		return nil, err
 	}
-	if err := versionBucket(ctx, name, bucket, args.KeepVersionsDays, parent); err != nil {
+	if err := versionBucket(ctx, name, bucket, args.lifecycle, parent); err != nil {
 		return nil, err
 	}
-	return bucket, nil
+	return &privateBucket{bucket: bucket, policy: policy}, nil
 }
 
 // closeBucket refuses public access, ACLs and plain HTTP. S3 answers 409 when
 // two of these settings arrive at once, so each waits for the one before.
-func closeBucket(ctx *pulumi.Context, name string, bucket *s3.BucketV2, args *DataBucketsArgs, parent pulumi.Resource) error {
-	place := args.Place
+func closeBucket(ctx *pulumi.Context, name string, bucket *s3.BucketV2, args privateBucketArgs, parent pulumi.Resource) (*s3.BucketPolicy, error) {
+	place := args.place
 	block, err := s3.NewBucketPublicAccessBlock(ctx, name+"-public-access-block", &s3.BucketPublicAccessBlockArgs{
 		Bucket:                bucket.Bucket,
 		BlockPublicAcls:       pulumi.Bool(true),
@@ -183,16 +252,16 @@ func closeBucket(ctx *pulumi.Context, name string, bucket *s3.BucketV2, args *Da
 		RestrictPublicBuckets: pulumi.Bool(true),
 	}, pulumi.Parent(parent))
 	if err != nil {
-		return fmt.Errorf("block public access to bucket %q: %w", name, err)
+		return nil, fmt.Errorf("block public access to bucket %q: %w", name, err)
 	}
 	ownership, err := s3.NewBucketOwnershipControls(ctx, name+"-ownership", &s3.BucketOwnershipControlsArgs{
 		Bucket: bucket.Bucket,
 		Rule:   &s3.BucketOwnershipControlsRuleArgs{ObjectOwnership: pulumi.String("BucketOwnerEnforced")},
 	}, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{block}))
 	if err != nil {
-		return fmt.Errorf("enforce the owner of bucket %q: %w", name, err)
+		return nil, fmt.Errorf("enforce the owner of bucket %q: %w", name, err)
 	}
-	_, err = s3.NewBucketPolicy(ctx, name+"-policy", &s3.BucketPolicyArgs{
+	attached, err := s3.NewBucketPolicy(ctx, name+"-policy", &s3.BucketPolicyArgs{
 		Bucket: bucket.Bucket,
 		Policy: document(func(in []string) any {
 			resources := []string{place.bucketArn(in[0]), place.bucketArn(in[0]) + "/*"}
@@ -210,13 +279,16 @@ func closeBucket(ctx *pulumi.Context, name string, bucket *s3.BucketV2, args *Da
 			if key := in[1]; key != "" {
 				statements = append(statements, denyOtherKeys(key, resources[1])...)
 			}
+			if args.statements != nil {
+				statements = append(statements, args.statements(resources[0])...)
+			}
 			return newPolicy(statements...)
-		}, bucket.Bucket, keyOrNone(args.KMSKeyArn)),
+		}, bucket.Bucket, keyOrNone(args.keyArn)),
 	}, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{ownership}))
 	if err != nil {
-		return fmt.Errorf("attach the policy of bucket %q: %w", name, err)
+		return nil, fmt.Errorf("attach the policy of bucket %q: %w", name, err)
 	}
-	return nil
+	return attached, nil
 }
 
 // denyOtherKeys refuses objects whose writer asks for something else than the
@@ -269,10 +341,9 @@ func encryptBucket(ctx *pulumi.Context, name string, bucket *s3.BucketV2, keyArn
 	return nil
 }
 
-// versionBucket keeps overwritten objects for keepDays, and drops what an
-// interrupted upload left behind after a week. A bucket has one lifecycle
-// configuration, so every rule is here.
-func versionBucket(ctx *pulumi.Context, name string, bucket *s3.BucketV2, keepDays int, parent pulumi.Resource) error {
+// versionBucket keeps versions of objects and lets things age. A bucket has one
+// lifecycle configuration, so every rule is here.
+func versionBucket(ctx *pulumi.Context, name string, bucket *s3.BucketV2, lifecycle Lifecycle, parent pulumi.Resource) error {
 	versioning, err := s3.NewBucketVersioningV2(ctx, name+"-versioning", &s3.BucketVersioningV2Args{
 		Bucket:                  bucket.Bucket,
 		VersioningConfiguration: &s3.BucketVersioningV2VersioningConfigurationArgs{Status: pulumi.String("Enabled")},
@@ -282,27 +353,7 @@ func versionBucket(ctx *pulumi.Context, name string, bucket *s3.BucketV2, keepDa
 	}
 	_, err = s3.NewBucketLifecycleConfigurationV2(ctx, name+"-lifecycle", &s3.BucketLifecycleConfigurationV2Args{
 		Bucket: bucket.Bucket,
-		Rules: s3.BucketLifecycleConfigurationV2RuleArray{
-			&s3.BucketLifecycleConfigurationV2RuleArgs{
-				Id:     pulumi.String("abort-unfinished-uploads"),
-				Status: pulumi.String("Enabled"),
-				Filter: &s3.BucketLifecycleConfigurationV2RuleFilterArgs{Prefix: pulumi.String("")},
-				AbortIncompleteMultipartUpload: &s3.BucketLifecycleConfigurationV2RuleAbortIncompleteMultipartUploadArgs{
-					DaysAfterInitiation: pulumi.Int(7),
-				},
-			},
-			&s3.BucketLifecycleConfigurationV2RuleArgs{
-				Id:     pulumi.String("expire-old-versions"),
-				Status: pulumi.String("Enabled"),
-				Filter: &s3.BucketLifecycleConfigurationV2RuleFilterArgs{Prefix: pulumi.String("")},
-				NoncurrentVersionExpiration: &s3.BucketLifecycleConfigurationV2RuleNoncurrentVersionExpirationArgs{
-					NoncurrentDays: pulumi.Int(keepDays),
-				},
-				Expiration: &s3.BucketLifecycleConfigurationV2RuleExpirationArgs{
-					ExpiredObjectDeleteMarker: pulumi.Bool(true),
-				},
-			},
-		},
+		Rules:  lifecycle.rules(),
 	}, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{versioning}))
 	if err != nil {
 		return fmt.Errorf("set the lifecycle of bucket %q: %w", name, err)

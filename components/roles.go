@@ -16,6 +16,7 @@ const (
 	eventBridge    = "events.amazonaws.com"
 	eventScheduler = "scheduler.amazonaws.com"
 	flowLogs       = "vpc-flow-logs.amazonaws.com"
+	s3Logging      = "logging.s3.amazonaws.com"
 	snsService     = "sns.amazonaws.com"
 	stepFunctions  = "states.amazonaws.com"
 )

@@ -63,6 +63,8 @@ type Config struct {
 	LogRetentionDays  int
 	ContainerInsights bool
 	KeepVersionsDays  int
+	AccessLogDays     int // 0 for no access logs
+	AuditTrailDays    int // 0 for no trail
 	ProtectData       bool
 	ForceDestroyData  bool
 
@@ -135,6 +137,8 @@ func keys() []key {
 		number("logRetentionDays", 30, func(c *Config) *int { return &c.LogRetentionDays }, components.CheckLogRetentionDays),
 		flag("containerInsights", false, func(c *Config) *bool { return &c.ContainerInsights }),
 		number("keepVersionsDays", 30, func(c *Config) *int { return &c.KeepVersionsDays }, upTo(3650)),
+		number("accessLogDays", 0, func(c *Config) *int { return &c.AccessLogDays }, upToOrNone(3650)),
+		number("auditTrailDays", 0, func(c *Config) *int { return &c.AuditTrailDays }, upToOrNone(3650)),
 		flag("protectData", false, func(c *Config) *bool { return &c.ProtectData }),
 		flag("forceDestroyData", false, func(c *Config) *bool { return &c.ForceDestroyData }),
 

@@ -79,12 +79,29 @@ func Deploy(ctx *pulumi.Context) error {
 		Environment:      cfg.Environment,
 		Suffix:           cfg.ResourceSuffix,
 		KeepVersionsDays: cfg.KeepVersionsDays,
+		AccessLogDays:    cfg.AccessLogDays,
 		KMSKeyArn:        keyArn,
 		ProtectData:      cfg.ProtectData,
 		ForceDestroy:     cfg.ForceDestroyData,
 	}, with)
 	if err != nil {
 		return err
+	}
+
+	if cfg.AuditTrailDays > 0 {
+		if _, err := components.NewAuditTrail(ctx, "audit", &components.AuditTrailArgs{
+			Place:        place,
+			Environment:  cfg.Environment,
+			Suffix:       cfg.ResourceSuffix,
+			TrailName:    names.trail,
+			KeepDays:     cfg.AuditTrailDays,
+			BucketNames:  []pulumi.StringInput{data.InputBucketName, data.OutputBucketName, data.ArtifactBucketName},
+			KMSKeyArn:    keyArn,
+			ProtectData:  cfg.ProtectData,
+			ForceDestroy: cfg.ForceDestroyData,
+		}, with); err != nil {
+			return err
+		}
 	}
 
 	processing, err := components.NewProcessingCluster(ctx, "processing", &components.ProcessingClusterArgs{
@@ -263,7 +280,7 @@ func Deploy(ctx *pulumi.Context) error {
 type names struct {
 	repository, cluster, taskFamily, logGroup, stateMachine string
 	watch                                                   string // the machine that watches stateMachine
-	flowLogGroup, key                                       string
+	flowLogGroup, key, trail                                string
 	dashboard                                               string // "" for none
 }
 
@@ -276,6 +293,7 @@ func newNames(cfg Config) names {
 		dashboard:    dashboard,
 		flowLogGroup: "/vpc/ds-preprocessing-" + cfg.Environment + cfg.ResourceSuffix,
 		key:          "ds-preprocessing-" + cfg.Environment + cfg.ResourceSuffix,
+		trail:        "ds-preprocessing-" + cfg.Environment + cfg.ResourceSuffix,
 		repository:   "ds-preprocessing" + cfg.ResourceSuffix,
 		cluster:      "ds-processing-cluster" + cfg.ResourceSuffix,
 		taskFamily:   "ds-preprocessing" + cfg.ResourceSuffix,
@@ -298,10 +316,15 @@ func encryptionKey(ctx *pulumi.Context, cfg Config, place components.Place, name
 	if cfg.FlowLogs {
 		logGroups = append(logGroups, names.flowLogGroup)
 	}
+	trail := ""
+	if cfg.AuditTrailDays > 0 {
+		trail = names.trail
+	}
 	key, err := components.NewEncryptionKey(ctx, "encryption", &components.EncryptionKeyArgs{
 		Place:         place,
 		AliasName:     names.key,
 		LogGroupNames: logGroups,
+		TrailName:     trail,
 		DeletionDays:  cfg.KeyDeletionDays,
 		ProtectData:   cfg.ProtectData,
 	}, with)

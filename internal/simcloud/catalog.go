@@ -10,7 +10,7 @@ import (
 var catalog = sync.OnceValue(func() map[string]*Type {
 	all := map[string]*Type{}
 	for _, table := range [][]*Type{
-		budgetTypes, cloudwatchTypes, dynamodbTypes, ec2Types, ecrTypes, ecsTypes, eventTypes, iamTypes, kmsTypes,
+		budgetTypes, cloudtrailTypes, cloudwatchTypes, dynamodbTypes, ec2Types, ecrTypes, ecsTypes, eventTypes, iamTypes, kmsTypes,
 		s3Types, schedulerTypes, sfnTypes, snsTypes, sqsTypes, ssmTypes,
 	} {
 		for _, t := range table {

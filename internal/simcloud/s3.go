@@ -3,6 +3,7 @@ package simcloud
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/s3"
@@ -134,7 +135,7 @@ var s3Types = []*Type{
 		TypeName: "aws:s3/bucketLoggingV2:BucketLoggingV2", Args: s3.BucketLoggingV2Args{}, Outputs: s3.BucketLoggingV2{},
 		Replace: []string{"bucket", "expectedBucketOwner"},
 		Parents: []Parent{{Property: "bucket", Type: bucketType}, {Property: "targetBucket", Type: bucketType}},
-		OnePer:  []string{"bucket"}, ID: bucketOf,
+		OnePer:  []string{"bucket"}, ID: bucketOf, Create: logsArrive,
 	},
 	{
 		TypeName: "aws:s3/bucketNotification:BucketNotification", Args: s3.BucketNotificationArgs{}, Outputs: s3.BucketNotification{},
@@ -171,6 +172,51 @@ var s3Types = []*Type{
 }
 
 var storageClasses = []string{"GLACIER", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "DEEP_ARCHIVE", "GLACIER_IR"}
+
+// logsArrive refuses a bucket of logs to which S3 would silently deliver nothing.
+func logsArrive(i *instance) error {
+	target := text(i.in, "targetBucket")
+	source := i.session.arn("s3", bucketOf(i))
+	if !i.cloud.bucketAdmits(i.session, target, "logging.s3.amazonaws.com", source, "s3:PutObject", text(i.in, "targetPrefix")+"x") {
+		return fmt.Errorf("InvalidTargetBucketForLogging: targetBucket: the policy of %q does not let logging.s3.amazonaws.com write for %s", target, source)
+	}
+	encryption := i.cloud.find("aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2", target)
+	if encryption == nil {
+		return nil
+	}
+	var err error
+	objects(encryption.plain(), "rules[].applyServerSideEncryptionByDefault", func(_ string, o map[string]any) {
+		if o["sseAlgorithm"] != "AES256" {
+			err = fmt.Errorf("InvalidTargetBucketForLogging: targetBucket: %q is encrypted with %s; access logs arrive with AES256 only", target, text(o, "sseAlgorithm"))
+		}
+	})
+	return err
+}
+
+// bucketAdmits says whether the policy of a bucket lets a service act on an object
+// ("" for the bucket itself), on behalf of a resource of this account. The cloud
+// is locked.
+func (c *Cloud) bucketAdmits(s *session, bucket, service, source, action, object string) bool {
+	attached := c.find("aws:s3/bucketPolicy:BucketPolicy", bucket)
+	if attached == nil {
+		return false
+	}
+	resource := s.arn("s3", bucket)
+	if object != "" {
+		resource += "/" + object
+	}
+	for _, statement := range statementsOf(attached.plain()["policy"]) {
+		principal, _ := statement["Principal"].(map[string]any)
+		fits := func(field, value string) bool {
+			return slices.ContainsFunc(refsOf(statement[field]), func(pattern string) bool { return wildcard(pattern, value) })
+		}
+		if statement["Effect"] == "Allow" && slices.Contains(refsOf(principal["Service"]), service) && fits("Action", action) && fits("Resource", resource) &&
+			contextFits(statement["Condition"], "aws:SourceArn", source) && contextFits(statement["Condition"], "aws:SourceAccount", s.account) {
+			return true
+		}
+	}
+	return false
+}
 
 // bucketName is S3's rule for general purpose buckets.
 func bucketName(path string) rule {

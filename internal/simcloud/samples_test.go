@@ -76,6 +76,18 @@ var samples = map[string]sample{
 	}},
 	"aws:s3/bucketPolicy:BucketPolicy":       {`{"bucket": "b", "policy": "` + onResource + `"}`, []spoiled{{`policy=` + noPolicy, "policy.Version: missing"}}},
 	"aws:s3/bucketLoggingV2:BucketLoggingV2": {`{"bucket": "b", "targetBucket": "logs", "targetPrefix": "b/"}`, nil},
+	"aws:cloudtrail/trail:Trail": {`{"name": "audit", "s3BucketName": "b", "eventSelectors": [{"readWriteType": "All", "dataResources": [{"type": "AWS::S3::Object", "values": ["arn:aws:s3:::data/"]}]}]}`, []spoiled{
+		{`name="a b"`, "name: got"}, {`s3KeyPrefix="/a"`, "s3KeyPrefix: got"}, {`kmsKeyId="k"`, "kmsKeyId: got"},
+		{`eventSelectors[0].readWriteType="Some"`, "eventSelectors[0].readWriteType: "},
+		{`eventSelectors[0].dataResources[0].type="AWS::SQS::Queue"`, "eventSelectors[0].dataResources[0].type: "},
+		{`eventSelectors[0].dataResources[0].values[0]="arn:aws:s3:::data"`, "want arn:aws:s3:::<bucket>/"},
+		{`advancedEventSelectors=[{"fieldSelectors": [{"field": "eventCategory", "equals": ["Data"]}]}]`, "advancedEventSelectors: conflicts with"},
+		{`eventSelectors=[{},{},{},{},{},{}]`, "eventSelectors: got 6 elements"},
+		{`eventSelectors[0].dataResources[0].values=[]`, "values: "},
+		{`cloudWatchLogsGroupArn="arn:aws:logs:us-east-1:123456789012:log-group:g:*"`, "cloudWatchLogsRoleArn: "},
+		{`cloudWatchLogsRoleArn="` + anyRole + `"`, "cloudWatchLogsGroupArn: "},
+		{`insightSelectors=[{"insightType": "Any"}]`, "insightSelectors[0].insightType: "},
+	}},
 	"aws:s3/bucketNotification:BucketNotification": {`{"bucket": "b", "queues": [{"queueArn": "` + anyQueue + `", "events": ["s3:ObjectCreated:*"]}]}`, []spoiled{
 		{`queues[0].queueArn="q"`, "queues[0].queueArn: got"},
 		{`topics[0]={"topicArn": "` + anyQueue + `", "events": ["s3:ObjectCreated:*"]}`, `topics[0].topicArn: got "` + anyQueue + `", want an ARN of "sns"`},

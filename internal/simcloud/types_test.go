@@ -279,6 +279,7 @@ var mayBeEmpty = map[string][]string{
 	bucketType:                             {"accelerationStatus", "acl", "bucketPrefix", "policy", "websiteDomain", "websiteEndpoint"},
 	"aws:s3/bucketObjectv2:BucketObjectv2": {"acl", "checksumCrc32", "checksumCrc32c", "checksumCrc64nvme", "checksumSha1", "checksumSha256", "kmsKeyId"},
 	"aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2": {"expectedBucketOwner"},
+	"aws:cloudtrail/trail:Trail":             {"snsTopicArn"},
 	roleType:                                 {"namePrefix"},
 	policyType:                               {"namePrefix"},
 	"aws:iam/rolePolicy:RolePolicy":          {"namePrefix"},

@@ -191,3 +191,20 @@ func appendTo(t *testing.T, dir, name, text string) {
 		t.Fatal(err)
 	}
 }
+
+func TestAudit_logsAndTrailComeAndGo(t *testing.T) {
+	t.Parallel()
+	s := ours(t, "dev", map[string]string{"ds-pipeline:accessLogDays": "30", "ds-pipeline:auditTrailDays": "30", "ds-pipeline:encryption": "customer-key"})
+	s.Up()
+	s.Settled()
+	for kind, want := range map[string]int{"aws:cloudtrail/trail:Trail": 1, "aws:s3/bucketLoggingV2:BucketLoggingV2": 3, "aws:s3/bucketV2:BucketV2": 5} {
+		if got := s.Cloud.IDs(kind); len(got) != want {
+			t.Errorf("got %v, want %d of %s", got, want, kind)
+		}
+	}
+	s.Set("ds-pipeline:accessLogDays", "0")
+	s.Set("ds-pipeline:auditTrailDays", "0")
+	s.Up()
+	s.Settled()
+	s.Destroy()
+}

@@ -167,6 +167,13 @@ func (p *plan) needs(t *testing.T) map[string][]call {
 		"schedule-role": {{action: "states:StartExecution", resource: p.names["pipeline-machine"]}},
 		"pipeline-role": p.machineCalls(t),
 	}
+	if p.roles["processing-network-flow-role"] != nil { // by configuration
+		group := p.names["processing-network-flow-logs"]
+		needs["processing-network-flow-role"] = []call{
+			{action: "logs:CreateLogStream", resource: group + ":log-stream:eni-0"},
+			{action: "logs:PutLogEvents", resource: group + ":log-stream:eni-0"},
+		}
+	}
 	if p.roles["watch-role"] != nil { // by configuration
 		needs["watch-role"] = []call{
 			{action: "s3:GetObject", resource: object("data-output", contract.OutputPrefix+"period=2026-11/"+contract.ManifestName)},
