@@ -119,6 +119,7 @@ func NewAuditTrail(ctx *pulumi.Context, name string, args *AuditTrailArgs, opts 
 		Name:                       pulumi.String(args.TrailName),
 		S3BucketName:               record.bucket.Bucket,
 		KmsKeyId:                   keyPtr(args.KMSKeyArn),
+		EnableLogging:              pulumi.Bool(true),
 		EnableLogFileValidation:    pulumi.Bool(true),
 		IncludeGlobalServiceEvents: pulumi.Bool(false),
 		EventSelectors: cloudtrail.TrailEventSelectorArray{&cloudtrail.TrailEventSelectorArgs{

@@ -94,14 +94,14 @@ func (l Lifecycle) rules() s3.BucketLifecycleConfigurationV2RuleArray {
 	if l.TransitionDays == 0 && l.ExpireDays == 0 {
 		return rules
 	}
-	ageing := &s3.BucketLifecycleConfigurationV2RuleArgs{Id: pulumi.String("age"), Status: pulumi.String("Enabled"), Filter: everything}
+	byAge := &s3.BucketLifecycleConfigurationV2RuleArgs{Id: pulumi.String("age"), Status: pulumi.String("Enabled"), Filter: everything}
 	if l.TransitionDays > 0 {
-		ageing.Transitions = s3.BucketLifecycleConfigurationV2RuleTransitionArray{&s3.BucketLifecycleConfigurationV2RuleTransitionArgs{
+		byAge.Transitions = s3.BucketLifecycleConfigurationV2RuleTransitionArray{&s3.BucketLifecycleConfigurationV2RuleTransitionArgs{
 			Days: pulumi.Int(l.TransitionDays), StorageClass: pulumi.String(l.TransitionClass),
 		}}
 	}
 	if l.ExpireDays > 0 {
-		ageing.Expiration = &s3.BucketLifecycleConfigurationV2RuleExpirationArgs{Days: pulumi.Int(l.ExpireDays)}
+		byAge.Expiration = &s3.BucketLifecycleConfigurationV2RuleExpirationArgs{Days: pulumi.Int(l.ExpireDays)}
 	}
-	return append(rules, ageing)
+	return append(rules, byAge)
 }

@@ -70,7 +70,7 @@ func trailArrives(i *instance) error {
 		object = prefix + "/" + object
 	}
 	if i.cloud.resolve(bucketType, bucket) != nil &&
-		!(i.cloud.bucketAdmits(i.session, bucket, service, trail, "s3:GetBucketAcl", "") && i.cloud.bucketAdmits(i.session, bucket, service, trail, "s3:PutObject", object)) {
+		(!i.cloud.bucketAdmits(i.session, bucket, service, trail, "s3:GetBucketAcl", "") || !i.cloud.bucketAdmits(i.session, bucket, service, trail, "s3:PutObject", object)) {
 		return fmt.Errorf("InsufficientS3BucketPolicyException: s3BucketName: the policy of %q does not let %s look at its ACL and write %s for %s", bucket, service, object, trail)
 	}
 	key := text(i.in, "kmsKeyId")

@@ -380,6 +380,7 @@ func trials(account, region string, existing map[string]string) []trial {
 		one("architecture", "arm64"),
 		one("imageUri", account+".dkr.ecr."+region+".amazonaws.com/ds-preprocessing@sha256:"+strings.Repeat("0", 64)),
 		one("scheduleExpression", "cron(0 10 1 * ? *)"),
+		one("scheduleTimezone", "Europe/Berlin"),
 		one("notificationEmail", "team@example.com"),
 		one("notificationSubscriptions", "https://example.com/hook"),
 		one("logRetentionDays", "60"),
