@@ -72,7 +72,7 @@ type runCommand struct {
 	Output          *string `placeholder:"URI" help:"Result to write, whole or not at all; compressed if its name ends in .gz or .zst. Default: s3://OUTPUT-BUCKET/${output_key}."`
 	Keep            *string `placeholder:"NAME,..." help:"Input columns to copy as they stand, before the model's."`
 	NullValues      *string `placeholder:"LIST" help:"Texts that mean a missing value, with commas between them, or none. Default: those of pandas.read_csv; none for JSON lines. An unquoted empty field is always missing."`
-	InputFormat     *string `placeholder:"FORMAT" help:"csv, or jsonl: one flat JSON object per line. Default: jsonl if the input's name ends in .jsonl or .ndjson, else csv."`
+	InputFormat     *string `placeholder:"FORMAT" help:"csv, parquet, or jsonl: one flat JSON object per line. Default: by the input's name (.parquet, .jsonl, .ndjson), parquet if it starts and ends as such, else csv."`
 	Delimiter       *string `placeholder:"CHAR" help:"What separates the input's fields: tab or one character. Default: a tab if its name ends in .tsv, else a comma."`
 	Encoding        *string `placeholder:"NAME" help:"Encoding of the input: utf-8, utf-16 (the order of bytes as its start shows), utf-16le, utf-16be or latin-1. Default: utf-8. Bytes in messages are then those of the UTF-8 text."`
 	OutputDelimiter *string `placeholder:"CHAR" help:"What separates the result's fields. Default: a tab if its name ends in .tsv, else a comma."`

@@ -11,6 +11,7 @@ import (
 	"ds-pipeline/preprocess/codec"
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/manifest"
+	"ds-pipeline/preprocess/parquet"
 	"ds-pipeline/preprocess/storage"
 	"ds-pipeline/preprocess/table"
 )
@@ -77,6 +78,12 @@ type feed struct {
 	lead            int64    // lines before the next block, if it is the first of its input; else -1
 	before          int64    // bytes of text in the inputs before
 
+	// Of Parquet:
+	columns []parquet.Column // of the first input
+	chosen  []int            // columns that are wanted; nil before they are known
+	numbers map[int]bool     // of those, the ones that are read as numbers
+	parquet *parquet.File    // the current input
+
 	mu     sync.Mutex // of what is closed and asked for while the feed reads
 	object storage.Object
 	file   io.ReadCloser
@@ -100,6 +107,9 @@ func (f *feed) open() error {
 	object, err := f.in.open(f.ctx, f.index)
 	if err != nil {
 		return err
+	}
+	if f.settings.Parquet {
+		return f.openParquet(object)
 	}
 	file, err := object.Reader(f.ctx)
 	if errors.Is(err, storage.ErrOnce) {
@@ -134,6 +144,14 @@ func (f *feed) open() error {
 func (f *feed) shut() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.parquet != nil {
+		f.past += f.object.Size()
+		if f.in.only == nil {
+			_ = f.object.Close()
+		}
+		f.parquet = nil
+		return
+	}
 	if f.packed == nil {
 		return
 	}
@@ -160,6 +178,10 @@ func (f *feed) uri() storage.URI { return f.in.uris[f.index] }
 // of the first record of JSON lines. It returns the rest of the block they stand
 // in, of which lead tells the lines before.
 func (f *feed) readNames(first int) (names []string, rest []byte, err error) {
+	if f.settings.Parquet {
+		f.lead = 0
+		return f.header, nil, nil
+	}
 	names, rest, err = f.readHeader(first)
 	f.header = names
 	return names, rest, err
@@ -205,7 +227,7 @@ func (f *feed) readHeader(first int) (names []string, rest []byte, err error) {
 func (f *feed) next(buf []byte, target int) ([]byte, error) {
 	for {
 		block, err := f.Splitter.Next(buf, target)
-		if !table.AtEnd(err) || !f.settings.Dialect.JSON || f.index+1 == len(f.in.uris) {
+		if !table.AtEnd(err) || !f.settings.Dialect.JSON && !f.settings.Parquet || f.index+1 == len(f.in.uris) {
 			return block, err
 		}
 		if err := f.advance(); err != nil {
@@ -219,7 +241,7 @@ func (f *feed) next(buf []byte, target int) ([]byte, error) {
 func (f *feed) Next(buf []byte, target int) ([]byte, error) {
 	for {
 		block, err := f.next(buf, target)
-		if !table.AtEnd(err) || f.settings.Dialect.JSON || f.index+1 == len(f.in.uris) {
+		if !table.AtEnd(err) || f.settings.Dialect.JSON || f.settings.Parquet || f.index+1 == len(f.in.uris) {
 			return block, err
 		}
 		if err := f.advance(); err != nil {
@@ -314,7 +336,7 @@ func readError(err error, u storage.URI, line int64) error {
 		return err
 	case errors.As(err, &long):
 		return fail(contract.ExitData, "input %s: line %d: %w (raise --max-record-bytes if it is right)", u, line, err)
-	case errors.As(err, new(*codec.Error)):
+	case errors.As(err, new(*codec.Error)), errors.As(err, new(*parquet.Error)):
 		return fail(contract.ExitData, "input %s: %w", u, err)
 	}
 	return fmt.Errorf("input: %w", err)

@@ -278,6 +278,15 @@ func replaceNewest(ctx context.Context, store *storage.Store, newest *place, don
 // finish reads what is left of the current input, so that all of it is in the
 // digest, and notes what was read.
 func (f *feed) finish() error {
+	if f.parquet != nil {
+		// Its columns are read here and there: what lies between is digested too.
+		file, err := f.object.Reader(f.ctx)
+		if err != nil {
+			return f.failed(err, 1)
+		}
+		defer func() { _ = file.Close() }()
+		f.digest = newDigestReader(file)
+	}
 	if _, err := io.Copy(io.Discard, f.digest); err != nil {
 		return f.failed(err, 1)
 	}

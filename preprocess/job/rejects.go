@@ -228,7 +228,7 @@ func (t *transformer) reject(b *block, lines int64) error {
 	input := t.in.uris[b.input].String()
 	from := 0
 	for i, r := range b.rejected {
-		lines += int64(table.LineEnds(b.data[from:r.start]))
+		lines += t.linesIn(b.data[from:r.start])
 		from = int(r.start)
 		if i < len(b.values) && len(t.spots) < namedSpots {
 			s := spot{line: lines + 1, column: r.column, value: b.values[i], reason: r.reason}

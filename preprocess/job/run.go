@@ -117,6 +117,11 @@ func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 		return sum, err
 	}
 	defer in.close()
+	if s.unnamed && len(in.uris) > 0 {
+		if err := in.detect(ctx, &s); err != nil {
+			return sum, err
+		}
+	}
 	s.Output = s.target()
 	if s.Period != "" {
 		if err := store.MakeFolder(s.Output); err != nil {
@@ -238,7 +243,20 @@ func (p *runPass) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	kinds := p.findKinds(plan, first, feed.Offset()-int64(len(first)))
+	var kinds []frame.Kind
+	if p.Parquet {
+		if kinds, err = p.parquetKinds(ctx, feed, plan); err != nil {
+			return err
+		}
+		if err := feed.choose(plan); err != nil {
+			return feed.failed(err, 1)
+		}
+		if first, err = feed.Next(nil, p.sizes().first); err != nil && !table.AtEnd(err) {
+			return feed.failed(err, 1)
+		}
+	} else {
+		kinds = p.findKinds(plan, first, feed.Offset()-int64(len(first)))
+	}
 	program, err := plan.binding.Compile(kinds)
 	if err != nil {
 		return fail(contract.ExitData, "model %s: %w", p.sum.Model, err)

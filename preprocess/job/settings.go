@@ -45,6 +45,7 @@ type Settings struct {
 	Keep                 []string      // input columns to copy, in order
 	Nulls                []string      // texts that mean a missing value
 	Dialect              table.Dialect // of the input
+	Parquet              bool          // the input is Parquet, whatever Dialect says
 	OutputDialect        table.Dialect
 	Encoding             codec.Encoding // of the input
 	Workers              int
@@ -52,6 +53,9 @@ type Settings struct {
 	MaxRejects           RejectLimit
 	ShowValues           bool // show values in messages about records, and in the report
 	Report               bool // write a report beside the result
+
+	unnamed  bool // nothing says what format the input has
+	nullsSet bool // Nulls are as somebody wished
 
 	blocks blockSizes // of a test; the usual ones if zero
 }
@@ -84,8 +88,15 @@ func LoadSettings(ctx context.Context, flags Flags, getenv func(string) string, 
 		Report:         l.report(),
 		Period:         l.period(),
 	}
-	s.Dialect = l.dialect(s.Input)
+	format, named := l.format(s.Input)
+	s.Parquet, s.unnamed = format == "parquet", !named
+	s.Dialect = l.dialect(s.Input, format)
+	_, from := l.text("null-values", flags.NullValues, contract.EnvNullValues)
+	s.nullsSet = from != ""
 	s.Nulls = l.nulls(s.Dialect)
+	if s.Parquet && !s.nullsSet {
+		s.Nulls = nil
+	}
 	s.OutputDialect.Delimiter = l.delimiter("output-delimiter", flags.OutputDelimiter, contract.EnvOutputDelimiter, s.Output)
 	l.refuseCode()
 	if s.Input.Path == storage.Stdin && s.Model.Path == storage.Stdin {
@@ -442,25 +453,41 @@ func (l *loader) encoding() codec.Encoding {
 	return e
 }
 
-// dialect is how the input is to be read, by its name unless it is set.
-func (l *loader) dialect(u storage.URI) table.Dialect {
+// format is that of the input, by its name unless it is set. named tells whether
+// either says so.
+func (l *loader) format(u storage.URI) (format string, named bool) {
 	format, from := l.text("input-format", l.flags.InputFormat, contract.EnvInputFormat)
-	if from == "" {
-		format = "csv"
-		switch strings.ToLower(path.Ext(codec.BaseName(name(u)))) {
-		case ".jsonl", ".ndjson":
-			format = "jsonl"
-		}
+	switch format {
+	case "csv", "jsonl", "parquet":
+		return format, true
+	}
+	if from != "" {
+		l.problem("input-format (%s): got %q, want csv, jsonl or parquet", from, format)
+		return "csv", true
+	}
+	switch strings.ToLower(path.Ext(codec.BaseName(name(u)))) {
+	case ".jsonl", ".ndjson":
+		return "jsonl", true
+	case ".parquet":
+		return "parquet", true
+	}
+	return "csv", false
+}
+
+// dialect is how the input is to be read.
+func (l *loader) dialect(u storage.URI, format string) table.Dialect {
+	what := map[string]string{"jsonl": "JSON lines", "parquet": "Parquet columns"}[format]
+	if v, from := l.text("delimiter", l.flags.Delimiter, contract.EnvDelimiter); what != "" && from != "" {
+		l.problem("delimiter (%s): got %q, but the input is %s, which have none", from, v, what)
+	}
+	if v, from := l.text("encoding", l.flags.Encoding, contract.EnvEncoding); format == "parquet" && from != "" {
+		l.problem("encoding (%s): got %q, but the input is Parquet, which has its own", from, v)
 	}
 	switch format {
 	case "jsonl":
-		if v, from := l.text("delimiter", l.flags.Delimiter, contract.EnvDelimiter); from != "" {
-			l.problem("delimiter (%s): got %q, but the input is JSON lines, which have none", from, v)
-		}
 		return table.JSONLines
-	case "csv":
-	default:
-		l.problem("input-format (%s): got %q, want csv or jsonl", from, format)
+	case "parquet":
+		return table.CSV
 	}
 	return table.Dialect{Delimiter: l.delimiter("delimiter", l.flags.Delimiter, contract.EnvDelimiter, u)}
 }

@@ -259,7 +259,7 @@ func (w *worker) process(b *block) (err error) {
 	b.rejected, b.values, b.always, b.endless = b.rejected[:0], b.values[:0], 0, false
 	clear(b.facts)
 	clear(b.accepted)
-	b.lines = int64(table.LineEnds(b.data))
+	b.lines = w.linesIn(b.data)
 
 	if w.scan.Load() {
 		if w.scanner == nil {
@@ -299,7 +299,7 @@ func (w *worker) addAccepted(b *block, batch *table.Batch) {
 		return
 	}
 	for i, in := range w.plan.layout.Inputs {
-		if in.As.Settled(in.Kind, w.known[i]) && (!w.refined || !batch.Facts[i].Unusual()) {
+		if w.Parquet || in.As.Settled(in.Kind, w.known[i]) && (!w.refined || !batch.Facts[i].Unusual()) {
 			continue
 		}
 		f := w.parser.Look(i, batch.Bad)
@@ -374,6 +374,12 @@ func (t *transformer) collect(ctx context.Context, order <-chan *block, free cha
 			if t.refined {
 				break // rejected records may contradict
 			}
+			if t.Parquet { // the schema says what they are
+				if in := kinds[i]; in.As == table.AsFound && in.Kind == frame.Int && f != 0 {
+					return fail(contract.ExitData, "input %s: column %q: a number is larger than 9223372036854775807, or missing where the statistics say that none is", t.in.uris[b.input], in.Name)
+				}
+				continue
+			}
 			t.facts[i] |= f
 			if now := kinds[i].As.Kind(t.facts[i]); now != kinds[i].Kind && contradiction == nil {
 				contradiction = &contradictionError{column: kinds[i].Name, was: kinds[i].Kind, now: now}
@@ -410,7 +416,7 @@ func (t *transformer) collect(ctx context.Context, order <-chan *block, free cha
 	}
 	t.sum.BytesIn = t.feed.before + t.feed.Offset()
 	rejects, rows := t.sum.RowsRejected, t.sum.RowsIn
-	if contradiction == nil && (rejects > 0 || t.refined) && rejects < rows && !t.MaxRejects.none() && !t.MaxRejects.exceeded(t.rejections.always, rows) {
+	if contradiction == nil && !t.Parquet && (rejects > 0 || t.refined) && rejects < rows && !t.MaxRejects.none() && !t.MaxRejects.exceeded(t.rejections.always, rows) {
 		contradiction = t.refine(accepted)
 	}
 	switch {

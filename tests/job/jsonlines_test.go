@@ -156,5 +156,5 @@ func TestJSONLines_haveNoDelimiter(t *testing.T) {
 	run(t, []string{"DS_DELIMITER=;"}, "run", "--input", "a.jsonl", "--model", "m.pkl", "--output", "b.csv").
 		expect(t, 78, `delimiter (DS_DELIMITER): got ";", but the input is JSON lines, which have none`)
 	run(t, nil, "run", "--input", "a.csv", "--model", "m.pkl", "--output", "b.csv", "--input-format", "xml").
-		expect(t, 78, `input-format (--input-format): got "xml", want csv or jsonl`)
+		expect(t, 78, `input-format (--input-format): got "xml", want csv, jsonl or parquet`)
 }

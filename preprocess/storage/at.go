@@ -1,0 +1,60 @@
+package storage
+
+import (
+	"context"
+	"io"
+)
+
+// ReaderAt reads any part of an object, of the version that was opened: ErrChanged
+// if it is another one meanwhile, ErrOnce if it is a pipe. It is safe for
+// concurrent use, but not while Reader is called.
+func ReaderAt(ctx context.Context, o Object) (io.ReaderAt, error) {
+	switch o := o.(type) {
+	case *s3Object:
+		return s3At{ctx, o}, nil
+	case *fileObject:
+		if o.Size() >= 0 {
+			return fileAt{o}, nil
+		}
+	}
+	return nil, &Error{Op: "read", URI: o.URI(), Kind: ErrOnce}
+}
+
+type s3At struct {
+	ctx context.Context
+	o   *s3Object
+}
+
+func (r s3At) ReadAt(p []byte, offset int64) (int, error) {
+	if offset >= r.o.size {
+		return 0, io.EOF
+	}
+	if r.o.first != nil && offset+int64(len(p)) <= int64(len(r.o.first)) {
+		return copy(p, r.o.first[offset:]), nil
+	}
+	want := int(min(int64(len(p)), r.o.size-offset))
+	if want == 0 {
+		return 0, nil
+	}
+	n, err := r.o.fetch(r.ctx, p[:want], offset)
+	if err == nil && n < len(p) {
+		err = io.EOF
+	}
+	return n, err
+}
+
+type fileAt struct{ o *fileObject }
+
+func (r fileAt) ReadAt(p []byte, offset int64) (int, error) {
+	n, err := r.o.f.ReadAt(p, offset)
+	now, statErr := r.o.f.Stat()
+	switch {
+	case statErr != nil:
+		return n, fileError("read", r.o.uri, statErr)
+	case fileVersion(now) != r.o.Version():
+		return n, &Error{Op: "read", URI: r.o.uri, Kind: ErrChanged}
+	case err != nil && !atEnd(err):
+		return n, fileError("read", r.o.uri, err)
+	}
+	return n, err
+}
