@@ -131,8 +131,8 @@ func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 	prepared := time.Now()
 
 	// The kinds of columns are guessed from the first block. If a later one
-	// contradicts, the pass ends with the facts of the whole input, and a second
-	// pass is certain. If records that it rejects have shown what no other has,
+	// contradicts, the pass ends with the facts of the rest of the input, and the
+	// next one starts from them; it can learn more, as facts only add up. If records that it rejects have shown what no other has,
 	// another pass goes without these, until nothing changes.
 	var facts []table.Facts
 	refined := 0
@@ -145,7 +145,7 @@ func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 			switch {
 			case contradiction.refine:
 				refined++
-			case pass > 1:
+			case pass > maxPasses:
 				return sum, &storage.Error{Op: "read", URI: s.Input, Kind: storage.ErrChanged}
 			}
 			if refined > maxRefined {
@@ -165,6 +165,10 @@ func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 		return p.sum, err
 	}
 }
+
+// maxPasses bounds the passes in which cells show further kinds. A column's kind
+// changes at most three times, from whole numbers or bools over numbers to text.
+const maxPasses = 8
 
 // maxRefined is how often a run looks for kinds that the records that are not
 // rejected agree with.
