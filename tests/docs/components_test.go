@@ -277,10 +277,10 @@ func typeText(e ast.Expr) string {
 }
 
 // contentHash ends the name of what is named by its content.
-var contentHash = regexp.MustCompile(`-[0-9a-f]{16}$`)
+var contentHash = regexp.MustCompile(`-[0-9a-f]{16}(-kms)?$`)
 
 func pattern(urn resource.URN, instance string) string {
-	name := contentHash.ReplaceAllString(urn.Name(), "-<hash>")
+	name := contentHash.ReplaceAllString(urn.Name(), "-<hash>$1")
 	if rest, ok := strings.CutPrefix(name, instance); ok && instance != "" {
 		return "<name>" + rest
 	}
