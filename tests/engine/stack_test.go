@@ -353,7 +353,9 @@ func TestDestroy_leavesOnlyWhatIsKeptOnPurpose(t *testing.T) {
 
 func TestDestroy_refusesToDeleteData(t *testing.T) {
 	t.Parallel()
-	s := ours(t, "dev", map[string]string{"ds-pipeline:forceDestroyData": "false"})
+	// With an image of elsewhere the repository is empty and does not refuse first.
+	s := ours(t, "dev", map[string]string{"ds-pipeline:forceDestroyData": "false",
+		"ds-pipeline:imageUri": "111111111111.dkr.ecr.us-east-1.amazonaws.com/ds@sha256:" + strings.Repeat("0", 64)})
 	s.Up()
 	s.Cloud.PutObjects("ds-output-dev-111111111111-us-east-1", 1)
 	s.DestroyFails("data-output", "BucketNotEmpty")
