@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"ds-pipeline/preprocess/job"
+	"ds-pipeline/preprocess/manifest"
 )
 
 // isTerminal tells a terminal from a file, a pipe and /dev/null.
@@ -94,24 +96,68 @@ func printSummary(w io.Writer, s job.Summary) {
 	if len(s.Inputs) > 0 {
 		_, _ = fmt.Fprintf(w, "inputs    %s\n", thousands(int64(len(s.Inputs))))
 	}
-	_, _ = fmt.Fprintf(w, `rows      %s in, %s out, %s rejected
-columns   %d in, %d out
-time      %.2f s with %d workers, %.1f MB/s
-result    %s (%s)
-`,
-		thousands(s.RowsIn), thousands(s.RowsOut), thousands(s.RowsRejected),
-		s.ColumnsIn, s.ColumnsOut,
-		s.Elapsed.Seconds(), s.Workers, s.MBPerSecond(),
-		s.Output, size(s.BytesOut))
+	_, _ = fmt.Fprintf(w, "rows      %s in, %s out, %s rejected\ncolumns   %d in, %d out\n",
+		thousands(s.RowsIn), thousands(s.RowsOut), thousands(s.RowsRejected), s.ColumnsIn, s.ColumnsOut)
+	if !s.Repeated {
+		_, _ = fmt.Fprintf(w, "time      %.2f s with %d workers, %.1f MB/s\n", s.Elapsed.Seconds(), s.Workers, s.MBPerSecond())
+	}
+	_, _ = fmt.Fprintf(w, "result    %s (%s)\n", s.Output, size(s.BytesOut))
 	if s.Newest != "" {
 		_, _ = fmt.Fprintf(w, "newest    %s\n", s.Newest)
 	}
 	if s.Rejects != "" {
 		_, _ = fmt.Fprintf(w, "rejects   %s\n", s.Rejects)
 	}
-	if s.Report != "" {
+	switch {
+	case s.Report == "":
+	case s.Repeated:
+		_, _ = fmt.Fprintf(w, "report    %s\n", s.Report)
+	default:
 		_, _ = fmt.Fprintf(w, "drift     %d of %d columns, see %s\n", s.Drift.Columns(), s.Drift.Compared, s.Report)
 	}
+}
+
+// printVerification says a line of each object, and what the run was.
+func printVerification(out io.Writer, v job.Verification) error {
+	w := &lines{w: out}
+	for _, o := range v.Objects {
+		state := "same"
+		if o.Problem != "" {
+			state = "DIFFERS"
+		}
+		w.printf("%-8s  %-10s  %s (%s)", state, o.Name, o.URI, size(o.Size))
+	}
+	m, of := v.Run, ""
+	if m.Period != "" {
+		of = " of " + m.Period
+	}
+	w.printf("run%s   published %s by %s", of, m.Finished.UTC().Format(time.RFC3339), m.Job.Version)
+	w.printf("rows      %s in, %s out, %s rejected", thousands(m.Rows.In), thousands(m.Rows.Out), thousands(m.Rows.Rejected))
+	return w.err
+}
+
+// printVerificationJSON prints the manifest's run and what differs from it.
+func printVerificationJSON(out io.Writer, v job.Verification) error {
+	type object struct {
+		Name    string `json:"name"`
+		URI     string `json:"uri"`
+		Size    int64  `json:"size"`
+		Same    bool   `json:"same"`
+		Problem string `json:"problem,omitempty"`
+	}
+	found := struct {
+		Manifest string            `json:"manifest"`
+		Same     bool              `json:"same"`
+		Objects  []object          `json:"objects"`
+		Run      manifest.Manifest `json:"run"`
+	}{v.Manifest, true, nil, v.Run}
+	for _, o := range v.Objects {
+		found.Same = found.Same && o.Problem == ""
+		found.Objects = append(found.Objects, object{o.Name, o.URI, o.Size, o.Problem == "", o.Problem})
+	}
+	e := json.NewEncoder(out)
+	e.SetIndent("", "  ")
+	return e.Encode(found)
 }
 
 // thousands writes 1234567 as 1,234,567.

@@ -62,6 +62,7 @@ type program struct {
 
 type cli struct {
 	Run     runCommand       `cmd:"" help:"Apply a model to a CSV file and publish the result."`
+	Verify  verifyCommand    `cmd:"" help:"Compare a result with its manifest, byte by byte."`
 	Inspect inspectCommand   `cmd:"" help:"Say in words what a model does."`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }
@@ -83,8 +84,16 @@ type runCommand struct {
 	MaxRecordBytes  *string `placeholder:"N" help:"Longest record to accept. Default: 8388608 (8 MiB)."`
 	MaxRejects      *string `placeholder:"N" help:"How many records may be rejected before the run fails: a count such as 100 or a share such as 0.5%. Default: 0. Rejected records are written to ${rejects_name} beside the result."`
 	Report          *bool   `negatable:"" help:"Write statistics of all columns, and how they differ from what the model was fitted on, to ${report_name} beside the result. Default: yes."`
+	Force           *bool   `help:"Run even if a complete run of the same period has read the same inputs and model with the same settings and program. Without --period every run is done."`
 	ShowValues      bool    `help:"Show the values at fault in messages about records, and frequent texts in the report. They may be personal data."`
 	Log             string  `enum:"auto,text,json" default:"auto" help:"How to log on standard output: text, json, or auto: text on a terminal and otherwise JSON lines."`
+}
+
+type verifyCommand struct {
+	Output  *string `placeholder:"URI" help:"Result to look at, beside which its manifest stands. Default: s3://OUTPUT-BUCKET/${output_key}."`
+	Period  *string `placeholder:"YYYY-MM" help:"Look at the result of this month, in the folder period=YYYY-MM beside --output."`
+	Sources bool    `help:"Compare the inputs and the model too, which are read again."`
+	JSON    bool    `name:"json" help:"Print what was found as JSON."`
 }
 
 type inspectCommand struct {
@@ -131,9 +140,12 @@ func (p program) run(ctx context.Context, args []string) (status int) {
 		p.complain(fmt.Errorf("%w (see preprocess --help)", err))
 		return contract.ExitUsage
 	}
-	if parsed.Command() == "inspect" {
+	switch parsed.Command() {
+	case "inspect":
 		err = p.inspect(ctx, c.Inspect)
-	} else {
+	case "verify":
+		err = p.verify(ctx, c.Verify)
+	default:
 		err = p.preprocess(ctx, c.Run)
 	}
 	return job.ExitStatus(err)
@@ -165,11 +177,19 @@ func (p program) preprocess(ctx context.Context, c runCommand) error {
 		p.complain(err)
 		return err
 	}
+	message := "published"
+	if summary.Repeated {
+		message = summary.RepeatedText()
+	}
 	if text {
+		if summary.Repeated {
+			log.Info(message)
+		}
 		printSummary(p.stdout, summary)
 		return nil
 	}
-	log.Info("published",
+	log.Info(message,
+		"repeated", summary.Repeated,
 		"result", summary.Output,
 		"input", summary.Input,
 		"model", summary.Model,
@@ -201,7 +221,7 @@ func (p program) runJob(ctx context.Context, c runCommand, log *slog.Logger, tex
 		Keep: c.Keep, NullValues: c.NullValues,
 		InputFormat: c.InputFormat, Delimiter: c.Delimiter, OutputDelimiter: c.OutputDelimiter, Encoding: c.Encoding,
 		Workers: c.Workers, MaxRecordBytes: c.MaxRecordBytes, MaxRejects: c.MaxRejects,
-		ShowValues: c.ShowValues, Report: c.Report, Period: c.Period,
+		ShowValues: c.ShowValues, Report: c.Report, Period: c.Period, Force: c.Force,
 	}, p.getenv, p.params)
 	if err != nil {
 		return job.Summary{}, err
@@ -216,6 +236,26 @@ func (p program) runJob(ctx context.Context, c runCommand, log *slog.Logger, tex
 		env.Progress = bar.set
 	}
 	return job.Run(ctx, settings, env)
+}
+
+func (p program) verify(ctx context.Context, c verifyCommand) error {
+	found, err := job.Verify(ctx, job.Flags{Output: c.Output, Period: c.Period}, c.Sources, p.getenv, p.params)
+	if err == nil || len(found.Objects) > 0 {
+		print := printVerification
+		if c.JSON {
+			print = printVerificationJSON
+		}
+		if werr := print(p.stdout, found); werr != nil && err == nil {
+			err = &job.Error{Status: contract.ExitIO, Err: fmt.Errorf("write standard output: %w", werr)}
+		}
+	}
+	if err != nil && ctx.Err() != nil {
+		err = job.ErrInterrupted
+	}
+	if err != nil {
+		p.complain(err)
+	}
+	return err
 }
 
 func (p program) inspect(ctx context.Context, c inspectCommand) error {
@@ -268,6 +308,7 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 		{contract.EnvMaxRejects, "as --max-rejects"},
 		{contract.EnvEnvironment, "such as prod: write a line of CloudWatch metrics at the end, with it as dimension"},
 		{contract.EnvPeriod, "as --period"},
+		{contract.EnvForce, "as --force: true or false"},
 		{contract.EnvImage, "digest of the container's image, for the manifest"},
 		{contract.EnvParameterPrefix, "where the parameters are; default " + contract.DefaultParameterPrefix},
 	} {

@@ -37,6 +37,10 @@ const (
 	// EnvReport is true or false: whether a run writes a report.
 	EnvReport = "DS_REPORT"
 
+	// EnvForce is true or false: whether a run of a period is done again although
+	// the same one is complete.
+	EnvForce = "DS_FORCE"
+
 	// EnvMaxRecordBytes bounds a record, and with it the memory.
 	EnvMaxRecordBytes = "DS_MAX_RECORD_BYTES"
 

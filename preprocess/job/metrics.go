@@ -9,10 +9,10 @@ import (
 
 // Metrics is the line of log that gives CloudWatch the metrics of a run, in its
 // embedded metric format, with a line end. Of a run that failed it has what was
-// read, as nothing was published. It is nil if nothing was read, or without an
+// read, as nothing was published. It is nil if nothing was read or done, or without an
 // environment to tell the metrics apart by.
 func Metrics(environment string, s Summary, err error, now time.Time) []byte {
-	if environment == "" || s.Input == "" {
+	if environment == "" || s.Input == "" || s.Repeated {
 		return nil
 	}
 	values := map[string]float64{

@@ -125,9 +125,12 @@ func (s Settings) recorded() manifest.Settings {
 		Report:          s.Report,
 		ShowValues:      s.ShowValues,
 	}
-	if s.Dialect.JSON {
+	switch {
+	case s.Parquet:
+		r.InputFormat = "parquet"
+	case s.Dialect.JSON:
 		r.InputFormat = "jsonl"
-	} else {
+	default:
 		r.Delimiter = string(rune(cmp.Or(s.Dialect.Delimiter, ',')))
 	}
 	return r

@@ -49,8 +49,12 @@ type Summary struct {
 	BytesText            int64  // of the result, before compression
 	Report               string // "" if there is none
 	Drift                Drift
-	Workers              int
-	Elapsed              time.Duration
+	// Repeated says that nothing was done, as a run before has done the same: its
+	// counts are told, and Finished is when it published.
+	Repeated bool
+	Finished time.Time
+	Workers  int
+	Elapsed  time.Duration
 }
 
 // InputRows is how many records an object had, rejected ones included.
@@ -126,6 +130,15 @@ func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 	if s.Period != "" {
 		if err := store.MakeFolder(s.Output); err != nil {
 			return sum, fmt.Errorf("output: %w", err)
+		}
+	}
+	if again, err := s.repeats(ctx, before, in, modelFile); err != nil {
+		return sum, err
+	} else if again {
+		done, err := repeat(ctx, store, before, newest, &sum)
+		if err != nil || done {
+			sum.Elapsed = time.Since(start)
+			return sum, err
 		}
 	}
 	prepared := time.Now()

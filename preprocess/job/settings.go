@@ -36,6 +36,7 @@ type Flags struct {
 	ShowValues           bool
 	Report               *bool
 	Period               *string
+	Force                *bool
 }
 
 // Settings is all that a run needs to know.
@@ -53,6 +54,7 @@ type Settings struct {
 	MaxRejects           RejectLimit
 	ShowValues           bool // show values in messages about records, and in the report
 	Report               bool // write a report beside the result
+	Force                bool // run even if the same run of the period is complete
 
 	unnamed  bool // nothing says what format the input has
 	nullsSet bool // Nulls are as somebody wished
@@ -85,7 +87,8 @@ func LoadSettings(ctx context.Context, flags Flags, getenv func(string) string, 
 		MaxRecordBytes: l.number("max-record-bytes", flags.MaxRecordBytes, contract.EnvMaxRecordBytes, table.DefaultRecordLimit, table.MinRecordLimit, table.MaxRecordLimit),
 		MaxRejects:     l.maxRejects(),
 		ShowValues:     flags.ShowValues,
-		Report:         l.report(),
+		Report:         l.yes(l.flags.Report, contract.EnvReport, true),
+		Force:          l.yes(l.flags.Force, contract.EnvForce, false),
 		Period:         l.period(),
 	}
 	format, named := l.format(s.Input)
@@ -148,6 +151,18 @@ func loadModelSetting(ctx context.Context, flags Flags, getenv func(string) stri
 		return storage.URI{}, err
 	}
 	return l.uri(modelSource), l.err()
+}
+
+// loadOutputSetting settles the URI of a result alone, that of its period if
+// there is one.
+func loadOutputSetting(ctx context.Context, flags Flags, getenv func(string) string, parameters Parameters) (storage.URI, error) {
+	l := newLoader(flags, getenv)
+	l.choose(outputSource)
+	if err := l.ask(ctx, parameters); err != nil {
+		return storage.URI{}, err
+	}
+	s := Settings{Output: l.uri(outputSource), Period: l.period()}
+	return s.target(), l.err()
 }
 
 // source is an object that the job needs, and all the places that can name it.
@@ -225,20 +240,21 @@ func (l *loader) flag(s source) *string {
 	return l.flags.Package
 }
 
-// report says whether a report is wanted.
-func (l *loader) report() bool {
-	if l.flags.Report != nil {
-		return *l.flags.Report
+// yes settles a setting that is true or false.
+func (l *loader) yes(flag *bool, env string, usual bool) bool {
+	if flag != nil {
+		return *flag
 	}
-	switch v := l.getenv(contract.EnvReport); v {
-	case "", "true":
+	switch v := l.getenv(env); v {
+	case "":
+	case "true":
 		return true
 	case "false":
 		return false
 	default:
-		l.problem("%s: got %q, want true or false", contract.EnvReport, v)
-		return true
+		l.problem("%s: got %q, want true or false", env, v)
 	}
+	return usual
 }
 
 // given takes a source from a flag or the environment.

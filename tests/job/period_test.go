@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	runs "ds-pipeline/preprocess/manifest"
 )
@@ -98,5 +100,115 @@ func TestRun_doesNotOverwriteWhatIsOfOthers(t *testing.T) {
 		if left := names(t, dir); len(left) != 1 || read(t, path) != `{"name": "of others"}` {
 			t.Errorf("%s: left %v", name, left)
 		}
+	}
+}
+
+func TestPeriod_isNotDoneTwice(t *testing.T) {
+	const nothing = "nothing to do: "
+	dir := t.TempDir()
+	input := write(t, filepath.Join(t.TempDir(), "in.csv"), read(t, penguins+"penguins.csv"))
+	period := func(t *testing.T, dir, month string, more ...string) result {
+		return run(t, []string{"DS_PERIOD=" + month}, append([]string{"run", "--input", input,
+			"--model", penguins + "model.pkl", "--output", filepath.Join(dir, "data.csv")}, more...)...)
+	}
+	november := filepath.Join(dir, "period=2026-11")
+	again := func(t *testing.T, more ...string) bool {
+		t.Helper()
+		before := read(t, filepath.Join(november, "manifest.json"))
+		r := period(t, dir, "2026-11", more...)
+		r.expect(t, 0)
+		entry := r.last(t)
+		message, _ := entry["msg"].(string)
+		repeated := read(t, filepath.Join(november, "manifest.json")) == before
+		if said := strings.HasPrefix(message, nothing); said != repeated || entry["repeated"] != repeated || entry["rows_out"] != 344. {
+			t.Errorf("done again: %v, but it says %v", !repeated, entry)
+		}
+		return repeated
+	}
+	period(t, dir, "2026-11").expect(t, 0)
+	if !again(t) {
+		t.Error("the same run was done again")
+	}
+	if again(t, "--force") {
+		t.Error("--force did nothing")
+	}
+	if !again(t, "--workers", "1") {
+		t.Error("the same run with other workers was done again")
+	}
+	if again(t, "--keep", "species") || !again(t, "--keep", "species") || again(t) {
+		t.Error("other settings are not another run, once")
+	}
+
+	now := time.Now()
+	if err := os.Chtimes(input, now, now); err != nil {
+		t.Fatal(err)
+	}
+	if again(t) || !again(t) {
+		t.Error("another version of the input is not another run, once")
+	}
+	for _, name := range []string{"data.csv", "report.html"} {
+		if err := os.Remove(filepath.Join(november, name)); err != nil {
+			t.Fatal(err)
+		}
+		if again(t) || !again(t) {
+			t.Errorf("without %s it is not done again, once", name)
+		}
+	}
+	write(t, filepath.Join(november, "rejects.csv"), "input,line,column,reason,record\n")
+	if again(t) || !again(t) {
+		t.Error("with the rejects of a run that failed it is not done again, once")
+	}
+
+	// The newest result is a copy again, whatever a killed run has left of it.
+	for _, name := range []string{"data.csv", "manifest.json"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		if !again(t) || read(t, filepath.Join(dir, name)) != read(t, filepath.Join(november, name)) {
+			t.Errorf("the newest %s is not what it was", name)
+		}
+	}
+	period(t, dir, "2026-12", "--keep", "species").expect(t, 0)
+	december := read(t, filepath.Join(dir, "manifest.json"))
+	if !again(t) || read(t, filepath.Join(dir, "manifest.json")) != december {
+		t.Error("an earlier period became the newest")
+	}
+	period(t, dir, "2026-11", "--no-force=maybe").expect(t, 64)
+	run(t, []string{"DS_FORCE=yes"}, "run", "--input", input, "--model", penguins+"model.pkl", "--output", filepath.Join(dir, "data.csv")).
+		expect(t, 78, `DS_FORCE: got "yes", want true or false`)
+}
+
+func TestPeriod_ofObjectsIsNotDoneTwice(t *testing.T) {
+	c := newCloud(t, "ds-in", "ds-out", "ds-art")
+	text := read(t, penguins+"penguins.csv")
+	half := strings.Index(text, "Chinstrap")
+	header := text[:strings.IndexByte(text, '\n')+1]
+	c.put(t, "ds-in", "raw/1.csv", text[:half])
+	c.put(t, "ds-in", "raw/2.csv", header+text[half:])
+	c.put(t, "ds-art", "model.pkl", read(t, penguins+"model.pkl"))
+	start := func() (repeated bool) {
+		t.Helper()
+		r := run(t, c.env("DS_ENVIRONMENT=test"), "run", "--input", "s3://ds-in/raw/", "--model", "s3://ds-art/model.pkl", "--output", "s3://ds-out/processed/data.csv", "--period", "2026-11")
+		r.expect(t, 0)
+		repeated = strings.Contains(r.stdout, `"repeated":true`)
+		if metrics := strings.Contains(r.stdout, "CloudWatchMetrics"); metrics == repeated {
+			t.Errorf("repeated: %v, metrics: %v", repeated, metrics)
+		}
+		return repeated
+	}
+	if start() || !start() {
+		t.Error("the first run is not done once")
+	}
+	c.put(t, "ds-in", "raw/2.csv", header+text[half:]+"Adelie,Dream,39,18,190,3700,male\n")
+	if start() || !start() {
+		t.Error("with another second input it is not done again, once")
+	}
+	c.put(t, "ds-in", "raw/3.csv", header)
+	if start() || !start() {
+		t.Error("with a third input it is not done again, once")
+	}
+	c.put(t, "ds-art", "model.pkl", read(t, penguins+"model.joblib"))
+	if start() || !start() {
+		t.Error("with another model it is not done again, once")
 	}
 }

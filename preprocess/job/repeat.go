@@ -1,0 +1,118 @@
+package job
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"time"
+
+	"ds-pipeline/preprocess/manifest"
+	"ds-pipeline/preprocess/storage"
+)
+
+// repeats tells whether a complete run of the same period has read the same
+// inputs and model with the same settings and the same program, so that another
+// would publish the same. Inputs are the same if they have the same versions:
+// they are not read.
+func (s Settings) repeats(ctx context.Context, p *place, in *inputs, model manifest.Object) (bool, error) {
+	if s.Period == "" || s.Force || !p.complete() {
+		return false, nil
+	}
+	last := p.last
+	program, err := build()
+	if err != nil {
+		return false, err
+	}
+	if last.Period != s.Period || last.Job.Build != program || last.Model.URI != model.URI || last.Model.SHA256 != model.SHA256 ||
+		!reflect.DeepEqual(last.Settings, s.recorded()) {
+		return false, nil
+	}
+	return in.same(ctx, last.Inputs)
+}
+
+// complete tells whether a place holds just what its manifest says.
+func (p *place) complete() bool {
+	if p.last == nil {
+		return false
+	}
+	holds := func(now storage.Info, o *manifest.Object) bool {
+		if o == nil || !now.Exists {
+			return o == nil && !now.Exists
+		}
+		return o.URI == now.URI.String() && o.Version == now.Version
+	}
+	return holds(p.output, &p.last.Output) && holds(p.rejects, p.last.Rejects) && holds(p.report, p.last.Report)
+}
+
+// same tells whether the inputs are of the versions that a run has read.
+func (in *inputs) same(ctx context.Context, read []manifest.Object) (bool, error) {
+	if len(in.uris) != len(read) {
+		return false, nil
+	}
+	for i, u := range in.uris {
+		if u.String() != read[i].URI || read[i].Version == "" {
+			return false, nil
+		}
+	}
+	for i, u := range in.uris {
+		version := ""
+		if in.only != nil {
+			version = in.only.Version()
+		} else {
+			now, err := in.store.Stat(ctx, u)
+			if err != nil {
+				return false, fmt.Errorf("input: %w", err)
+			}
+			version = now.Version
+		}
+		if version != read[i].Version {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// repeat makes the newest result what it has to be after a run that need not be
+// done again, and says what that run did. It is false if the run has to be done
+// after all.
+func repeat(ctx context.Context, store *storage.Store, before, newest *place, sum *Summary) (bool, error) {
+	last := before.last
+	switch {
+	case newest.last != nil && newest.last.Period > last.Period:
+	case !last.Newest.Replaced:
+		return false, nil // it kept a newer one that is gone
+	case !newest.copies(before):
+		done := published{before.output, before.rejects, before.report, before.manifest}
+		if err := replaceNewest(ctx, store, newest, done); err != nil {
+			return false, err
+		}
+		sum.Newest = last.Newest.URI
+	}
+	sum.Repeated = true
+	sum.RowsIn, sum.RowsOut, sum.RowsRejected = last.Rows.In, last.Rows.Out, last.Rows.Rejected
+	sum.ColumnsIn, sum.ColumnsOut = last.Columns.In, last.Columns.Out
+	sum.BytesIn, sum.BytesOut = last.Bytes.In, last.Bytes.Out
+	sum.Manifest = before.manifest.URI.String()
+	sum.Finished = last.Finished
+	if last.Rejects != nil {
+		sum.Rejects = last.Rejects.URI
+	}
+	if last.Report != nil {
+		sum.Report = last.Report.URI
+	}
+	return true, nil
+}
+
+// copies tells whether a place is a whole copy of another. The manifest is
+// copied last.
+func (p *place) copies(of *place) bool {
+	same := func(a, b storage.Info) bool { return a.Exists == b.Exists && a.Size == b.Size }
+	return p.last != nil && reflect.DeepEqual(p.last, of.last) &&
+		same(p.output, of.output) && same(p.rejects, of.rejects) && same(p.report, of.report)
+}
+
+// RepeatedText says in words that nothing was to be done.
+func (s Summary) RepeatedText() string {
+	return fmt.Sprintf("nothing to do: %s of %s is there already, of the same inputs, model, settings and program; it was published at %s (--force runs again)",
+		s.Output, s.Period, s.Finished.UTC().Format(time.RFC3339))
+}
