@@ -1,7 +1,7 @@
 // Package s3test is an S3 server for tests, over HTTP and in memory. It is
 // gofakes3 with what that lacks of S3's documented behavior: conditions on
 // reading, completing, copying and deleting, the ETags of multipart uploads,
-// copies of parts, checksums of what is sent, and empty lists of uploads.
+// copies of parts, checksums of what is sent and of what is there, and empty lists of uploads.
 package s3test
 
 import (
@@ -23,6 +23,7 @@ import (
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
+	"github.com/minio/crc64nvme"
 )
 
 // Server answers as S3 does.
@@ -66,6 +67,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		answer := &etagWriter{ResponseWriter: w, server: s, name: bucket + "/" + key, ranged: r.Header.Get("Range") != ""}
+		if r.Method == http.MethodHead && r.Header.Get("X-Amz-Checksum-Mode") == "ENABLED" && exists {
+			answer.sum = s.checksum(bucket, key)
+		}
 		s.inner.ServeHTTP(answer, r)
 		if !answer.wrote { // of HEAD
 			answer.WriteHeader(http.StatusOK)
@@ -216,6 +220,20 @@ func (s *Server) etag(bucket, key string) (etag string, exists bool) {
 	return s.etagOf(bucket+"/"+key, quote(o.Hash)), true
 }
 
+// checksum is the CRC64NVME that S3 computes itself of what is sent without a
+// checksum.
+func (s *Server) checksum(bucket, key string) string {
+	o, err := s.Backend.GetObject(bucket, key, nil)
+	if err != nil {
+		return ""
+	}
+	sum := crc64nvme.New()
+	if _, err := io.Copy(sum, o.Contents); err != nil {
+		return ""
+	}
+	return base64.StdEncoding.EncodeToString(sum.Sum(nil))
+}
+
 func (s *Server) etagOf(name, hash string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -233,6 +251,7 @@ type etagWriter struct {
 	server *Server
 	name   string
 	ranged bool
+	sum    string // CRC64NVME, for an object that was sent without a checksum; "" if not asked for
 	wrote  bool
 }
 
@@ -241,6 +260,10 @@ func (w *etagWriter) WriteHeader(status int) {
 		h.Set("ETag", w.server.etagOf(w.name, h.Get("ETag")))
 		if w.ranged {
 			h.Del("X-Amz-Checksum-Crc32")
+		}
+		if w.sum != "" && h.Get("X-Amz-Checksum-Crc32") == "" {
+			h.Set("X-Amz-Checksum-Crc64nvme", w.sum)
+			h.Set("X-Amz-Checksum-Type", "FULL_OBJECT")
 		}
 	}
 	w.wrote = true

@@ -85,6 +85,7 @@ func (e *credentialsError) kind() error {
 type s3Client struct {
 	api               *s3.Client
 	maxCopy, copyPart int64 // bytes
+	stall             time.Duration
 }
 
 func newS3Client(ctx context.Context) (*s3Client, error) {
@@ -92,7 +93,7 @@ func newS3Client(ctx context.Context) (*s3Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &s3Client{maxCopy: maxCopy, copyPart: copyPart, api: s3.NewFromConfig(cfg, func(o *s3.Options) {
+	return &s3Client{maxCopy: maxCopy, copyPart: copyPart, stall: stallTimeout, api: s3.NewFromConfig(cfg, func(o *s3.Options) {
 		// An endpoint of one's own rarely has a name for every bucket.
 		o.UsePathStyle = o.BaseEndpoint != nil
 		// A part of an object has no checksum, and the SDK would say so each time.

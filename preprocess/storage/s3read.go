@@ -21,6 +21,9 @@ type s3Object struct {
 	size   int64
 	etag   string
 	first  []byte // the first part, for the first reader
+
+	sum   *sum // nil for none, or before it was asked for
+	asked bool
 }
 
 // open reads the first part, which tells the size and the ETag too.
@@ -113,13 +116,13 @@ func (o *s3Object) fetchOnce(parent context.Context, buf []byte, offset int64) (
 	}
 
 	// A body that stops coming is given up.
-	stall := time.AfterFunc(stallTimeout, cancel)
+	stall := time.AfterFunc(o.client.stall, cancel)
 	defer stall.Stop()
 	want := int(min(int64(len(buf)), o.size-offset))
 	for n := 0; ; {
 		m, err := out.Body.Read(buf[n:want])
 		n += m
-		stall.Reset(stallTimeout)
+		stall.Reset(o.client.stall)
 		switch {
 		case n == want:
 			return n, nil
@@ -135,13 +138,14 @@ func (o *s3Object) fetchOnce(parent context.Context, buf []byte, offset int64) (
 	}
 }
 
-// Reader reads parts ahead, readsAtOnce at a time.
+// Reader reads parts ahead, readsAtOnce at a time. Whoever reads to the end
+// reads what has the checksum that S3 keeps, or gets an error instead of io.EOF.
 func (o *s3Object) Reader(ctx context.Context) (io.ReadCloser, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	r := &s3Reader{ctx: ctx, cancel: cancel, free: make(chan []byte, readsAtOnce+1), parts: make(chan *part, readsAtOnce+1)}
+	r := &s3Reader{o: o, ctx: ctx, cancel: cancel, free: make(chan []byte, readsAtOnce+1), parts: make(chan *part, readsAtOnce+1)}
 	offset := int64(0)
 	if o.first != nil {
-		r.data, o.first = o.first, nil
+		r.data, r.unchecked, o.first = o.first, o.first, nil
 		offset = int64(len(r.data))
 	}
 	for range readsAtOnce {
@@ -179,6 +183,7 @@ type part struct {
 }
 
 type s3Reader struct {
+	o      *s3Object
 	ctx    context.Context
 	cancel context.CancelFunc
 	free   chan []byte
@@ -186,6 +191,37 @@ type s3Reader struct {
 	data   []byte // what is left of buf
 	buf    []byte
 	err    error
+
+	unchecked []byte // what was read before the checksum was asked for
+	check     *check
+	checking  bool
+}
+
+// startCheck asks for the checksum, which is not worth a request where only the
+// beginning of an object is read.
+func (r *s3Reader) startCheck() error {
+	if r.checking {
+		return nil
+	}
+	s, err := r.o.findSum(r.ctx)
+	if err != nil {
+		return err
+	}
+	r.check, r.checking = newCheck(s), true
+	r.check.write(r.unchecked)
+	r.unchecked = nil
+	return nil
+}
+
+// end is io.EOF if all was read and is as it should be.
+func (r *s3Reader) end() error {
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	if err := r.check.finish(r.o.uri); err != nil {
+		return err
+	}
+	return io.EOF
 }
 
 func (r *s3Reader) Read(p []byte) (int, error) {
@@ -197,15 +233,19 @@ func (r *s3Reader) Read(p []byte) (int, error) {
 			r.free <- r.buf[:readPart]
 			r.buf = nil
 		}
+		if r.o.size > 0 {
+			if r.err = r.startCheck(); r.err != nil {
+				continue
+			}
+		}
 		next, ok := <-r.parts
 		if !ok {
-			if r.err = r.ctx.Err(); r.err == nil {
-				r.err = io.EOF
-			}
+			r.err = r.end()
 			continue
 		}
 		<-next.done
 		r.err = next.err
+		r.check.write(next.data)
 		r.data, r.buf = next.data, next.data[:0]
 	}
 	n := copy(p, r.data)

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"ds-pipeline/internal/s3test"
+	"ds-pipeline/preprocess/contract"
 )
 
 const (
@@ -98,7 +99,8 @@ func (p *process) status(t *testing.T) int {
 // cloud is an S3 server in front of which something may go wrong.
 type cloud struct {
 	*s3test.Server
-	url string
+	url    string
+	period string // of the runs; "" for none
 
 	mu    sync.Mutex
 	count int
@@ -148,8 +150,16 @@ func (c *cloud) requests() []string {
 func (c *cloud) start(t *testing.T) *process {
 	t.Helper()
 	return start(t, nil, []string{
-		"AWS_ENDPOINT_URL=" + c.url, "AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_MAX_ATTEMPTS=3",
+		"DS_PERIOD=" + c.period, "AWS_ENDPOINT_URL=" + c.url, "AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_MAX_ATTEMPTS=3",
 	}, "--input", "s3://ds-in/data.csv", "--output", "s3://ds-out/"+outKey)
+}
+
+// result is where the runs write to.
+func (c *cloud) result() string {
+	if c.period == "" {
+		return outKey
+	}
+	return contract.PeriodKey(outKey, c.period)
 }
 
 // incomplete is what a run says that failed after it had published the result.

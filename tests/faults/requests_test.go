@@ -8,7 +8,10 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"ds-pipeline/internal/s3test"
 )
@@ -35,12 +38,8 @@ var kinds = []struct {
 		answer := httptest.NewRecorder()
 		c.ServeHTTP(answer, r)
 		body := answer.Body.Bytes()
-		for name, values := range answer.Header() {
-			w.Header()[name] = values
-		}
 		w.Header().Set("Content-Length", fmt.Sprint(len(body)))
-		w.WriteHeader(answer.Code)
-		_, _ = w.Write(body[:len(body)/2])
+		send(w, answer, body[:len(body)/2])
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}},
@@ -55,6 +54,32 @@ var kinds = []struct {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		c.ServeHTTP(w, r)
 	}},
+	{"damaged answer", []int{0, 74}, func(c *cloud, w http.ResponseWriter, r *http.Request) {
+		answer := httptest.NewRecorder()
+		c.ServeHTTP(answer, r)
+		body := answer.Body.Bytes()
+		if r.Method == http.MethodGet && !strings.HasSuffix(r.URL.Path, "/") && len(body) > 0 {
+			// Another digit: nothing but the checksum can tell.
+			if at := bytes.IndexAny(body[len(body)/2:], "0123456789"); at >= 0 {
+				body[len(body)/2+at] ^= 1
+			}
+		}
+		send(w, answer, body)
+	}},
+	{"slow answer", []int{0}, func(c *cloud, w http.ResponseWriter, r *http.Request) {
+		answer := httptest.NewRecorder()
+		c.ServeHTTP(answer, r)
+		body := answer.Body.Bytes()
+		for name, values := range answer.Header() {
+			w.Header()[name] = values
+		}
+		w.WriteHeader(answer.Code)
+		for piece := range slices.Chunk(body, max(1, len(body)/20)) {
+			_, _ = w.Write(piece)
+			_ = http.NewResponseController(w).Flush()
+			time.Sleep(10 * time.Millisecond)
+		}
+	}},
 	{"changed meanwhile", []int{0, 75}, func(c *cloud, w http.ResponseWriter, r *http.Request) {
 		publishes := r.Method == http.MethodPost && r.URL.Query().Has("uploadId") || r.Method == http.MethodPut && r.URL.RawQuery == "x-id=PutObject"
 		if publishes {
@@ -63,6 +88,14 @@ var kinds = []struct {
 		}
 		c.ServeHTTP(w, r)
 	}},
+}
+
+func send(w http.ResponseWriter, answer *httptest.ResponseRecorder, body []byte) {
+	for name, values := range answer.Header() {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(answer.Code)
+	_, _ = w.Write(body)
 }
 
 func TestRequest_mayFailAtAnyPoint(t *testing.T) {
@@ -77,6 +110,7 @@ func TestRequest_mayFailAtAnyPoint(t *testing.T) {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
 			c := newCloud(t)
+			seen := map[int]bool{}
 			for k := range requests {
 				if err := c.Put("ds-out", outKey, previous); err != nil {
 					t.Fatal(err)
@@ -96,6 +130,10 @@ func TestRequest_mayFailAtAnyPoint(t *testing.T) {
 					t.Errorf("request %d, %s: status %d, want %d\n%s", k, what, status, kind.statuses, p.stderr.String())
 				}
 				c.check(t, status == 0, p.stderr.String())
+				seen[status] = true
+			}
+			if !seen[kind.statuses[len(kind.statuses)-1]] {
+				t.Errorf("no request ended with %v: the fault is none", kind.statuses)
 			}
 			c.good(t)
 		})
@@ -129,8 +167,18 @@ func TestService_mayFailForGood(t *testing.T) {
 // Each run waits at its first look at the output until all have begun.
 func TestRuns_ofOneOutputPublishOnce(t *testing.T) {
 	t.Parallel()
-	for _, runs := range []int{2, 4} {
+	for _, test := range []struct {
+		runs   int
+		period string
+	}{{2, ""}, {4, ""}, {2, "2026-11"}, {4, "2026-11"}} {
+		runs := test.runs
 		c := newCloud(t)
+		c.period = test.period
+		if test.period != "" {
+			if err := c.Put("ds-out", c.result(), previous); err != nil {
+				t.Fatal(err)
+			}
+		}
 		arrived, all := make(chan struct{}, runs), make(chan struct{})
 		go func() {
 			for range runs {
@@ -139,7 +187,7 @@ func TestRuns_ofOneOutputPublishOnce(t *testing.T) {
 			close(all)
 		}()
 		c.expect(func(_ int, w http.ResponseWriter, r *http.Request) bool {
-			if r.Method != http.MethodHead || r.URL.Path != "/ds-out/"+outKey {
+			if r.Method != http.MethodHead || r.URL.Path != "/ds-out/"+c.result() {
 				return false
 			}
 			answer := httptest.NewRecorder()
@@ -149,10 +197,7 @@ func TestRuns_ofOneOutputPublishOnce(t *testing.T) {
 			case arrived <- struct{}{}:
 				<-all
 			}
-			for name, values := range answer.Header() {
-				w.Header()[name] = values
-			}
-			w.WriteHeader(answer.Code)
+			send(w, answer, nil)
 			return true
 		})
 		var processes []*process
@@ -164,11 +209,53 @@ func TestRuns_ofOneOutputPublishOnce(t *testing.T) {
 			statuses[p.status(t)]++
 		}
 		if statuses[0] != 1 || statuses[75] != runs-1 {
-			t.Errorf("%d runs ended with %v, want one with 0 and the others with 75", runs, statuses)
+			t.Errorf("%d runs of period %q ended with %v, want one with 0 and the others with 75", runs, test.period, statuses)
+		}
+		if got, _ := c.Get("ds-out", c.result()); got != want {
+			t.Errorf("period %q: %d bytes, want %d", test.period, len(got), len(want))
 		}
 		c.check(t, true, "")
 		if n := c.Uploads("ds-out"); n != 0 {
 			t.Errorf("%d uploads left", n)
 		}
 	}
+}
+
+// A run that is told to stop ends in time, whatever request it waits for.
+func TestSigterm_endsInTime(t *testing.T) {
+	t.Parallel()
+	normal := newCloud(t)
+	normal.good(t)
+	var all sync.WaitGroup
+	for k := range normal.requests() {
+		c := newCloud(t)
+		hangs, over := make(chan struct{}), make(chan struct{})
+		c.expect(func(n int, _ http.ResponseWriter, _ *http.Request) bool {
+			if n < k {
+				return false
+			}
+			if n == k {
+				close(hangs)
+			}
+			<-over
+			panic(http.ErrAbortHandler)
+		})
+		p := c.start(t)
+		all.Go(func() { // each waits, and costs nothing
+			defer close(over)
+			<-hangs
+			told := time.Now()
+			if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Error(err)
+			}
+			status, took := p.status(t), time.Since(told)
+			if status != 75 || took > 30*time.Second {
+				t.Errorf("request %d: status %d after %v, want 75 within 30 s\n%s", k, status, took, p.stderr.String())
+			}
+			if got, _ := c.Get("ds-out", outKey); got != previous && !strings.Contains(p.stderr.String(), incomplete) && got != want {
+				t.Errorf("request %d: %d bytes", k, len(got))
+			}
+		})
+	}
+	all.Wait()
 }
