@@ -253,14 +253,21 @@ func (t *transformer) reject(b *block, lines int64) error {
 }
 
 // enough tells whether nothing that follows could save the run and enough was
-// counted. While a column may still turn out to be of another kind, only what is
+// counted. Where a column may still turn out to be of another kind, only what is
 // rejected whatever the kinds are counts.
 func (t *transformer) enough() bool {
 	n := t.sum.RowsRejected
-	if !t.sure {
+	if !t.kindsAreKnown() {
 		n = t.rejections.always
 	}
 	return t.rejections.hopeless && n >= countedRows && t.MaxRejects.exceeded(n, t.mostRows())
+}
+
+// kindsAreKnown tells whether nothing that follows can show that a column is of
+// another kind.
+func (t *transformer) kindsAreKnown() bool {
+	open := func(in table.Input) bool { return !in.As.Settled(in.Kind, 0) }
+	return t.Parquet || !slices.ContainsFunc(t.plan.layout.Inputs, open)
 }
 
 // mostRows is how many records there can be at most, as far as that is known.

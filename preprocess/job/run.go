@@ -151,7 +151,7 @@ func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 	refined := 0
 	for pass := 1; ; pass++ {
 		p := &runPass{Settings: s, Env: env, store: store, model: m, in: in, modelFile: modelFile, before: before, newest: newest,
-			started: start, prepared: prepared, facts: facts, refined: refined > 0, sure: pass > 1, sum: sum}
+			started: start, prepared: prepared, facts: facts, refined: refined > 0, sum: sum}
 		err := p.run(ctx)
 		var contradiction *contradictionError
 		if errors.As(err, &contradiction) {
@@ -230,7 +230,6 @@ type runPass struct {
 	sum       Summary
 
 	refined bool // the kinds are those of the records that an earlier pass did not reject
-	sure    bool // no record can show that a column is of another kind
 	rejects *rejectsFile
 	spots   []spot // the first few rejects
 
