@@ -78,6 +78,20 @@ func bind(m *model.Model, header []string, s Settings) (*plan, error) {
 	return p, nil
 }
 
+// takeFigures makes columns such that what is neither a number nor true or false
+// makes its record useless. It is false if none of them is one whose kind is as
+// found.
+func (p *plan) takeFigures(names []string) bool {
+	changed := false
+	for i := range p.layout.Inputs {
+		in := &p.layout.Inputs[i]
+		if in.As == table.AsFound && slices.Contains(names, in.Name) {
+			in.As, changed = table.AsFigures, true
+		}
+	}
+	return changed
+}
+
 // keys are the columns of JSON lines, of whose first record the keys are first.
 // A key that is missing there may come later if the model knows its columns by
 // their names; unseen tells whether it did. Otherwise the first record has them

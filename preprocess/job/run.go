@@ -274,6 +274,11 @@ func (p *runPass) run(ctx context.Context) error {
 		kinds = p.findKinds(plan, first, feed.Offset()-int64(len(first)))
 	}
 	program, err := plan.binding.Compile(kinds)
+	for err != nil && !p.Parquet && plan.takeFigures(model.TextColumns(err)) {
+		// What is no number there makes its record useless, not the input.
+		kinds = p.kinds(plan)
+		program, err = plan.binding.Compile(kinds)
+	}
 	if err != nil {
 		return fail(contract.ExitData, "model %s: %w", p.sum.Model, err)
 	}
@@ -351,10 +356,17 @@ func (p *runPass) findKinds(plan *plan, first []byte, offset int64) []frame.Kind
 			}
 		}
 	}
+	return p.kinds(plan)
+}
+
+// kinds fills the kinds of the plan's inputs from the facts.
+func (p *runPass) kinds(plan *plan) []frame.Kind {
+	inputs := plan.layout.Inputs
 	kinds := make([]frame.Kind, len(inputs))
 	for i := range inputs {
 		inputs[i].Kind = inputs[i].As.Kind(p.facts[i])
 		inputs[i].Open = inputs[i].As.Open(p.facts[i])
+		inputs[i].Sure = p.refined
 		kinds[i] = inputs[i].Kind
 	}
 	return kinds

@@ -83,13 +83,57 @@ func (m matrix) dtype() dtype {
 
 // fail records that the step cannot be compiled.
 func (b *builder) fail(s step, format string, args ...any) {
-	const most = 20
 	switch {
-	case len(b.errs) < most:
+	case len(b.errs) < maxProblems:
 		b.errs = append(b.errs, s.header().errorf(format, args...))
-	case len(b.errs) == most:
-		b.errs = append(b.errs, errors.New("and more"))
+	case len(b.errs) == maxProblems:
+		b.errs = append(b.errs, errMore)
 	}
+}
+
+// maxProblems is how many problems are told; errMore stands for the others.
+const maxProblems = 20
+
+var errMore = errors.New("and more")
+
+// TextError says that a step takes numbers, but a column of the input holds text.
+type TextError struct {
+	Column string // "" for one that was made of several
+	err    error
+}
+
+func (e *TextError) Error() string { return e.err.Error() }
+func (e *TextError) Unwrap() error { return e.err }
+
+// failText records that the step takes numbers, and not the text of c.
+func (b *builder) failText(s step, c col, want string) {
+	n := len(b.errs)
+	b.fail(s, "column %q holds text, want %s", c.from, want)
+	if len(b.errs) > n && n < maxProblems {
+		b.errs[n] = &TextError{c.from, b.errs[n]}
+	}
+}
+
+// TextColumns are the columns of the input that would have to hold numbers for
+// Compile to succeed; nil if it failed for other reasons as well. There may be
+// more.
+func TextColumns(err error) []string {
+	var all []string
+	list, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return nil
+	}
+	for _, one := range list.Unwrap() {
+		var text *TextError
+		switch {
+		case errors.Is(one, errMore):
+		case errors.As(one, &text) && text.Column != "":
+			all = append(all, text.Column)
+		default:
+			return nil
+		}
+	}
+	return all
 }
 
 func (h *head) errorf(format string, args ...any) error {
@@ -215,10 +259,12 @@ func (b *builder) numbers(s step, m matrix) matrix {
 	all32 := len(m.cols) > 0
 	for _, c := range m.cols {
 		if c.kind == frame.Text && c.reg >= 0 {
-			b.fail(s, "column %q holds text, want numbers", c.from)
-			return m
+			b.failText(s, c, "numbers")
 		}
 		all32 = all32 && c.dt == dtFloat32
+	}
+	if len(b.errs) > 0 {
+		return m
 	}
 	if all32 {
 		dt = dtFloat32

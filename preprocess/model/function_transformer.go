@@ -174,7 +174,7 @@ func (s *FunctionTransformer) compile(b *builder, in matrix) matrix {
 		to := c.dt
 		switch {
 		case c.kind == frame.Text:
-			b.fail(s, "column %q holds text, want numbers for %s", c.from, s.Func)
+			b.failText(s, c, "numbers for "+s.Func)
 			return in
 		case c.kind == frame.Bool:
 			b.fail(s, "column %q holds True and False, want numbers for %s", c.from, s.Func)
@@ -212,7 +212,7 @@ func (b *builder) validNumbers(s step, m matrix, allowNaN bool) matrix {
 		m = b.plain(m).array(b)
 		for i, c := range m.cols {
 			if c.kind == frame.Text {
-				b.fail(s, "column %q holds text, want numbers", c.from)
+				b.failText(s, c, "numbers")
 				return m
 			}
 			m.cols[i] = c

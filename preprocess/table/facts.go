@@ -7,10 +7,11 @@ type As uint8
 
 // Ways to read a column.
 const (
-	AsNumber As = iota + 1 // numbers; a column of only true and false is Bool
-	AsBool                 // true or false
-	AsText                 // verbatim
-	AsFound                // the kind that pandas.read_csv would find
+	AsNumber  As = iota + 1 // numbers; a column of only true and false is Bool
+	AsBool                  // true or false
+	AsText                  // verbatim
+	AsFound                 // the kind that pandas.read_csv would find
+	AsFigures               // the same, of numbers or of true and false alone
 )
 
 // Facts is what was seen in a column. Facts of several blocks combine with |.
@@ -31,7 +32,7 @@ const (
 // AsFound follows pandas: integers without gaps are Int, numbers are Float,
 // true and false are Bool even with gaps, and everything else is Text. A column
 // of integers that do not all fit in 64 bits is Text: as numbers they would lose
-// digits.
+// digits. AsFigures makes numbers of them all the same.
 func (as As) Kind(f Facts) frame.Kind {
 	numbers := f & (SawInt | SawBigInt | SawFloat)
 	switch as {
@@ -42,6 +43,14 @@ func (as As) Kind(f Facts) frame.Kind {
 	case AsNumber:
 		if f&SawBool != 0 && numbers == 0 {
 			return frame.Bool
+		}
+		return frame.Float
+	case AsFigures:
+		switch {
+		case f&SawBool != 0 && numbers == 0:
+			return frame.Bool
+		case numbers == SawInt && f&SawMissing == 0:
+			return frame.Int
 		}
 		return frame.Float
 	}
@@ -62,6 +71,9 @@ func (as As) Kind(f Facts) frame.Kind {
 // was seen: nothing was seen yet, or large integers that a fraction would make
 // numbers. Otherwise only a cell that is not of the kind can change it.
 func (as As) Open(f Facts) bool {
+	if as == AsFigures {
+		return f&^SawText == 0
+	}
 	return as == AsFound && (f == 0 || f&(SawText|SawBool|SawMissing|SawFloat) == 0 && f&SawBigInt != 0)
 }
 
@@ -69,7 +81,7 @@ func (as As) Open(f Facts) bool {
 // part of a larger set of facts can be of another kind unless one of its cells
 // is not of kind k.
 func (as As) Settled(k frame.Kind, f Facts) bool {
-	if as != AsFound && as != AsNumber || as == AsNumber && k == frame.Float {
+	if as == AsBool || as == AsText || as == AsNumber && k == frame.Float {
 		return true
 	}
 	numbers := f & (SawInt | SawBigInt | SawFloat)
@@ -81,6 +93,9 @@ func (as As) Settled(k frame.Kind, f Facts) bool {
 	case frame.Text:
 		return f&SawText != 0 || f&SawBool != 0 && numbers != 0
 	}
+	if as == AsFigures && f&SawBigInt != 0 {
+		return true
+	}
 	return f&SawFloat != 0 || f&SawMissing != 0 && numbers != 0
 }
 
@@ -90,7 +105,7 @@ func (f Facts) Unusual() bool { return f&^SawFloat != 0 }
 // refuses tells whether a cell of which f was seen makes its record useless,
 // whatever the other records hold.
 func (as As) refuses(f Facts) bool {
-	return as == AsNumber && f == SawText || as == AsBool && f != SawBool
+	return (as == AsNumber || as == AsFigures) && f == SawText || as == AsBool && f != SawBool
 }
 
 // look classifies one cell that is not missing.

@@ -19,6 +19,10 @@ type Input struct {
 	As    As
 	Kind  frame.Kind // as As.Kind found it
 	Open  bool       // as As.Open found it: every cell is a fact
+
+	// Sure says that Kind is that of all records that can be used, so that a cell
+	// of another makes its record useless.
+	Sure bool
 }
 
 // Layout says which fields of a record are wanted.
@@ -393,7 +397,7 @@ func fieldCount(n int) string {
 // not marked in skip.
 func (p *Parser) Look(input int, skip []bool) Facts {
 	in := p.layout.Inputs[input]
-	if in.As != AsFound && in.As != AsNumber {
+	if in.As == AsBool || in.As == AsText {
 		return 0
 	}
 	var f Facts
@@ -414,7 +418,7 @@ func (p *Parser) Look(input int, skip []bool) Facts {
 // judge marks the rows that are useless because of one input.
 func (p *Parser) judge(input int) {
 	in := p.layout.Inputs[input]
-	if in.As != AsNumber && in.As != AsBool {
+	if in.As == AsFound || in.As == AsText {
 		return
 	}
 	for row, r := range p.column(p.inSlot[input]) {
@@ -467,9 +471,12 @@ func (p *Parser) convert(input int) {
 			v, ok, _ := parseInt(b)
 			if !ok || nulls.numbers && nulls.Has(b) {
 				v = 0
-				if r.len == 0 || nulls.Has(b) {
+				switch missing := r.len == 0 || nulls.Has(b); {
+				case missing && in.Sure:
+					p.refuse(in, row, b, "missing, where the records that can be used have a whole number", false)
+				case missing:
 					facts |= SawMissing
-				} else {
+				default:
 					facts |= p.unexpected(in, row, b)
 				}
 			}
@@ -510,19 +517,43 @@ func (p *Parser) convert(input int) {
 // shows that the kind is another, or makes the record useless.
 func (p *Parser) unexpected(in Input, row int, b []byte) Facts {
 	f := look(b)
-	if in.As == AsFound {
+	refuses := in.As.refuses(f)
+	switch {
+	case in.Sure && !refuses && (in.As == AsFound || in.As == AsFigures):
+		p.refuse(in, row, b, "not "+noun(in.Kind)+", where the records that can be used have one", false)
+		return 0
+	case in.As == AsFound, in.As == AsFigures && f != SawText && f != SawBool:
 		return f
 	}
-	always := in.As.refuses(f)
 	reason := "not a number"
 	switch {
 	case in.As == AsBool:
 		reason = "not true or false"
 	case f == SawBool:
 		reason = "true or false, where other records have a number"
-	case f&(SawInt|SawBigInt|SawFloat) != 0: // a number in a column of true and false
-		f = SawFloat
 	}
+	p.refuse(in, row, b, reason, refuses)
+	switch {
+	case in.As == AsBool:
+		return 0
+	case f&(SawInt|SawBigInt|SawFloat) != 0: // a number in a column of true and false
+		return SawFloat
+	}
+	return f &^ SawText
+}
+
+func noun(k frame.Kind) string {
+	switch k {
+	case frame.Int:
+		return "a whole number"
+	case frame.Bool:
+		return "true or false"
+	}
+	return "a number"
+}
+
+// refuse makes a record useless because of a cell.
+func (p *Parser) refuse(in Input, row int, b []byte, reason string, always bool) {
 	p.batch.Bad[row] = true
 	p.useless[row] = p.useless[row] || always
 	p.spoilt = p.spoilt || always
@@ -534,10 +565,6 @@ func (p *Parser) unexpected(in Input, row int, b []byte) Facts {
 		Reason: reason,
 		Always: always,
 	})
-	if in.As == AsNumber {
-		return f &^ SawText
-	}
-	return 0
 }
 
 // maxValue bounds the part of a value that a Reject holds, in bytes.

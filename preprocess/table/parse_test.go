@@ -180,6 +180,14 @@ func TestParser_showsWhatContradictsAKind(t *testing.T) {
 		{AsFound, frame.Bool, "1", frame.Text},
 		{AsFound, frame.Bool, "x", frame.Text},
 		{AsNumber, frame.Bool, "1.5", frame.Float},
+		{AsFigures, frame.Int, "1.5", frame.Float},
+		{AsFigures, frame.Int, "", frame.Float},
+		{AsFigures, frame.Int, "x", frame.Int},
+		{AsFigures, frame.Int, "True", frame.Int},
+		{AsFigures, frame.Int, "99999999999999999999", frame.Float},
+		{AsFigures, frame.Float, "x", frame.Float},
+		{AsFigures, frame.Bool, "1", frame.Int},
+		{AsFigures, frame.Bool, "x", frame.Bool},
 	}
 	before := map[frame.Kind]Facts{frame.Int: SawInt, frame.Float: SawFloat, frame.Bool: SawBool}
 	for _, test := range tests {
@@ -194,6 +202,49 @@ func TestParser_showsWhatContradictsAKind(t *testing.T) {
 	p.Reset([]byte("True,0\n"), 0)
 	if got := AsNumber.Kind(SawMissing | p.Next(1).Facts[0]); got != frame.Bool {
 		t.Errorf("kind %d, want Bool", got)
+	}
+}
+
+func TestParser_refusesWhatIsNoFigure(t *testing.T) {
+	for _, test := range []struct {
+		cells []string
+		kind  frame.Kind
+		bad   string // a digit for each cell: 1 if it is refused
+	}{
+		{[]string{"1", "x", "2"}, frame.Int, "010"},
+		{[]string{"1", "x", ""}, frame.Float, "010"},
+		{[]string{"1", "True", "2.5"}, frame.Float, "010"},
+		{[]string{"True", "x", "False", ""}, frame.Bool, "0100"},
+		{[]string{"x", "y"}, frame.Float, "11"},
+	} {
+		b := parseColumn(t, AsFigures, nil, test.cells...)
+		bad := ""
+		for _, is := range b.Bad {
+			bad += map[bool]string{false: "0", true: "1"}[is]
+		}
+		if b.Inputs[0].Kind != test.kind || bad != test.bad {
+			t.Errorf("%q: kind %d, bad %s; want %d, %s", test.cells, b.Inputs[0].Kind, bad, test.kind, test.bad)
+		}
+	}
+}
+
+// Where the kind is that of all records that can be used, no cell of another is
+// taken for one.
+func TestParser_refusesWhatIsOfAnotherKindThanIsSure(t *testing.T) {
+	for _, test := range []struct {
+		kind frame.Kind
+		cell string
+	}{
+		{frame.Int, ""}, {frame.Int, "1.5"}, {frame.Int, "x"}, {frame.Int, "99999999999999999999"},
+		{frame.Float, "x"}, {frame.Float, "True"}, {frame.Bool, "1"}, {frame.Bool, "x"},
+	} {
+		for _, as := range []As{AsFound, AsFigures} {
+			p := NewParser(Layout{Dialect: CSV, Fields: 2, Nulls: NewNulls(nil), Inputs: []Input{{Name: "x", As: as, Kind: test.kind, Sure: true}}})
+			p.Reset([]byte(test.cell+",0\n"), 0)
+			if b := p.Next(1); !b.Bad[0] || len(b.Rejects) != 1 || b.Rejects[0].Reason == "" {
+				t.Errorf("%q in a column of kind %d: %+v", test.cell, test.kind, b.Rejects)
+			}
+		}
 	}
 }
 

@@ -85,3 +85,20 @@ func TestRejects_limitIsCheckedFirst(t *testing.T) {
 	run(t, nil, "run", "--max-reject", "1").expect(t, 64, "--max-reject")
 	run(t, nil, "run", "--max-rejects").expect(t, 64, "--max-rejects")
 }
+
+// A step that keeps whole numbers reads its column as it is found. One text there
+// makes its record useless, not the whole input.
+func TestRejects_areTextsAmongWholeNumbers(t *testing.T) {
+	dir := t.TempDir()
+	model := write(t, filepath.Join(dir, "model.yaml"), "format: 1\nmodel: {class: Binarizer, feature_names_in: [n], n_features_in: 1, threshold: 5}\n")
+	in, out := write(t, filepath.Join(dir, "in.csv"), "n,m\n4,0\n12:30,0\n7,0\n"), filepath.Join(dir, "out.csv")
+	run(t, nil, "run", "--input", in, "--model", model, "--output", out).
+		expect(t, 65, `1 of 3 records cannot be used`, `line 3, column "n": not a number`)
+	run(t, nil, "run", "--input", in, "--model", model, "--output", out, "--max-rejects", "1").expect(t, 0)
+	if got := read(t, out); got != "n\n0\n1\n" {
+		t.Errorf("result %q", got)
+	}
+	if got := read(t, filepath.Join(dir, "rejects.csv")); !strings.HasSuffix(got, `,3,n,not a number,"12:30,0"`+"\n") {
+		t.Errorf("rejects %q", got)
+	}
+}
