@@ -44,6 +44,7 @@ type Column struct {
 	leaf     int   // index among the chunks of a row group
 	nulls    int64 // as the statistics say
 	counted  bool  // all row groups say so
+	element  format.SchemaElement
 }
 
 // note adds up the nulls of a row group.
@@ -131,6 +132,8 @@ func flatten(schema []format.SchemaElement) (columns []Column, leaves int, err e
 
 // describe finds out what a leaf means.
 func (c *Column) describe(e *format.SchemaElement) {
+	c.element = *e
+	c.element.Name = "" // which may alias the footer
 	c.typ, c.length, c.optional = e.Type.V, int(e.TypeLength.V), e.RepetitionType.V == format.Optional
 	switch e.RepetitionType.V {
 	case format.Required, format.Optional:
@@ -254,9 +257,15 @@ func (c *Column) plain() Meaning {
 		return Float
 	case format.ByteArray:
 		return Text
+	case format.Int96: // as Spark and Impala wrote times once
+		c.unit = nanos
+		return Timestamp
 	}
 	return Unsupported
 }
+
+// int96Bytes is how long an INT96 is.
+const int96Bytes = 12
 
 // maxDecimal is the longest decimal, in bytes: 128 bits.
 const maxDecimal = 16
