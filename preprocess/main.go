@@ -70,12 +70,13 @@ type cli struct {
 type runCommand struct {
 	Input           *string `placeholder:"URI" help:"CSV or JSON lines to read: s3://bucket/key, a path, a prefix that ends in / or a glob such as data/*.csv for several with the same header, in name order, or - for standard input. gzip and zstd are recognized by the first bytes."`
 	Model           *string `placeholder:"URI" help:"Fitted model, written by joblib.dump or pickle.dump."`
-	Output          *string `placeholder:"URI" help:"Result to write, whole or not at all; compressed if its name ends in .gz or .zst. Default: s3://OUTPUT-BUCKET/${output_key}."`
+	Output          *string `placeholder:"URI" help:"Result to write, whole or not at all; CSV, compressed if its name ends in .gz or .zst, or Parquet if it ends in .parquet. Default: s3://OUTPUT-BUCKET/${output_key}, or ${parquet_key} if --output-format says so."`
 	Keep            *string `placeholder:"NAME,..." help:"Input columns to copy as they stand, before the model's."`
 	NullValues      *string `placeholder:"LIST" help:"Texts that mean a missing value, with commas between them, or none. Default: those of pandas.read_csv; none for JSON lines. An unquoted empty field is always missing."`
 	InputFormat     *string `placeholder:"FORMAT" help:"csv, parquet, or jsonl: one flat JSON object per line. Default: by the input's name (.parquet, .jsonl, .ndjson), parquet if it starts and ends as such, else csv."`
 	Delimiter       *string `placeholder:"CHAR" help:"What separates the input's fields: tab or one character. Default: a tab if its name ends in .tsv, else a comma."`
 	Encoding        *string `placeholder:"NAME" help:"Encoding of the input: utf-8, utf-16 (the order of bytes as its start shows), utf-16le, utf-16be or latin-1. Default: utf-8. Bytes in messages are then those of the UTF-8 text."`
+	OutputFormat    *string `placeholder:"FORMAT" help:"csv or parquet. Default: parquet if the output's name ends in .parquet, else csv."`
 	OutputDelimiter *string `placeholder:"CHAR" help:"What separates the result's fields. Default: a tab if its name ends in .tsv, else a comma."`
 	Period          *string `placeholder:"YYYY-MM" help:"Month that the run is for: the result goes to the folder period=YYYY-MM beside --output, and --output becomes a copy unless it is of a later month."`
 	Script          *string `placeholder:"URI" help:"Not supported: refused when set."`
@@ -123,6 +124,7 @@ func (p program) run(ctx context.Context, args []string) (status int) {
 		kong.Vars{
 			"version":      versionText(),
 			"output_key":   contract.OutputKey,
+			"parquet_key":  contract.ParquetOutputKey,
 			"rejects_name": contract.RejectsName,
 			"report_name":  contract.ReportName,
 			"max_workers":  fmt.Sprint(job.MaxWorkers),
@@ -219,7 +221,7 @@ func (p program) runJob(ctx context.Context, c runCommand, log *slog.Logger, tex
 		Input: c.Input, Model: c.Model, Output: c.Output,
 		Script: c.Script, Package: c.Package,
 		Keep: c.Keep, NullValues: c.NullValues,
-		InputFormat: c.InputFormat, Delimiter: c.Delimiter, OutputDelimiter: c.OutputDelimiter, Encoding: c.Encoding,
+		InputFormat: c.InputFormat, OutputFormat: c.OutputFormat, Delimiter: c.Delimiter, OutputDelimiter: c.OutputDelimiter, Encoding: c.Encoding,
 		Workers: c.Workers, MaxRecordBytes: c.MaxRecordBytes, MaxRejects: c.MaxRejects,
 		ShowValues: c.ShowValues, Report: c.Report, Period: c.Period, Force: c.Force,
 	}, p.getenv, p.params)
@@ -299,6 +301,7 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 		{contract.EnvKeep, "as --keep"},
 		{contract.EnvNullValues, "as --null-values"},
 		{contract.EnvInputFormat, "as --input-format"},
+		{contract.EnvOutputFormat, "as --output-format"},
 		{contract.EnvDelimiter, "as --delimiter"},
 		{contract.EnvOutputDelimiter, "as --output-delimiter"},
 		{contract.EnvEncoding, "as --encoding"},

@@ -30,6 +30,7 @@ const (
 	EnvImage = "DS_IMAGE"
 
 	EnvInputFormat     = "DS_INPUT_FORMAT"
+	EnvOutputFormat    = "DS_OUTPUT_FORMAT"
 	EnvDelimiter       = "DS_DELIMITER"
 	EnvOutputDelimiter = "DS_OUTPUT_DELIMITER"
 	EnvEncoding        = "DS_ENCODING"
@@ -94,4 +95,6 @@ const (
 	OutputPrefix = "processed/"
 	// OutputKey is the result.
 	OutputKey = OutputPrefix + "data.csv"
+	// ParquetOutputKey is the result if it is to be Parquet.
+	ParquetOutputKey = OutputPrefix + "data.parquet"
 )

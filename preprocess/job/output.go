@@ -9,12 +9,17 @@ import (
 	"hash"
 
 	"ds-pipeline/preprocess/codec"
+	"ds-pipeline/preprocess/contract"
+	"ds-pipeline/preprocess/frame"
+	"ds-pipeline/preprocess/model"
+	"ds-pipeline/preprocess/parquet"
 	"ds-pipeline/preprocess/storage"
+	"ds-pipeline/preprocess/table"
 )
 
 // result is what is being written. Nothing of it is visible before publish.
 type result struct {
-	codec.Writer
+	writer
 	upload  storage.Upload
 	written int64     // bytes of the object
 	text    int64     // bytes before compression
@@ -22,13 +27,46 @@ type result struct {
 	done    bool      // published
 }
 
-func createResult(ctx context.Context, store *storage.Store, u storage.URI, condition storage.Condition) (*result, error) {
-	upload, err := store.Create(ctx, u, condition)
+// writer writes blocks of rows in a format.
+type writer interface {
+	// begin writes what comes before the first row.
+	begin() error
+	// newEncoder makes an encoder for one goroutine.
+	newEncoder() encoder
+	// add writes what an encoder made of a block, and tells how many bytes that
+	// is before compression.
+	add(b *block) (int, error)
+	// close writes what comes after the last row. After an error it only frees
+	// memory.
+	close() error
+}
+
+// encoder turns rows into what a writer writes.
+type encoder interface {
+	// append appends the rows of a batch that are not marked in skip: the kept
+	// columns, then the model's.
+	append(b *block, kept, made []frame.Column, rows int, skip []bool)
+	// finish ends a block and counts its rows. b.out, or what stands for it, and
+	// b.grown are those of the rows since the last call.
+	finish(b *block)
+}
+
+// createResult starts the result, in the format that the settings name.
+func (p *runPass) createResult(ctx context.Context, pl *plan, program *model.Program, names []string) (*result, error) {
+	if p.ParquetOutput && len(names) == 0 {
+		return nil, fail(contract.ExitData, "output %s: it has no columns, and Parquet has no rows without them; want another --keep or CSV", p.Output)
+	}
+	upload, err := p.store.Create(ctx, p.Output, storage.Unchanged(p.before.output))
 	if err != nil {
 		return nil, fmt.Errorf("output: %w", err)
 	}
 	r := &result{upload: upload, digest: sha256.New()}
-	if r.Writer, err = codec.NewWriter(counter{r}, codec.ByName(name(u))); err != nil {
+	if p.ParquetOutput {
+		r.writer, err = newParquetWriter(counter{r}, parquetLayout(pl, program, names))
+	} else {
+		r.writer, err = newTextWriter(counter{r}, codec.ByName(name(p.Output)), p.OutputDialect, names)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("output: %w", err), upload.Abort())
 	}
 	return r, nil
@@ -44,18 +82,19 @@ func (c counter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Write writes a piece of text, and is given what a Packer made of it.
-func (r *result) Write(plain, packed []byte) error {
-	if err := r.Writer.Write(plain, packed); err != nil {
+// Write writes what an encoder made of a block.
+func (r *result) Write(b *block) error {
+	n, err := r.add(b)
+	if err != nil {
 		return fmt.Errorf("output: %w", err)
 	}
-	r.text += int64(len(plain))
+	r.text += int64(n)
 	return nil
 }
 
 // publish makes what was written the result.
 func (r *result) publish() (storage.Info, error) {
-	if err := r.Close(); err != nil {
+	if err := r.close(); err != nil {
 		return storage.Info{}, fmt.Errorf("output: %w", err)
 	}
 	info, err := r.upload.Commit()
@@ -68,9 +107,114 @@ func (r *result) discard() error {
 	if r.done {
 		return nil
 	}
-	_ = r.Close() // so that nothing writes any more; what it writes is discarded
+	_ = r.close() // so that nothing writes any more; what it writes is discarded
 	return r.upload.Abort()
 }
 
 // sum is the SHA-256 of the object.
 func (r *result) sum() string { return hex.EncodeToString(r.digest.Sum(nil)) }
+
+// textWriter writes CSV, compressed or not.
+type textWriter struct {
+	codec.Writer
+	dialect table.Dialect
+	names   []string
+}
+
+func newTextWriter(w counter, c codec.Compression, d table.Dialect, names []string) (*textWriter, error) {
+	packed, err := codec.NewWriter(w, c)
+	return &textWriter{packed, d, names}, err
+}
+
+func (w *textWriter) begin() error {
+	header := table.NewFormatter(w.dialect).AppendHeader(nil, w.names)
+	w.names = nil
+	return w.Write(header, nil)
+}
+
+func (w *textWriter) add(b *block) (int, error) { return len(b.out), w.Write(b.out, b.packed) }
+
+func (w *textWriter) close() error { return w.Close() }
+
+func (w *textWriter) newEncoder() encoder {
+	return &textEncoder{format: table.NewFormatter(w.dialect), packer: w.Packer()}
+}
+
+type textEncoder struct {
+	format  *table.Formatter
+	packer  codec.Packer // nil for none
+	columns []frame.Column
+	rows    int64
+}
+
+func (e *textEncoder) append(b *block, kept, made []frame.Column, rows int, skip []bool) {
+	e.columns = append(append(e.columns[:0], kept...), made...)
+	b.out = e.format.AppendRows(b.out, e.columns, rows, skip)
+}
+
+func (e *textEncoder) finish(b *block) {
+	b.written, b.grown = e.format.Rows()-e.rows, len(b.out)
+	e.rows = e.format.Rows()
+	packed := b.packed
+	b.packed = nil
+	if e.packer != nil {
+		b.packed = e.packer.Pack(packed[:0], b.out)
+	}
+}
+
+// parquetLayout is how the result is stored: the kept columns as text, as they
+// stand in the input, then the model's.
+func parquetLayout(pl *plan, program *model.Program, names []string) *parquet.Layout {
+	l := &parquet.Layout{}
+	for range pl.keep {
+		// An empty field is missing, as in CSV.
+		l.Add(names[0], frame.Text, true)
+		names = names[1:]
+	}
+	for _, c := range program.Shapes() {
+		if c.Width > 0 {
+			l.AddRun(names[:c.Width], c.Kind)
+			names = names[c.Width:]
+			continue
+		}
+		l.Add(names[0], c.Kind, false)
+		names = names[1:]
+	}
+	return l
+}
+
+// parquetWriter writes Parquet.
+type parquetWriter struct {
+	*parquet.Writer
+	layout *parquet.Layout
+}
+
+func newParquetWriter(w counter, l *parquet.Layout) (*parquetWriter, error) {
+	file, err := parquet.NewWriter(w, l)
+	return &parquetWriter{file, l}, err
+}
+
+func (w *parquetWriter) begin() error { return nil }
+
+func (w *parquetWriter) add(b *block) (int, error) { return b.grown, w.Add(&b.pages) }
+
+func (w *parquetWriter) close() error { return w.Close() }
+
+func (w *parquetWriter) newEncoder() encoder {
+	return &parquetEncoder{Encoder: parquet.NewEncoder(w.layout)}
+}
+
+type parquetEncoder struct {
+	*parquet.Encoder
+	columns []frame.Column
+}
+
+func (e *parquetEncoder) append(_ *block, kept, made []frame.Column, rows int, skip []bool) {
+	e.columns = append(append(e.columns[:0], kept...), made...)
+	e.Append(e.columns, nil, rows, skip)
+}
+
+func (e *parquetEncoder) finish(b *block) {
+	b.grown = e.Finish(&b.pages)
+	b.written = int64(b.pages.Rows())
+}

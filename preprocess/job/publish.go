@@ -116,6 +116,7 @@ func (s Settings) recorded() manifest.Settings {
 	r := manifest.Settings{
 		Input:           s.Input.String(),
 		InputFormat:     "csv",
+		OutputFormat:    "csv",
 		Encoding:        string(s.Encoding),
 		NullValues:      append([]string{}, s.Nulls...),
 		Keep:            append([]string{}, s.Keep...),
@@ -124,6 +125,9 @@ func (s Settings) recorded() manifest.Settings {
 		MaxRejects:      s.MaxRejects.String(),
 		Report:          s.Report,
 		ShowValues:      s.ShowValues,
+	}
+	if s.ParquetOutput {
+		r.OutputFormat, r.OutputDelimiter = "parquet", ""
 	}
 	switch {
 	case s.Parquet:

@@ -290,7 +290,7 @@ func (p *runPass) run(ctx context.Context) error {
 
 	p.statistics = p.newStatistics(plan, program.Names())
 
-	out, err := createResult(ctx, p.store, p.Output, storage.Unchanged(p.before.output))
+	out, err := p.createResult(ctx, plan, program, names)
 	if err != nil {
 		return err
 	}
@@ -298,7 +298,7 @@ func (p *runPass) run(ctx context.Context) error {
 	// is told to stop meanwhile.
 	p.rejects = &rejectsFile{ctx: context.WithoutCancel(ctx), store: p.store, uri: p.before.rejects.URI, before: p.before.rejects}
 	var page *reportFile
-	err = p.transform(ctx, feed, first, plan, program, names, out)
+	err = p.transform(ctx, feed, first, plan, program, out)
 	if err == nil {
 		err = feed.finish()
 	}

@@ -27,6 +27,7 @@ type Flags struct {
 	Script, Package      *string
 	Keep, NullValues     *string
 	InputFormat          *string
+	OutputFormat         *string
 	Delimiter            *string
 	OutputDelimiter      *string
 	Encoding             *string
@@ -48,6 +49,7 @@ type Settings struct {
 	Dialect              table.Dialect // of the input
 	Parquet              bool          // the input is Parquet, whatever Dialect says
 	OutputDialect        table.Dialect
+	ParquetOutput        bool           // the result is Parquet, whatever OutputDialect says
 	Encoding             codec.Encoding // of the input
 	Workers              int
 	MaxRecordBytes       int
@@ -101,6 +103,7 @@ func LoadSettings(ctx context.Context, flags Flags, getenv func(string) string, 
 		s.Nulls = nil
 	}
 	s.OutputDialect.Delimiter = l.delimiter("output-delimiter", flags.OutputDelimiter, contract.EnvOutputDelimiter, s.Output)
+	s.ParquetOutput = l.parquetOutput(s.Output)
 	l.refuseCode()
 	if s.Input.Path == storage.Stdin && s.Model.Path == storage.Stdin {
 		l.problem("model: the standard input is already the input")
@@ -364,6 +367,9 @@ func (l *loader) uri(s source) storage.URI {
 		return u
 	}
 	u := storage.URI{Bucket: l.value(s, s.bucket, storage.CheckBucket), Key: s.fixedKey}
+	if v, _ := l.text("output-format", l.flags.OutputFormat, contract.EnvOutputFormat); s.name == outputSource.name && v == "parquet" {
+		u.Key = contract.ParquetOutputKey
+	}
 	if s.key != "" {
 		u.Key = l.value(s, s.key, checkKey)
 	}
@@ -488,6 +494,32 @@ func (l *loader) format(u storage.URI) (format string, named bool) {
 		return "parquet", true
 	}
 	return "csv", false
+}
+
+// parquetOutput tells whether the result is to be Parquet, by its name unless
+// that is set.
+func (l *loader) parquetOutput(u storage.URI) bool {
+	format, from := l.text("output-format", l.flags.OutputFormat, contract.EnvOutputFormat)
+	switch format {
+	case "csv":
+		return false
+	case "parquet":
+	default:
+		if from != "" {
+			l.problem("output-format (%s): got %q, want csv or parquet", from, format)
+			return false
+		}
+		if !strings.EqualFold(path.Ext(codec.BaseName(name(u))), ".parquet") {
+			return false
+		}
+	}
+	if c := codec.ByName(name(u)); c != codec.None {
+		l.problem("output: %s is to be Parquet, which is compressed inside; want a name that does not promise %s", u, c)
+	}
+	if v, from := l.text("output-delimiter", l.flags.OutputDelimiter, contract.EnvOutputDelimiter); from != "" {
+		l.problem("output-delimiter (%s): got %q, but the output is Parquet, which has none", from, v)
+	}
+	return true
 }
 
 // dialect is how the input is to be read.

@@ -8,10 +8,10 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"ds-pipeline/preprocess/codec"
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/frame"
 	"ds-pipeline/preprocess/model"
+	"ds-pipeline/preprocess/parquet"
 	"ds-pipeline/preprocess/report"
 	"ds-pipeline/preprocess/table"
 )
@@ -38,6 +38,7 @@ const (
 // block is a piece of the input on its way through the job.
 type block struct {
 	in     []byte // recycled memory
+	target int    // bytes of its input
 	data   []byte // whole records
 	offset int64  // in its input, in bytes of text
 	input  int
@@ -47,9 +48,11 @@ type block struct {
 	done   chan struct{}
 
 	out     []byte
-	packed  []byte // out, compressed ahead; nil if that is not done
-	rows    int64  // records, rejected ones included
-	written int64  // records in out
+	packed  []byte        // out, compressed ahead; nil if that is not done
+	pages   parquet.Block // in place of out
+	grown   int           // bytes of what came out, before compression
+	rows    int64         // records, rejected ones included
+	written int64         // records in out
 	lines   int64
 
 	rejected []rejected
@@ -80,9 +83,8 @@ type transformer struct {
 	result  *result
 	plan    *plan
 	program *model.Program
-	target  atomic.Int64 // bytes of input per block
-	scan    atomic.Bool  // the result is lost: only look for facts
-	counted atomic.Bool  // the result is lost: only look for rejects
+	scan    atomic.Bool // the result is lost: only look for facts
+	counted atomic.Bool // the result is lost: only look for rejects
 
 	rejections rejectCount
 
@@ -91,14 +93,14 @@ type transformer struct {
 	lost error  // of merging the statistics
 }
 
-func (p *runPass) transform(parent context.Context, feed *feed, first []byte, pl *plan, program *model.Program, names []string, out *result) error {
+func (p *runPass) transform(parent context.Context, feed *feed, first []byte, pl *plan, program *model.Program, out *result) error {
 	t := &transformer{runPass: p, feed: feed, result: out, plan: pl, seen: make([]bool, pl.layout.Fields), program: program}
-	if err := t.probe(first); err != nil {
+	target, err := t.probe(first)
+	if err != nil {
 		return err
 	}
-	header := table.NewFormatter(p.OutputDialect).AppendHeader(nil, names)
-	if err := out.Write(header, nil); err != nil {
-		return err
+	if err := out.begin(); err != nil {
+		return fmt.Errorf("output: %w", err)
 	}
 
 	ctx, cancel := context.WithCancel(parent)
@@ -107,7 +109,9 @@ func (p *runPass) transform(parent context.Context, feed *feed, first []byte, pl
 	order := make(chan *block, blocks)
 	free := make(chan *block, blocks)
 	for range blocks {
-		free <- t.newBlock()
+		b := t.newBlock()
+		b.target = target
+		free <- b
 	}
 	feed.Unread(first)
 	t.sum.BytesIn = feed.Offset()
@@ -120,7 +124,7 @@ func (p *runPass) transform(parent context.Context, feed *feed, first []byte, pl
 			t.work(ctx, work)
 		}()
 	}
-	err := t.collect(ctx, order, free)
+	err = t.collect(ctx, order, free)
 	cancel()
 	// The reader is not waited for: it may hang in a read that nothing ends.
 	workers.Wait()
@@ -136,32 +140,34 @@ func (p *runPass) transform(parent context.Context, feed *feed, first []byte, pl
 	return err
 }
 
-// probe sets the first target by trying a few rows.
-func (t *transformer) probe(first []byte) error {
+// probe finds the first target by trying a few rows.
+func (t *transformer) probe(first []byte) (int, error) {
 	w := t.newWorker()
 	b := t.newBlock()
 	b.data = first
 	w.parser.Reset(first, 0)
 	if batch := w.parser.Next(probeRows); batch != nil {
 		if err := w.transform(b, batch); err != nil {
-			return err
+			return 0, err
 		}
+		w.encoder.finish(b)
 	}
-	t.adapt(w.parser.Pos(), b.size())
-	return nil
+	return t.adapt(w.parser.Pos(), b.size()), nil
 }
 
 // size is about what came out of the block, in bytes.
-func (b *block) size() int { return len(b.out) + rejectCost*len(b.rejected) }
+func (b *block) size() int { return b.grown + rejectCost*len(b.rejected) }
 
-// adapt chooses the target from what came out of in bytes.
-func (t *transformer) adapt(in, out int) {
+// adapt chooses the target from what came out of in bytes. A block is filled
+// again by what it was the last time, so that blocks are the same whenever the
+// settings are, and with them the pages of Parquet.
+func (t *transformer) adapt(in, out int) int {
 	size := t.sizes()
 	target := int64(size.in)
 	if out > 0 {
 		target = min(target, int64(in)*int64(size.out)/int64(out))
 	}
-	t.target.Store(max(target, int64(size.least)))
+	return int(max(target, int64(size.least)))
 }
 
 // read cuts the input into blocks until it ends or fails.
@@ -176,7 +182,7 @@ func (t *transformer) read(ctx context.Context, free <-chan *block, work, order 
 			return
 		}
 		b.done = make(chan struct{})
-		b.data, b.err = t.next(b.in)
+		b.data, b.err = t.next(b.in, b.target)
 		b.offset = t.feed.Offset() - int64(len(b.data))
 		b.input, b.lead, b.end = t.feed.index, t.feed.lead, t.feed.before+t.feed.Offset()
 		t.feed.lead = -1
@@ -194,13 +200,13 @@ func (t *transformer) read(ctx context.Context, free <-chan *block, work, order 
 	}
 }
 
-func (t *transformer) next(buf []byte) (data []byte, err error) {
+func (t *transformer) next(buf []byte, target int) (data []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = PanicError(r)
 		}
 	}()
-	return t.feed.Next(buf, int(t.target.Load()))
+	return t.feed.Next(buf, target)
 }
 
 // worker owns what cannot be shared.
@@ -209,11 +215,9 @@ type worker struct {
 	parser  *table.Parser
 	scanner *table.Parser // made when needed
 	model   *model.Worker
-	format  *table.Formatter
-	packer  codec.Packer    // nil for none
+	encoder encoder
 	partial *report.Partial // nil for none
-	columns []frame.Column
-	known   []table.Facts // of the records that were not rejected
+	known   []table.Facts   // of the records that were not rejected
 }
 
 func (t *transformer) newWorker() *worker {
@@ -221,14 +225,13 @@ func (t *transformer) newWorker() *worker {
 		transformer: t,
 		parser:      table.NewParser(t.plan.layout),
 		model:       t.program.NewWorker(),
-		format:      table.NewFormatter(t.OutputDialect),
+		encoder:     t.result.newEncoder(),
 		known:       make([]table.Facts, len(t.plan.layout.Inputs)),
 	}
 }
 
 func (t *transformer) work(ctx context.Context, work <-chan *block) {
 	w := t.newWorker()
-	w.packer = t.result.Packer()
 	w.partial = t.statistics.partial()
 	for b := range work {
 		if ctx.Err() == nil {
@@ -254,8 +257,7 @@ func (w *worker) process(b *block) (err error) {
 			err = PanicError(r)
 		}
 	}()
-	packed := b.packed
-	b.out, b.packed = b.out[:0], nil
+	b.out, b.written, b.grown = b.out[:0], 0, 0
 	b.rejected, b.values, b.always, b.endless = b.rejected[:0], b.values[:0], 0, false
 	clear(b.facts)
 	clear(b.accepted)
@@ -272,17 +274,13 @@ func (w *worker) process(b *block) (err error) {
 		return nil
 	}
 	b.rows = table.CountRecords(w.Dialect, w.plan.layout.Fields, b.data)
-	before := w.format.Rows()
 	w.parser.Reset(b.data, b.offset)
 	for batch := w.parser.Next(maxRows); batch != nil; batch = w.parser.Next(maxRows) {
 		if err := w.transform(b, batch); err != nil {
 			return err
 		}
 	}
-	b.written = w.format.Rows() - before
-	if w.packer != nil && !w.counted.Load() {
-		b.packed = w.packer.Pack(packed[:0], b.out)
-	}
+	w.encoder.finish(b)
 	return nil
 }
 
@@ -334,8 +332,7 @@ func (w *worker) transform(b *block, batch *table.Batch) error {
 	if err := w.count(batch.Inputs, out, batch.Rows, batch.Bad, len(rejects) > 0); err != nil {
 		return err
 	}
-	w.columns = append(append(w.columns[:0], batch.Keep...), out...)
-	b.out = w.format.AppendRows(b.out, w.columns, batch.Rows, batch.Bad)
+	w.encoder.append(b, batch.Keep, out, batch.Rows, batch.Bad)
 	return nil
 }
 
@@ -400,12 +397,12 @@ func (t *transformer) collect(ctx context.Context, order <-chan *block, free cha
 				return t.tooMany(true)
 			}
 			if !t.rejections.hopeless {
-				if err := t.result.Write(b.out, b.packed); err != nil {
+				if err := t.result.Write(b); err != nil {
 					return err
 				}
 				t.sum.RowsOut += b.written
 			}
-			t.adapt(len(b.data), b.size())
+			b.target = t.adapt(len(b.data), b.size())
 		}
 		lines += b.lines
 		t.sum.BytesIn = b.end

@@ -71,7 +71,8 @@ type Settings struct {
 	Encoding        string   `json:"encoding"`
 	NullValues      []string `json:"null_values"`
 	Keep            []string `json:"keep"`
-	OutputDelimiter string   `json:"output_delimiter"`
+	OutputFormat    string   `json:"output_format"` // "" of runs before there was a choice: csv
+	OutputDelimiter string   `json:"output_delimiter,omitempty"`
 	MaxRecordBytes  int      `json:"max_record_bytes"`
 	MaxRejects      string   `json:"max_rejects"`
 	Report          bool     `json:"report"`

@@ -282,6 +282,16 @@ type Program struct {
 	out   []col
 }
 
+// Shapes are the output columns as Apply gives them, without their cells: the
+// Kind of each, and the Width of a run of indicator columns.
+func (p *Program) Shapes() []frame.Column {
+	shapes := make([]frame.Column, len(p.out))
+	for i, c := range p.out {
+		shapes[i] = frame.Column{Kind: p.regs[c.reg], Width: c.hot}
+	}
+	return shapes
+}
+
 // Names are the output columns, as get_feature_names_out() names them.
 func (p *Program) Names() []string { return p.names }
 

@@ -22,6 +22,8 @@ func contentType(key string) string {
 		return "application/gzip"
 	case ".zst":
 		return "application/zstd"
+	case ".parquet":
+		return "application/vnd.apache.parquet"
 	}
 	return "text/csv; charset=utf-8"
 }
