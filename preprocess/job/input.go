@@ -79,10 +79,11 @@ type feed struct {
 	before          int64    // bytes of text in the inputs before
 
 	// Of Parquet:
-	columns []parquet.Column // of the first input
-	chosen  []int            // columns that are wanted; nil before they are known
-	numbers map[int]bool     // of those, the ones that are read as numbers
-	parquet *parquet.File    // the current input
+	columns  []parquet.Column // of the first input
+	chosen   *columnPlan      // nil before it is known
+	parquet  *parquet.File    // the current input
+	reader   *parquet.Reader  // of it
+	rowBytes int              // about how much memory a row takes
 
 	mu     sync.Mutex // of what is closed and asked for while the feed reads
 	object storage.Object
@@ -227,7 +228,7 @@ func (f *feed) readHeader(first int) (names []string, rest []byte, err error) {
 func (f *feed) next(buf []byte, target int) ([]byte, error) {
 	for {
 		block, err := f.Splitter.Next(buf, target)
-		if !table.AtEnd(err) || !f.settings.Dialect.JSON && !f.settings.Parquet || f.index+1 == len(f.in.uris) {
+		if !table.AtEnd(err) || !f.settings.Dialect.JSON || f.index+1 == len(f.in.uris) {
 			return block, err
 		}
 		if err := f.advance(); err != nil {
@@ -241,7 +242,7 @@ func (f *feed) next(buf []byte, target int) ([]byte, error) {
 func (f *feed) Next(buf []byte, target int) ([]byte, error) {
 	for {
 		block, err := f.next(buf, target)
-		if !table.AtEnd(err) || f.settings.Dialect.JSON || f.settings.Parquet || f.index+1 == len(f.in.uris) {
+		if !table.AtEnd(err) || f.settings.Dialect.JSON || f.index+1 == len(f.in.uris) {
 			return block, err
 		}
 		if err := f.advance(); err != nil {
@@ -263,7 +264,7 @@ func (f *feed) advance() error {
 	if err := f.finish(); err != nil {
 		return err
 	}
-	f.before += f.Offset()
+	f.before = f.position()
 	f.shut()
 	f.index++
 	if err := f.open(); err != nil {
@@ -301,6 +302,12 @@ func (f *feed) sameHeader(header []string) error {
 func (f *feed) progress(text int64) (done, size int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.settings.Parquet {
+		if f.in.only == nil {
+			return text, -1
+		}
+		return text, f.in.only.Size()
+	}
 	if f.in.only == nil {
 		done = f.past
 		if f.packed != nil {

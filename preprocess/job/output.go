@@ -43,16 +43,16 @@ type writer interface {
 
 // encoder turns rows into what a writer writes.
 type encoder interface {
-	// append appends the rows of a batch that are not marked in skip: the kept
-	// columns, then the model's.
-	append(b *block, kept, made []frame.Column, rows int, skip []bool)
+	// append appends the rows of a batch that are not bad: the kept columns, then
+	// those that the model made.
+	append(b *block, batch *table.Batch, made []frame.Column)
 	// finish ends a block and counts its rows. b.out, or what stands for it, and
 	// b.grown are those of the rows since the last call.
 	finish(b *block)
 }
 
 // createResult starts the result, in the format that the settings name.
-func (p *runPass) createResult(ctx context.Context, pl *plan, program *model.Program, names []string) (*result, error) {
+func (p *runPass) createResult(ctx context.Context, f *feed, pl *plan, program *model.Program, names []string) (*result, error) {
 	if p.ParquetOutput && len(names) == 0 {
 		return nil, fail(contract.ExitData, "output %s: it has no columns, and Parquet has no rows without them; want another --keep or CSV", p.Output)
 	}
@@ -62,7 +62,7 @@ func (p *runPass) createResult(ctx context.Context, pl *plan, program *model.Pro
 	}
 	r := &result{upload: upload, digest: sha256.New()}
 	if p.ParquetOutput {
-		r.writer, err = newParquetWriter(counter{r}, parquetLayout(pl, program, names))
+		r.writer, err = newParquetWriter(counter{r}, parquetLayout(pl, f.columns, program, names))
 	} else {
 		r.writer, err = newTextWriter(counter{r}, codec.ByName(name(p.Output)), p.OutputDialect, names)
 	}
@@ -147,9 +147,9 @@ type textEncoder struct {
 	rows    int64
 }
 
-func (e *textEncoder) append(b *block, kept, made []frame.Column, rows int, skip []bool) {
-	e.columns = append(append(e.columns[:0], kept...), made...)
-	b.out = e.format.AppendRows(b.out, e.columns, rows, skip)
+func (e *textEncoder) append(b *block, batch *table.Batch, made []frame.Column) {
+	e.columns = append(append(e.columns[:0], batch.Keep...), made...)
+	b.out = e.format.AppendRows(b.out, e.columns, batch.Rows, batch.Bad)
 }
 
 func (e *textEncoder) finish(b *block) {
@@ -163,14 +163,17 @@ func (e *textEncoder) finish(b *block) {
 }
 
 // parquetLayout is how the result is stored: the kept columns as text, as they
-// stand in the input, then the model's.
-func parquetLayout(pl *plan, program *model.Program, names []string) *parquet.Layout {
+// stand in the input, or as the columns of a Parquet input are, then the model's.
+func parquetLayout(pl *plan, columns []parquet.Column, program *model.Program, names []string) *parquet.Layout {
 	l := &parquet.Layout{}
-	for range pl.keep {
-		// An empty field is missing, as in CSV.
-		l.Add(names[0], frame.Text, true)
-		names = names[1:]
+	for i, name := range pl.keep {
+		if columns != nil {
+			l.AddAs(name, &columns[pl.layout.Keep[i]])
+		} else {
+			l.Add(name, frame.Text, true) // an empty field is missing, as in CSV
+		}
 	}
+	names = names[len(pl.keep):]
 	for _, c := range program.Shapes() {
 		if c.Width > 0 {
 			l.AddRun(names[:c.Width], c.Kind)
@@ -207,11 +210,13 @@ func (w *parquetWriter) newEncoder() encoder {
 type parquetEncoder struct {
 	*parquet.Encoder
 	columns []frame.Column
+	nulls   [][]bool
 }
 
-func (e *parquetEncoder) append(_ *block, kept, made []frame.Column, rows int, skip []bool) {
-	e.columns = append(append(e.columns[:0], kept...), made...)
-	e.Append(e.columns, nil, rows, skip)
+func (e *parquetEncoder) append(_ *block, batch *table.Batch, made []frame.Column) {
+	e.columns = append(append(e.columns[:0], batch.Keep...), made...)
+	e.nulls = append(append(e.nulls[:0], batch.KeepNulls...), make([][]bool, len(made))...)
+	e.Append(e.columns, e.nulls, batch.Rows, batch.Bad)
 }
 
 func (e *parquetEncoder) finish(b *block) {

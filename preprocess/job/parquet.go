@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/frame"
@@ -14,12 +15,14 @@ import (
 	"ds-pipeline/preprocess/table"
 )
 
-// A Parquet input is read as the records that it would be as CSV, in which every
-// text is quoted, missing values are empty, and columns that nobody asked for
-// are empty too. The kinds of its columns are those of its schema.
+// The columns of a Parquet input go to the workers as they are: the model reads
+// them without a detour over text, and their kinds are those of the schema. Only
+// where the model wants something else than what is stored, or where texts mean
+// missing, a cell becomes the text that it would be as CSV, and is parsed.
 
-// openParquet reads the footer of an object.
-func openParquet(ctx context.Context, o storage.Object) (*parquet.File, error) {
+// openParquet reads the footer of an object. maxRecord is how many bytes of text
+// a row may have.
+func openParquet(ctx context.Context, o storage.Object, maxRecord int) (*parquet.File, error) {
 	r, err := storage.ReaderAt(ctx, o)
 	if errors.Is(err, storage.ErrOnce) {
 		return nil, fail(contract.ExitData, "input: %s: Parquet cannot be read from a pipe, as it is read from its end; want a file or an object", o.URI())
@@ -27,80 +30,243 @@ func openParquet(ctx context.Context, o storage.Object) (*parquet.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parquet.Open(r, o.Size(), parquet.DefaultLimits())
+	limits := parquet.DefaultLimits()
+	limits.ValueBytes = maxRecord
+	return parquet.Open(r, o.Size(), limits)
 }
 
-// parquetText is a Parquet file as CSV without a header.
-type parquetText struct {
-	reader *parquet.Reader
-	fields []int // for each field of a record, the column of the batch; or -1
-	narrow []bool
-	batch  parquet.Batch
-	buf    []byte
-	left   []byte // of buf
+// columnPlan is what is read of Parquet inputs, and what becomes of it.
+type columnPlan struct {
+	wants  []parquet.Want
+	texts  []bool      // of the wants: whether they have to be valid UTF-8
+	inputs []columnUse // parallel to Layout.Inputs
+	keep   []int       // wants, parallel to Layout.Keep
+	fields []int       // of each column of the file, a want that tells what it is; or -1
 }
 
-const (
-	parquetRows  = 256
-	parquetTexts = 64 << 10 // bytes
-)
+// columnUse is how an input of the model is made.
+type columnUse struct {
+	want   int
+	parsed bool // over text
+}
 
-func (t *parquetText) Read(p []byte) (int, error) {
-	if len(t.left) == 0 {
-		if err := t.reader.Next(&t.batch, parquetRows, parquetTexts); err != nil {
-			return 0, err
+// planColumns chooses what to read.
+func planColumns(pl *plan, columns []parquet.Column, s Settings) *columnPlan {
+	p := &columnPlan{fields: slices.Repeat([]int{-1}, len(columns))}
+	want := func(w parquet.Want) int {
+		i := slices.Index(p.wants, w)
+		if i < 0 {
+			i = len(p.wants)
+			p.wants = append(p.wants, w)
+			p.texts = append(p.texts, columns[w.Column].IsText() && (!w.Stored || columns[w.Column].IsUTF8()))
 		}
-		t.buf = t.buf[:0]
-		for row := range t.batch.Rows {
-			for i, c := range t.fields {
-				if i > 0 {
-					t.buf = append(t.buf, table.CSV.Delimiter)
-				}
-				if c >= 0 {
-					t.buf = t.appendCell(t.buf, c, row)
-				}
-			}
-			t.buf = append(t.buf, '\n')
+		if at := p.fields[w.Column]; at < 0 || !w.Stored && (p.wants[at].Stored || w.Kind == columns[w.Column].Natural()) {
+			p.fields[w.Column] = i
 		}
-		t.left = t.buf
+		return i
 	}
-	n := copy(p, t.left)
-	t.left = t.left[n:]
-	return n, nil
+	for _, in := range pl.layout.Inputs {
+		c := &columns[in.Index]
+		direct := len(s.Nulls) == 0 && c.Refusal(in.Kind) == ""
+		kind := in.Kind
+		if !direct {
+			kind = c.Natural()
+		}
+		p.inputs = append(p.inputs, columnUse{want(parquet.Want{Column: in.Index, Kind: kind}), !direct})
+	}
+	for _, field := range pl.layout.Keep {
+		c := &columns[field]
+		w := parquet.Want{Column: field, Kind: c.Natural()}
+		if s.ParquetOutput {
+			w.Kind, w.Stored = c.Stored(), true
+		}
+		p.keep = append(p.keep, want(w))
+	}
+	return p
 }
 
-func (t *parquetText) appendCell(dst []byte, column, row int) []byte {
-	c := &t.batch.Columns[column]
+// columnReader makes batches of the rows of Parquet, for one worker.
+type columnReader struct {
+	plan   *columnPlan
+	parser *table.Parser
+	names  []string
+	layout table.Layout
+}
+
+// next makes a batch of the rows of b from a row on, of which Reject.Start is the
+// number in b.
+func (r *columnReader) next(b *parquet.Batch, from int) *table.Batch {
+	rows := min(b.Rows-from, r.parser.MaxRows())
+	batch := r.parser.Start(from, rows)
+	for i, text := range r.plan.texts {
+		if !text {
+			continue
+		}
+		for row, cell := range b.Columns[i].Texts[from : from+rows] {
+			if !utf8.Valid(cell) {
+				batch.Bad[row] = true
+				batch.Rejects = append(batch.Rejects, table.Reject{
+					Start: from + row, End: from + row + 1, Column: r.names[r.plan.wants[i].Column], Reason: "not valid UTF-8", Always: true,
+				})
+			}
+		}
+	}
+	for i, use := range r.plan.inputs {
+		c := &b.Columns[use.want]
+		if !use.parsed {
+			batch.Inputs[i] = rowsOf(c, from, rows)
+			continue
+		}
+		r.parser.Cells(i, func(dst []byte, row int) ([]byte, bool) {
+			return appendCell(dst, c, from+row)
+		})
+	}
+	for i, w := range r.plan.keep {
+		batch.Keep[i] = rowsOf(&b.Columns[w], from, rows)
+		if nulls := b.Nulls[w]; nulls != nil {
+			batch.KeepNulls[i] = nulls[from : from+rows]
+		}
+	}
+	return batch
+}
+
+// rowsOf is some rows of a column.
+func rowsOf(c *frame.Column, from, rows int) frame.Column {
+	part := frame.Column{Kind: c.Kind}
 	switch c.Kind {
 	case frame.Float, frame.Float32:
-		switch v := c.Floats[row]; {
-		case v != v:
-		case t.narrow[column]:
-			dst = table.AppendFloat32(dst, v)
-		default:
-			dst = table.AppendFloat(dst, v)
+		part.Floats = c.Floats[from : from+rows]
+	case frame.Text:
+		part.Texts = c.Texts[from : from+rows]
+	default:
+		part.Ints = c.Ints[from : from+rows]
+	}
+	return part
+}
+
+// appendCell appends a cell as CSV has it, and tells whether it is there.
+func appendCell(dst []byte, c *frame.Column, row int) ([]byte, bool) {
+	switch c.Kind {
+	case frame.Float, frame.Float32: // read back it is the same, however narrow
+		if v := c.Floats[row]; v == v {
+			return table.AppendFloat(dst, v), true
 		}
 	case frame.Bool:
 		switch c.Ints[row] {
 		case 0:
-			dst = append(dst, "False"...)
+			return append(dst, "False"...), true
 		case 1:
-			dst = append(dst, "True"...)
+			return append(dst, "True"...), true
 		}
 	case frame.Int:
-		dst = strconv.AppendInt(dst, c.Ints[row], 10)
+		return strconv.AppendInt(dst, c.Ints[row], 10), true
 	case frame.Text:
 		if text := c.Texts[row]; text != nil {
-			dst = appendQuoted(dst, text)
+			return append(dst, text...), true
+		}
+	}
+	return dst, false
+}
+
+// appendRecord appends a row as the record that it would be as CSV: texts are
+// quoted, and columns that nobody asked for are empty.
+func (p *columnPlan) appendRecord(dst []byte, b *parquet.Batch, row int) []byte {
+	for i, w := range p.fields {
+		if i > 0 {
+			dst = append(dst, table.CSV.Delimiter)
+		}
+		if w < 0 || b.Nulls[w] != nil && b.Nulls[w][row] {
+			continue
+		}
+		if c := &b.Columns[w]; c.Kind == frame.Text {
+			if c.Texts[row] != nil {
+				dst = appendQuoted(dst, c.Texts[row])
+			}
+		} else {
+			dst, _ = appendCell(dst, c, row)
 		}
 	}
 	return dst
 }
 
+// processColumns is process of Parquet.
+func (w *worker) processColumns(b *block) error {
+	rows := b.columns.Rows
+	b.rows, b.lines = int64(rows), int64(rows)
+	for from := 0; from < rows; {
+		batch := w.columnar.next(&b.columns, from)
+		from += batch.Rows
+		if err := w.transform(b, batch); err != nil {
+			return err
+		}
+	}
+	w.encoder.finish(b)
+	b.data = b.data[:0]
+	for i := range b.rejected {
+		r := &b.rejected[i]
+		r.row = r.start
+		r.start = uint32(len(b.data))
+		b.data = w.columnar.plan.appendRecord(b.data, &b.columns, int(r.row))
+		r.end = uint32(len(b.data))
+	}
+	return nil
+}
+
+// newColumnReader is nil unless the input is Parquet.
+func (t *transformer) newColumnReader() *columnReader {
+	if !t.Parquet {
+		return nil
+	}
+	return &columnReader{plan: t.feed.chosen, parser: table.NewParser(t.plan.layout), names: t.feed.header, layout: t.plan.layout}
+}
+
+// nextColumns fills a block with rows.
+func (t *transformer) nextColumns(b *block) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = PanicError(r)
+		}
+	}()
+	return t.feed.nextColumns(&b.columns, b.target)
+}
+
+// nextColumns is the next rows, of about target bytes, of the next input if need
+// be.
+func (f *feed) nextColumns(b *parquet.Batch, target int) error {
+	for {
+		rows := target / max(f.rowBytes, 1)
+		err := f.reader.Next(b, max(rows, 1), target)
+		if err == nil {
+			f.rowBytes = b.Bytes() / b.Rows
+			return nil
+		}
+		if !table.AtEnd(err) || f.index+1 == len(f.in.uris) {
+			return err
+		}
+		if err := f.advance(); err != nil {
+			return err
+		}
+		f.lead = 0
+	}
+}
+
+// position is how much was read, in bytes: of text, and of Parquet as it is
+// stored, by the share of its rows.
+func (f *feed) position() int64 {
+	if !f.settings.Parquet {
+		return f.before + f.Offset()
+	}
+	if f.reader == nil || f.parquet.Rows() == 0 || f.reader.Row() == f.parquet.Rows() {
+		return f.before + f.object.Size()
+	}
+	share := float64(f.reader.Row()) / float64(f.parquet.Rows())
+	return f.before + int64(share*float64(f.object.Size()))
+}
+
 // openParquet opens the current input, which has to have the columns of the
 // first.
 func (f *feed) openParquet(object storage.Object) error {
-	file, err := openParquet(f.ctx, object)
+	file, err := openParquet(f.ctx, object, f.settings.MaxRecordBytes)
 	if err == nil {
 		err = f.startParquet(object, file)
 	}
@@ -129,43 +295,24 @@ func (f *feed) startParquet(object storage.Object, file *parquet.File) error {
 	return f.readParquet()
 }
 
-// choose says which columns are wanted, once they are known.
+// choose says what is wanted, once the kinds of the inputs are known.
 func (f *feed) choose(pl *plan) error {
-	numbers := map[int]bool{}
-	f.chosen = slices.Clone(pl.layout.Keep)
-	for _, in := range pl.layout.Inputs {
-		f.chosen = append(f.chosen, in.Index)
-		numbers[in.Index] = numbers[in.Index] || in.Kind != frame.Text
-	}
-	slices.Sort(f.chosen)
-	f.chosen, f.numbers = slices.Compact(f.chosen), numbers
-	if f.chosen == nil {
-		f.chosen = []int{}
-	}
+	f.chosen = planColumns(pl, f.columns, f.settings)
 	return f.readParquet()
 }
 
 func (f *feed) readParquet() error {
 	columns := f.parquet.Columns()
-	text := &parquetText{fields: slices.Repeat([]int{-1}, len(columns))}
-	var wants []parquet.Want
-	for _, i := range f.chosen {
-		c := &columns[i]
-		if differs := parquet.SameColumn(c, &f.columns[i]); differs != "" {
+	for _, w := range f.chosen.wants {
+		c := &columns[w.Column]
+		if differs := parquet.SameColumn(c, &f.columns[w.Column]); differs != "" {
 			return &parquet.Error{Column: c.Name, Reason: "not as in " + f.in.uris[0].String() + ": " + differs}
 		}
-		kind := c.Natural()
-		text.fields[i] = len(wants)
-		// As a number it is read back exactly; as a text it is what people see.
-		text.narrow = append(text.narrow, kind == frame.Float32 && !f.numbers[i])
-		wants = append(wants, parquet.Want{Column: i, Kind: kind})
 	}
 	var err error
-	if text.reader, err = f.parquet.NewReader(wants, f.object.URI().IsS3()); err != nil {
-		return err
-	}
-	f.Splitter = table.NewSplitter(text, f.settings.Dialect, f.settings.MaxRecordBytes)
-	return nil
+	f.reader, err = f.parquet.NewReader(f.chosen.wants, f.object.URI().IsS3())
+	f.rowBytes = 32 * len(f.chosen.wants)
+	return err
 }
 
 // parquetKinds are the kinds of the plan's inputs by the schema: as pandas would
@@ -229,7 +376,7 @@ func (in *inputs) hasNulls(ctx context.Context, i, column int) (bool, error) {
 	if in.only == nil {
 		defer func() { _ = object.Close() }()
 	}
-	file, err := openParquet(ctx, object)
+	file, err := openParquet(ctx, object, table.MaxRecordLimit)
 	if err != nil || column >= len(file.Columns()) { // which is told when its turn comes
 		return false, err
 	}
@@ -273,13 +420,4 @@ func (in *inputs) detect(ctx context.Context, s *Settings) error {
 		}
 	}
 	return nil
-}
-
-// linesIn is how many lines a piece of the input has. Of Parquet, a record
-// counts as one.
-func (t *transformer) linesIn(b []byte) int64 {
-	if t.Parquet {
-		return table.CountRecords(t.Dialect, t.plan.layout.Fields, b)
-	}
-	return int64(table.LineEnds(b))
 }

@@ -157,6 +157,7 @@ func appendQuoted(dst, text []byte) []byte {
 // rejected is a record of a block that cannot be used.
 type rejected struct {
 	start, end uint32 // in the block, without its line end
+	row        uint32 // in the block, of Parquet
 	column     string
 	reason     string
 }
@@ -202,7 +203,7 @@ func (b *block) addRejects(rejects []table.Reject) {
 	always := false
 	for i, r := range rejects {
 		if i == 0 || r.Start != rejects[i-1].Start {
-			b.rejected = append(b.rejected, rejected{uint32(r.Start), uint32(r.End), r.Column, r.Reason})
+			b.rejected = append(b.rejected, rejected{start: uint32(r.Start), end: uint32(r.End), column: r.Column, reason: r.Reason})
 			if len(b.values) < namedSpots {
 				b.values = append(b.values, r.Value)
 			}
@@ -227,8 +228,12 @@ type rejectCount struct {
 func (t *transformer) reject(b *block, lines int64) error {
 	input := t.in.uris[b.input].String()
 	from := 0
+	before := lines
 	for i, r := range b.rejected {
-		lines += t.linesIn(b.data[from:r.start])
+		lines += int64(table.LineEnds(b.data[from:r.start]))
+		if t.Parquet { // a row counts as a line
+			lines = before + int64(r.row)
+		}
 		from = int(r.start)
 		if i < len(b.values) && len(t.spots) < namedSpots {
 			s := spot{line: lines + 1, column: r.column, value: b.values[i], reason: r.reason}
@@ -274,6 +279,9 @@ func (t *transformer) kindsAreKnown() bool {
 func (t *transformer) mostRows() int64 {
 	if t.MaxRejects.share == nil {
 		return 0 // not asked for
+	}
+	if t.Parquet && t.in.only != nil {
+		return t.feed.parquet.Rows()
 	}
 	size, ok := t.feed.textSize()
 	if !ok {

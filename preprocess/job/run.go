@@ -267,9 +267,6 @@ func (p *runPass) run(ctx context.Context) error {
 		if err := feed.choose(plan); err != nil {
 			return feed.failed(err, 1)
 		}
-		if first, err = feed.Next(nil, p.sizes().first); err != nil && !table.AtEnd(err) {
-			return feed.failed(err, 1)
-		}
 	} else {
 		kinds = p.findKinds(plan, first, feed.Offset()-int64(len(first)))
 	}
@@ -290,7 +287,7 @@ func (p *runPass) run(ctx context.Context) error {
 
 	p.statistics = p.newStatistics(plan, program.Names())
 
-	out, err := p.createResult(ctx, plan, program, names)
+	out, err := p.createResult(ctx, feed, plan, program, names)
 	if err != nil {
 		return err
 	}

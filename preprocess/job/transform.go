@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 
 	"ds-pipeline/preprocess/contract"
-	"ds-pipeline/preprocess/frame"
 	"ds-pipeline/preprocess/model"
 	"ds-pipeline/preprocess/parquet"
 	"ds-pipeline/preprocess/report"
@@ -37,15 +36,17 @@ const (
 
 // block is a piece of the input on its way through the job.
 type block struct {
-	in     []byte // recycled memory
-	target int    // bytes of its input
-	data   []byte // whole records
-	offset int64  // in its input, in bytes of text
-	input  int
-	lead   int64 // lines before it, if it is the first of its input; else -1
-	end    int64 // in all inputs
-	err    error // of reading, or a fault; the last block
-	done   chan struct{}
+	in      []byte        // recycled memory
+	columns parquet.Batch // of Parquet, in place of data
+	taken   int           // bytes of either
+	target  int           // bytes of its input
+	data    []byte        // whole records
+	offset  int64         // in its input, in bytes of text
+	input   int
+	lead    int64 // lines before it, if it is the first of its input; else -1
+	end     int64 // in all inputs
+	err     error // of reading, or a fault; the last block
+	done    chan struct{}
 
 	out     []byte
 	packed  []byte        // out, compressed ahead; nil if that is not done
@@ -113,8 +114,9 @@ func (p *runPass) transform(parent context.Context, feed *feed, first []byte, pl
 		b.target = target
 		free <- b
 	}
-	feed.Unread(first)
-	t.sum.BytesIn = feed.Offset()
+	if !p.Parquet {
+		feed.Unread(first)
+	}
 	go t.read(ctx, free, work, order)
 	var workers sync.WaitGroup
 	for range p.Workers {
@@ -140,8 +142,12 @@ func (p *runPass) transform(parent context.Context, feed *feed, first []byte, pl
 	return err
 }
 
-// probe finds the first target by trying a few rows.
+// probe finds the first target by trying a few rows. Of Parquet, the first blocks
+// try them.
 func (t *transformer) probe(first []byte) (int, error) {
+	if t.Parquet {
+		return 2 * t.sizes().least, nil
+	}
 	w := t.newWorker()
 	b := t.newBlock()
 	b.data = first
@@ -182,9 +188,14 @@ func (t *transformer) read(ctx context.Context, free <-chan *block, work, order 
 			return
 		}
 		b.done = make(chan struct{})
-		b.data, b.err = t.next(b.in, b.target)
-		b.offset = t.feed.Offset() - int64(len(b.data))
-		b.input, b.lead, b.end = t.feed.index, t.feed.lead, t.feed.before+t.feed.Offset()
+		if t.Parquet {
+			b.err = t.nextColumns(b)
+			b.taken = b.columns.Bytes()
+		} else {
+			b.data, b.err = t.next(b.in, b.target)
+			b.taken, b.offset = len(b.data), t.feed.Offset()-int64(len(b.data))
+		}
+		b.input, b.lead, b.end = t.feed.index, t.feed.lead, t.feed.position()
 		t.feed.lead = -1
 		if table.AtEnd(b.err) {
 			return
@@ -194,7 +205,9 @@ func (t *transformer) read(ctx context.Context, free <-chan *block, work, order 
 			order <- b
 			return
 		}
-		b.in = b.data
+		if !t.Parquet {
+			b.in = b.data
+		}
 		order <- b
 		work <- b
 	}
@@ -212,22 +225,29 @@ func (t *transformer) next(buf []byte, target int) (data []byte, err error) {
 // worker owns what cannot be shared.
 type worker struct {
 	*transformer
-	parser  *table.Parser
-	scanner *table.Parser // made when needed
-	model   *model.Worker
-	encoder encoder
-	partial *report.Partial // nil for none
-	known   []table.Facts   // of the records that were not rejected
+	parser   *table.Parser
+	columnar *columnReader // in place of parser; nil unless the input is Parquet
+	scanner  *table.Parser // made when needed
+	model    *model.Worker
+	encoder  encoder
+	partial  *report.Partial // nil for none
+	known    []table.Facts   // of the records that were not rejected
 }
 
 func (t *transformer) newWorker() *worker {
-	return &worker{
+	w := &worker{
 		transformer: t,
-		parser:      table.NewParser(t.plan.layout),
+		columnar:    t.newColumnReader(),
 		model:       t.program.NewWorker(),
 		encoder:     t.result.newEncoder(),
 		known:       make([]table.Facts, len(t.plan.layout.Inputs)),
 	}
+	if w.columnar != nil {
+		w.parser = w.columnar.parser
+	} else {
+		w.parser = table.NewParser(t.plan.layout)
+	}
+	return w
 }
 
 func (t *transformer) work(ctx context.Context, work <-chan *block) {
@@ -261,7 +281,10 @@ func (w *worker) process(b *block) (err error) {
 	b.rejected, b.values, b.always, b.endless = b.rejected[:0], b.values[:0], 0, false
 	clear(b.facts)
 	clear(b.accepted)
-	b.lines = w.linesIn(b.data)
+	if w.Parquet {
+		return w.processColumns(b)
+	}
+	b.lines = int64(table.LineEnds(b.data))
 
 	if w.scan.Load() {
 		if w.scanner == nil {
@@ -332,7 +355,7 @@ func (w *worker) transform(b *block, batch *table.Batch) error {
 	if err := w.count(batch.Inputs, out, batch.Rows, batch.Bad, len(rejects) > 0); err != nil {
 		return err
 	}
-	w.encoder.append(b, batch.Keep, out, batch.Rows, batch.Bad)
+	w.encoder.append(b, batch, out)
 	return nil
 }
 
@@ -368,14 +391,8 @@ func (t *transformer) collect(ctx context.Context, order <-chan *block, free cha
 			accepted[i] |= f
 		}
 		for i, f := range b.facts {
-			if t.refined {
-				break // rejected records may contradict
-			}
-			if t.Parquet { // the schema says what they are
-				if in := kinds[i]; in.As == table.AsFound && in.Kind == frame.Int && f != 0 {
-					return fail(contract.ExitData, "input %s: column %q: a number is larger than 9223372036854775807, or missing where the statistics say that none is", t.in.uris[b.input], in.Name)
-				}
-				continue
+			if t.refined || t.Parquet {
+				break // rejected records may contradict; a schema says what columns are
 			}
 			t.facts[i] |= f
 			if now := kinds[i].As.Kind(t.facts[i]); now != kinds[i].Kind && contradiction == nil {
@@ -402,7 +419,7 @@ func (t *transformer) collect(ctx context.Context, order <-chan *block, free cha
 				}
 				t.sum.RowsOut += b.written
 			}
-			b.target = t.adapt(len(b.data), b.size())
+			b.target = t.adapt(b.taken, b.size())
 		}
 		lines += b.lines
 		t.sum.BytesIn = b.end
@@ -411,7 +428,7 @@ func (t *transformer) collect(ctx context.Context, order <-chan *block, free cha
 		}
 		free <- b
 	}
-	t.sum.BytesIn = t.feed.before + t.feed.Offset()
+	t.sum.BytesIn = t.feed.position()
 	rejects, rows := t.sum.RowsRejected, t.sum.RowsIn
 	if contradiction == nil && !t.Parquet && (rejects > 0 || t.refined) && rejects < rows && !t.MaxRejects.none() && !t.MaxRejects.exceeded(t.rejections.always, rows) {
 		contradiction = t.refine(accepted)

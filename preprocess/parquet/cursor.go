@@ -14,6 +14,7 @@ import (
 type cursor struct {
 	*Reader
 	column *Column
+	stored bool // values are wanted as they are stored
 	meta   columnMeta
 	win    *window
 	rows   int64 // of the row group that are not in a page read so far
@@ -240,7 +241,7 @@ func (c *cursor) width() int {
 		return 4
 	case format.Int64, format.Double:
 		return 8
-	case format.FixedLenByteArray:
+	case format.FixedLenByteArray, format.Int96:
 		return c.column.length
 	}
 	return 0
@@ -520,7 +521,7 @@ func (c *cursor) bools(dst []int64) error {
 
 // binaries reads the next n values of bytes to c.texts.
 func (c *cursor) binaries(n int) error {
-	if c.column.typ == format.FixedLenByteArray {
+	if c.column.typ == format.FixedLenByteArray || c.column.typ == format.Int96 {
 		width := c.column.length
 		if c.kind == split {
 			start := len(c.arena)

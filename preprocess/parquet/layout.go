@@ -85,7 +85,7 @@ func (l *Layout) AddAs(name string, c *Column) {
 	one.element.Name = name
 	one.element.RepetitionType = thrift.New(format.Optional)
 	one.element.FieldID = 0
-	l.parts = append(l.parts, part{first: len(l.leaves), kind: c.stored()})
+	l.parts = append(l.parts, part{first: len(l.leaves), kind: c.Stored()})
 	l.leaves = append(l.leaves, one)
 }
 
@@ -130,8 +130,8 @@ func (c *Column) order() order {
 	return unordered
 }
 
-// stored is the kind of a column that is read as it is stored.
-func (c *Column) stored() frame.Kind {
+// Stored is the kind of a column that is read as it is stored.
+func (c *Column) Stored() frame.Kind {
 	switch c.typ {
 	case format.Boolean:
 		return frame.Bool

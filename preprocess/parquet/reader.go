@@ -2,6 +2,7 @@ package parquet
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,9 @@ import (
 type Want struct {
 	Column int // of File.Columns
 	Kind   frame.Kind
+	// Stored asks for the values as they are stored, whatever they mean, of the
+	// kind that Column.Stored tells; Batch.Nulls says which there are none of.
+	Stored bool
 }
 
 // Batch is some consecutive rows. It owns its memory, so that it can be used
@@ -28,9 +32,11 @@ type Batch struct {
 	Rows    int
 	First   int64          // index in the file of the first row
 	Columns []frame.Column // parallel to the wants
+	Nulls   [][]bool       // parallel to them; nil of those that are not Stored
 	arena   []byte
 	mark    int      // where the last text ends
 	refs    [][]span // of texts in the arena, for each column; from -1 on for null
+	nulls   [][]bool // memory of Nulls
 }
 
 // Reader reads columns of a file from the first row to the last. It is not safe
@@ -64,10 +70,16 @@ func (f *File) NewReader(wants []Want, ahead bool) (*Reader, error) {
 	r := &Reader{file: f, wants: wants, ahead: ahead}
 	for _, w := range wants {
 		c := &f.columns[w.Column]
-		if why := c.Refusal(w.Kind); why != "" {
+		why := c.Refusal(w.Kind)
+		if w.Stored {
+			if why = c.refusal; w.Kind != c.Stored() {
+				return nil, fmt.Errorf("column %q is stored as %s", c.Name, kindName(c.Stored()))
+			}
+		}
+		if why != "" {
 			return nil, &Error{Column: c.Name, Reason: why}
 		}
-		r.cursors = append(r.cursors, &cursor{Reader: r, column: c})
+		r.cursors = append(r.cursors, &cursor{Reader: r, column: c, stored: w.Stored})
 	}
 	return r, nil
 }
@@ -111,6 +123,7 @@ func (r *Reader) Next(b *Batch, limit, budget int) (err error) {
 	if len(b.Columns) != len(r.wants) || b.arena == nil {
 		b.Columns = make([]frame.Column, len(r.wants))
 		b.refs = make([][]span, len(r.wants))
+		b.Nulls = make([][]bool, len(r.wants))
 		b.arena = make([]byte, 0, 1<<10)
 	}
 	b.arena, b.mark = b.arena[:0], 0
@@ -119,6 +132,11 @@ func (r *Reader) Next(b *Batch, limit, budget int) (err error) {
 		c.Kind = w.Kind
 		c.Floats, c.Ints, c.Texts = c.Floats[:0], c.Ints[:0], c.Texts[:0]
 		b.refs[i] = b.refs[i][:0]
+		b.Nulls[i] = nil
+		if w.Stored {
+			b.nulls = grow(b.nulls, len(r.wants))
+			b.nulls[i] = b.nulls[i][:0]
+		}
 	}
 	for b.Rows < limit && (len(b.arena) < budget || b.Rows == 0) {
 		if r.rows == 0 {
@@ -177,7 +195,11 @@ func (r *Reader) startGroup() error {
 
 // isText tells whether a column is stored as bytes that are looked at.
 func (c *cursor) isText() bool {
-	return c.column.typ == format.ByteArray || c.column.typ == format.FixedLenByteArray
+	switch c.column.typ {
+	case format.ByteArray, format.FixedLenByteArray, format.Int96:
+		return true
+	}
+	return false
 }
 
 // fit cuts n to the rows of which the texts fit, one at least.
@@ -199,11 +221,12 @@ func (r *Reader) fit(b *Batch, n, budget int) (int, error) {
 	}
 	used := len(b.arena)
 	for i := range n {
+		row := 0
 		for _, c := range r.cursors {
 			if c.isText() {
 				size := len(c.texts[i])
-				if size > r.file.limits.ValueBytes {
-					return 0, r.fault(c, c.tooLong(size))
+				if row += size; row > r.file.limits.ValueBytes {
+					return 0, r.fault(c, c.tooLong(row))
 				}
 				used += size
 			}
@@ -231,6 +254,13 @@ func (r *Reader) take(b *Batch, i int, c *cursor, n int) error {
 	levels, values, err := c.present(n)
 	if err != nil {
 		return err
+	}
+	if c.stored {
+		at := len(b.nulls[i])
+		b.nulls[i] = extend(b.nulls[i], n)
+		for row := range n {
+			b.nulls[i][at+row] = levels != nil && levels[row]&1 == 0
+		}
 	}
 	switch c.column.Meaning {
 	case Float, Single:
@@ -268,6 +298,10 @@ func (r *Reader) take(b *Batch, i int, c *cursor, n int) error {
 		return err
 	}
 	spread(r.ints, levels, values, 0)
+	if c.stored {
+		col.Ints = append(col.Ints, r.ints...)
+		return nil
+	}
 	return c.addInts(b, i, r.ints, levels)
 }
 
@@ -330,26 +364,45 @@ func (c *cursor) appendText(dst []byte, v int64) ([]byte, error) {
 		if part < 0 {
 			seconds, part = seconds-1, part+unit
 		}
-		layout := "2006-01-02 15:04:05"
-		if c.column.Meaning == Time {
-			layout = "15:04:05"
-			if seconds < 0 || seconds >= 86400 {
-				return nil, errors.New("a time is not within a day")
-			}
-		}
-		if part > 0 {
-			// Six digits as of Python's datetime, nine if need be.
-			layout += ".000000"
-			if c.column.unit == nanos && part%1000 != 0 {
-				layout += "000"
-			}
-		}
-		if c.column.utc && c.column.Meaning == Timestamp {
-			layout += "-07:00"
-		}
-		return c.appendTime(dst, seconds, part*(nanos/unit), layout)
+		return c.appendClock(dst, seconds, part)
 	}
 	return strconv.AppendInt(dst, v, 10), nil
+}
+
+// appendInt96 writes a time as Spark and Impala stored it once: nanoseconds of
+// a day, and the day of the Julian calendar.
+func (c *cursor) appendInt96(dst, b []byte) ([]byte, error) {
+	const epoch, day = 2440588, 86400 // the day of 1970-01-01; seconds
+	nano := binary.LittleEndian.Uint64(b)
+	if nano >= day*nanos {
+		return nil, errors.New("a time is not within a day")
+	}
+	days := int64(int32(binary.LittleEndian.Uint32(b[8:]))) - epoch
+	return c.appendClock(dst, days*day+int64(nano/nanos), int64(nano%nanos))
+}
+
+// appendClock writes seconds since 1970, and the part of a second in the
+// column's unit.
+func (c *cursor) appendClock(dst []byte, seconds, part int64) ([]byte, error) {
+	unit := int64(c.column.unit)
+	layout := "2006-01-02 15:04:05"
+	if c.column.Meaning == Time {
+		layout = "15:04:05"
+		if seconds < 0 || seconds >= 86400 {
+			return nil, errors.New("a time is not within a day")
+		}
+	}
+	if part > 0 {
+		// Six digits as of Python's datetime, nine if need be.
+		layout += ".000000"
+		if c.column.unit == nanos && part%1000 != 0 {
+			layout += "000"
+		}
+	}
+	if c.column.utc && c.column.Meaning == Timestamp {
+		layout += "-07:00"
+	}
+	return c.appendTime(dst, seconds, part*(nanos/unit), layout)
 }
 
 func (c *cursor) appendTime(dst []byte, seconds, nano int64, layout string) ([]byte, error) {
@@ -378,7 +431,19 @@ func appendDecimal(dst []byte, v *big.Int, scale int) []byte {
 
 // addTexts appends texts, or decimals that are stored as bytes.
 func (c *cursor) addTexts(b *Batch, i int, texts [][]byte) error {
-	if c.column.Meaning != Decimal {
+	if c.column.typ == format.Int96 && !c.stored {
+		for _, text := range texts {
+			if text != nil {
+				var err error
+				if b.arena, err = c.appendInt96(b.arena, text); err != nil {
+					return err
+				}
+			}
+			b.end(i, text == nil)
+		}
+		return nil
+	}
+	if c.column.Meaning != Decimal || c.stored {
 		for _, text := range texts {
 			b.arena = append(b.arena, text...)
 			b.end(i, text == nil)
@@ -430,6 +495,9 @@ func (b *Batch) end(column int, null bool) {
 func (b *Batch) finish() {
 	for i, refs := range b.refs {
 		col := &b.Columns[i]
+		if b.nulls != nil && len(b.nulls[i]) > 0 {
+			b.Nulls[i] = b.nulls[i]
+		}
 		if col.Kind != frame.Text {
 			continue
 		}
@@ -449,6 +517,18 @@ func extend[T any](s []T, n int) []T {
 		return s[:len(s)+n]
 	}
 	return append(s, make([]T, n)...)
+}
+
+// Bytes is about how much memory the rows take.
+func (b *Batch) Bytes() int {
+	size := len(b.arena)
+	for i := range b.Columns {
+		size += 8 * b.Rows
+		if b.Columns[i].Kind == frame.Text {
+			size += 16 * b.Rows
+		}
+	}
+	return size
 }
 
 // Nulls tells whether a column has nulls, by its statistics or else by looking.

@@ -135,6 +135,9 @@ func (c *Column) describe(e *format.SchemaElement) {
 	c.element = *e
 	c.element.Name = "" // which may alias the footer
 	c.typ, c.length, c.optional = e.Type.V, int(e.TypeLength.V), e.RepetitionType.V == format.Optional
+	if c.typ == format.Int96 {
+		c.length = int96Bytes
+	}
 	switch e.RepetitionType.V {
 	case format.Required, format.Optional:
 	default:
@@ -319,6 +322,15 @@ func kindName(k frame.Kind) string {
 		return "true and false"
 	}
 	return "text"
+}
+
+// IsText tells whether the values of a column are texts, and IsUTF8 whether the
+// file says that they are.
+func (c *Column) IsText() bool { return c.Meaning == Text }
+
+// IsUTF8 is false of bytes that may be anything.
+func (c *Column) IsUTF8() bool {
+	return c.Meaning == Text && (c.element.LogicalType.Value != nil || c.element.ConvertedType.Valid)
 }
 
 // SameColumn compares a column with that of the same position in another file,

@@ -45,7 +45,10 @@ type Layout struct {
 type Batch struct {
 	Rows   int
 	Inputs []frame.Column // parallel to Layout.Inputs
-	Keep   []frame.Column // parallel to Layout.Keep: texts, none of them nil
+	Keep   []frame.Column // parallel to Layout.Keep: texts, none of them nil, unless others put them there
+	// KeepNulls, parallel to Keep, say which cells are missing whatever they
+	// hold; nil where the cells tell. A Parser sets none.
+	KeepNulls [][]bool
 	// Bad marks rows that are in Rejects: their cells are placeholders.
 	Bad     []bool
 	Rejects []Reject // in no particular order; a record may have several
@@ -138,6 +141,7 @@ func NewParser(l Layout) *Parser {
 	p.ends = make([]uint32, p.maxRows)
 	p.batch.Inputs = make([]frame.Column, len(l.Inputs))
 	p.batch.Keep = make([]frame.Column, len(l.Keep))
+	p.batch.KeepNulls = make([][]bool, len(l.Keep))
 	p.batch.Facts = make([]Facts, len(l.Inputs))
 	p.batch.Bad = make([]bool, p.maxRows)
 	p.useless = make([]bool, p.maxRows)
@@ -157,6 +161,42 @@ func NewScanner(l Layout) *Parser {
 func (p *Parser) Reset(block []byte, offset int64) {
 	p.block, p.pos, p.bytes = block, 0, offset
 	p.dirty = !utf8.Valid(block)
+}
+
+// MaxRows is how many rows a batch may have.
+func (p *Parser) MaxRows() int { return p.maxRows }
+
+// Start begins a batch of rows that come from elsewhere, where the first one has
+// the number first: whoever calls it fills Inputs, by Cells or otherwise, and
+// Keep. Reject.Start of a row is its number, and Reject.End the one after.
+func (p *Parser) Start(first, rows int) *Batch {
+	b := &p.batch
+	p.rows, p.arena = rows, p.arena[:0]
+	b.Rows, b.Rejects, b.Bad = rows, b.Rejects[:0], b.Bad[:rows]
+	clear(b.Facts)
+	clear(b.Bad)
+	clear(p.useless)
+	p.spoilt = false
+	for row := range rows {
+		p.starts[row], p.ends[row] = uint32(first+row), uint32(first+row+1)
+	}
+	return b
+}
+
+// Cells parses the cells of one input, which cell appends as text: false is
+// missing, as an empty field is that has no quotes.
+func (p *Parser) Cells(input int, cell func(dst []byte, row int) ([]byte, bool)) {
+	refs := p.column(p.inSlot[input])
+	for row := range refs {
+		from := len(p.arena)
+		var there bool
+		p.arena, there = cell(p.arena, row)
+		refs[row] = ref{pos: uint32(from), len: uint32(len(p.arena)-from) | refQuoted | refArena}
+		if !there {
+			refs[row].len = 0
+		}
+	}
+	p.convert(input)
 }
 
 // Pos is where in the block the next batch starts.
