@@ -88,7 +88,12 @@ func (c *cursor) start(g *groupMeta, windowSize int) error {
 	c.dict, c.starts, c.entries = nil, nil, 0
 	c.texts = c.texts[:0]
 	size := int(min(int64(windowSize), max(m.TotalCompressedSize, 1)))
+	var base []byte // memory of the row group before, unless a fetch may still fill it
+	if c.win != nil && !c.ahead {
+		base = c.win.base
+	}
 	c.win = newWindow(c.file.r, from, from+m.TotalCompressedSize, size, c.ahead)
+	c.win.base = base
 	return nil
 }
 

@@ -321,8 +321,8 @@ func check(t interface{ Fatalf(string, ...any) }, data []byte, limits parquet.Li
 	if err == nil {
 		var wants []parquet.Want
 		for i := range f.Columns() {
-			if k := f.Columns()[i].Natural(); f.Columns()[i].Refusal(k) == "" {
-				wants = append(wants, parquet.Want{Column: i, Kind: k})
+			if c := &f.Columns()[i]; c.Refusal(c.Natural()) == "" {
+				wants = append(wants, parquet.Want{Column: i, Kind: c.Natural()}, parquet.Want{Column: i, Kind: c.Stored(), Stored: true})
 			}
 			if _, err := f.Nulls(i); err != nil && !errors.As(err, new(*parquet.Error)) {
 				t.Fatalf("nulls: %v", err)
@@ -348,6 +348,9 @@ func check(t interface{ Fatalf(string, ...any) }, data []byte, limits parquet.Li
 func FuzzReader(f *testing.F) {
 	for i := range 20 {
 		f.Add(rapid.Custom(draw).Example(i).data)
+	}
+	for _, data := range filesOfOthers(f) {
+		f.Add(data)
 	}
 	limits := parquet.Limits{PageBytes: 1 << 20, HeldBytes: 4 << 20, ValueBytes: 1 << 10}
 	f.Fuzz(func(t *testing.T, data []byte) { check(t, data, limits) })
