@@ -79,7 +79,7 @@ test-race: setup ## test the job with the race detector
 	@CGO_ENABLED=1 go test -race $(RACE_PACKAGES)
 
 .PHONY: test-all
-test-all: setup $(TOOLS)/pulumi tests/statemachine/node_modules tests/iam/node_modules tests/scan/node_modules
+test-all: setup $(TOOLS)/pulumi tests/statemachine/node_modules tests/iam/node_modules tests/scan/node_modules tests/parquet/node_modules
 	@echo "testing everything"
 	@# What builds or starts other programs would be answered from the test cache.
 	@PULUMI_BIN=$(CURDIR)/$(TOOLS)/pulumi go test $$(go list ./... | grep -v /tests/)
@@ -151,6 +151,11 @@ tests/scan/node_modules: tests/scan/package-lock.json
 	@cd tests/scan && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
+tests/parquet/node_modules: tests/parquet/package-lock.json
+	@echo "installing a reader of Parquet from npm"
+	@cd tests/parquet && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
 .PHONY: clean
 clean: ## remove what was built
-	@rm -rf bin out $(TOOLS) tests/statemachine/node_modules tests/iam/node_modules tests/scan/node_modules
+	@rm -rf bin out $(TOOLS) tests/statemachine/node_modules tests/iam/node_modules tests/scan/node_modules tests/parquet/node_modules

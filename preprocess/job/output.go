@@ -36,9 +36,10 @@ type writer interface {
 	// add writes what an encoder made of a block, and tells how many bytes that
 	// is before compression.
 	add(b *block) (int, error)
-	// close writes what comes after the last row. After an error it only frees
-	// memory.
+	// close writes what comes after the last row.
 	close() error
+	// abandon sees to it that nothing writes any more.
+	abandon()
 }
 
 // encoder turns rows into what a writer writes.
@@ -107,7 +108,7 @@ func (r *result) discard() error {
 	if r.done {
 		return nil
 	}
-	_ = r.close() // so that nothing writes any more; what it writes is discarded
+	r.abandon()
 	return r.upload.Abort()
 }
 
@@ -135,6 +136,8 @@ func (w *textWriter) begin() error {
 func (w *textWriter) add(b *block) (int, error) { return len(b.out), w.Write(b.out, b.packed) }
 
 func (w *textWriter) close() error { return w.Close() }
+
+func (w *textWriter) abandon() { _ = w.Close() } // what it writes is discarded
 
 func (w *textWriter) newEncoder() encoder {
 	return &textEncoder{format: table.NewFormatter(w.dialect), packer: w.Packer()}
@@ -202,6 +205,8 @@ func (w *parquetWriter) begin() error { return nil }
 func (w *parquetWriter) add(b *block) (int, error) { return b.grown, w.Add(&b.pages) }
 
 func (w *parquetWriter) close() error { return w.Close() }
+
+func (w *parquetWriter) abandon() {}
 
 func (w *parquetWriter) newEncoder() encoder {
 	return &parquetEncoder{Encoder: parquet.NewEncoder(w.layout)}

@@ -16,6 +16,7 @@ import (
 	pq "github.com/parquet-go/parquet-go"
 	"pgregory.net/rapid"
 
+	"ds-pipeline/internal/parquettest"
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/storage"
 	"ds-pipeline/preprocess/table"
@@ -165,48 +166,6 @@ func (d drawn) runFormats(t *rapid.T, dir, input string, parquetIn, parquetOut b
 	return string(data)
 }
 
-// rowsOfParquet reads a file with another library, as text: numbers as they are
-// written in CSV, "" for null.
-func rowsOfParquet(t interface{ Fatal(...any) }, data string) [][]string {
-	f, err := pq.OpenFile(strings.NewReader(data), int64(len(data)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var header []string
-	for _, path := range f.Schema().Columns() {
-		header = append(header, path[0])
-	}
-	rows := [][]string{header}
-	r := pq.NewReader(f)
-	defer func() { _ = r.Close() }()
-	buf := make([]pq.Row, 10)
-	for {
-		n, err := r.ReadRows(buf)
-		for _, row := range buf[:n] {
-			cells := make([]string, len(header))
-			for _, v := range row {
-				switch {
-				case v.IsNull():
-				case v.Kind() == pq.Double:
-					cells[v.Column()] = string(table.AppendFloat(nil, v.Double()))
-				case v.Kind() == pq.Float:
-					cells[v.Column()] = string(table.AppendFloat32(nil, float64(v.Float())))
-				case v.Kind() == pq.Boolean:
-					cells[v.Column()] = map[bool]string{true: "True", false: "False"}[v.Boolean()]
-				case v.Kind() == pq.Int64:
-					cells[v.Column()] = strconv.FormatInt(v.Int64(), 10)
-				default:
-					cells[v.Column()] = string(v.ByteArray())
-				}
-			}
-			rows = append(rows, cells)
-		}
-		if err != nil || n == 0 {
-			return rows
-		}
-	}
-}
-
 // A result is the same table in both formats, numbers bit for bit, and from both.
 func TestParquet_isTheSameTableAsCSV(t *testing.T) {
 	dir := t.TempDir()
@@ -222,7 +181,10 @@ func TestParquet_isTheSameTableAsCSV(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, in := range []string{d.csv(), file} {
-			got := rowsOfParquet(t, d.runFormats(t, dir, in, in == file, true))
+			got, err := parquettest.Rows(d.runFormats(t, dir, in, in == file, true))
+			if err != nil {
+				t.Fatal(err)
+			}
 			if !slices.EqualFunc(got, rows, slices.Equal) {
 				t.Fatalf("as Parquet:\n%q\nwant\n%q\n%s", got, rows, d.model)
 			}

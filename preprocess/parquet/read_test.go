@@ -334,7 +334,9 @@ func check(t interface{ Fatalf(string, ...any) }, data []byte, limits parquet.Li
 		}
 		var b parquet.Batch
 		for err == nil {
-			err = r.Next(&b, 1<<10, 1<<16)
+			if err = r.Next(&b, 1<<10, 1<<16); r.Row() > 1<<14 {
+				return // a few bytes may stand for any number of equal rows
+			}
 		}
 		if err == io.EOF && r.Row() != f.Rows() { //nolint:errorlint // it is itself
 			t.Fatalf("%d rows, want %d", r.Row(), f.Rows())

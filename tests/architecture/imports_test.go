@@ -36,6 +36,7 @@ var arrows = map[string][]string{
 	"preprocess/table":           {"preprocess/frame"},
 	"preprocess/storage":         {},
 	"preprocess/job":             {"preprocess/codec", "preprocess/contract", "preprocess/frame", "preprocess/manifest", "preprocess/model", "preprocess/parquet", "preprocess/report", "preprocess/storage", "preprocess/table"},
+	"internal/parquettest":       {"preprocess/table"},
 	"internal/s3test":            {},
 	"internal/simcloud":          {},
 	"internal/simcloud/simstack": {"internal/simcloud"},
