@@ -152,23 +152,34 @@ func (t *transformer) probe(first []byte) (int, error) {
 	b := t.newBlock()
 	b.data = first
 	w.parser.Reset(first, 0)
+	rows := 0
 	if batch := w.parser.Next(probeRows); batch != nil {
+		rows = batch.Rows
 		if err := w.transform(b, batch); err != nil {
 			return 0, err
 		}
 		w.encoder.finish(b)
 	}
-	return t.adapt(w.parser.Pos(), b.size()), nil
+	return t.adapt(w.parser.Pos(), b.size(), rows), nil
 }
 
 // size is about what came out of the block, in bytes.
 func (b *block) size() int { return b.grown + rejectCost*len(b.rejected) }
 
-// adapt chooses the target from what came out of in bytes. A block is filled
+// adapt chooses the target from what came out of in bytes of n records. A block is filled
 // again by what it was the last time, so that blocks are the same whenever the
 // settings are, and with them the pages of Parquet.
-func (t *transformer) adapt(in, out int) int {
+func (t *transformer) adapt(in, out, n int) int {
 	size := t.sizes()
+	// A page of a few values is mostly header, and so is the work for it.
+	const rows, most = 64, 2 << 20
+	if t.Parquet {
+		size.in = max(size.in, min(8*rows*len(t.feed.chosen.wants), most))
+	}
+	if t.ParquetOutput {
+		size.in = max(size.in, min(rows*in/max(n, 1), most))
+		size.out = max(size.out, min(8*rows*t.sum.ColumnsOut, most))
+	}
 	target := int64(size.in)
 	if out > 0 {
 		target = min(target, int64(in)*int64(size.out)/int64(out))
@@ -419,7 +430,7 @@ func (t *transformer) collect(ctx context.Context, order <-chan *block, free cha
 				}
 				t.sum.RowsOut += b.written
 			}
-			b.target = t.adapt(b.taken, b.size())
+			b.target = t.adapt(b.taken, b.size(), int(b.rows))
 		}
 		lines += b.lines
 		t.sum.BytesIn = b.end

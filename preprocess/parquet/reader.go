@@ -59,8 +59,8 @@ type Reader struct {
 
 // Windows are how much of a column is read at once.
 const (
-	windowBytes = 16 << 20 // of all columns together
-	maxWindow   = 256 << 10
+	windowBytes = 8 << 20 // of all columns together
+	maxWindow   = 128 << 10
 	minWindow   = 16 << 10
 )
 
