@@ -1,7 +1,7 @@
 // Command bench measures the job against what it replaces and what it could
 // have been, each as a whole process on the same file and model:
 //
-//	cd bench && go run . [-size 1000000000] [-runs 3] [-folder DIR] [-only job,duckdb]
+//	cd bench && go run . [-size 1000000000] [-runs 3] [-folder DIR] [-only "job;duckdb"]
 //
 // It needs python3-sklearn and python3-pandas. The candidates run in turn, so
 // that a machine whose speed drifts is fair to all of them; quote the ratios.
@@ -39,7 +39,7 @@ func main() {
 	size := flag.Int64("size", 1_000_000_000, "bytes of input")
 	runs := flag.Int("runs", 3, "runs of each candidate")
 	folder := flag.String("folder", filepath.Join(os.TempDir(), "ds-pipeline-bench"), "where the files go")
-	only := flag.String("only", "", "names of candidates, separated by commas; empty for all")
+	only := flag.String("only", "", "names of candidates, separated by semicolons; empty for all")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -58,10 +58,16 @@ func run(ctx context.Context, folder string, size int64, runs int, only string) 
 		return err
 	}
 	model := func(shape string) string { return filepath.Join(folder, shape+".joblib") }
+	job := func(input, format string) func(shape, output string) []string {
+		return func(shape, output string) []string {
+			return []string{filepath.Join(folder, "preprocess"), "run", "--input", input, "--model", model(shape), "--output", output, "--output-format", format, "--keep", "id,ts"}
+		}
+	}
 	candidates := []candidate{
-		{"job", func(shape, output string) []string {
-			return []string{filepath.Join(folder, "preprocess"), "run", "--input", input, "--model", model(shape), "--output", output, "--keep", "id,ts"}
-		}},
+		{"job", job(input, "csv")},
+		{"job, Parquet out", job(input, "parquet")},
+		{"job, Parquet in", job(asParquet(input), "csv")},
+		{"job, Parquet in and out", job(asParquet(input), "parquet")},
 		{"duckdb", func(shape, output string) []string {
 			return []string{filepath.Join(folder, "duckdb"), filepath.Join(folder, shape+".sql"), input, output}
 		}},
@@ -73,7 +79,7 @@ func run(ctx context.Context, folder string, size int64, runs int, only string) 
 		}},
 	}
 	if only != "" {
-		wanted := strings.Split(only, ",")
+		wanted := strings.Split(only, ";")
 		candidates = slices.DeleteFunc(candidates, func(c candidate) bool { return !slices.Contains(wanted, c.name) })
 	}
 	output := filepath.Join(folder, "output.csv")
@@ -127,7 +133,27 @@ func prepare(ctx context.Context, folder, input string, size int64) error {
 			return fmt.Errorf("%s: %w", strings.Join(step.command, " "), err)
 		}
 	}
-	return nil
+	return prepareParquet(ctx, folder, input)
+}
+
+// asParquet is where the same table is as Parquet.
+func asParquet(input string) string { return strings.TrimSuffix(input, ".csv") + ".parquet" }
+
+// prepareParquet lets DuckDB write the input as Parquet.
+func prepareParquet(ctx context.Context, folder, input string) error {
+	if _, err := os.Stat(asParquet(input)); err == nil {
+		return nil
+	}
+	statement := filepath.Join(folder, "parquet.sql")
+	text := "COPY (SELECT * FROM read_csv('{input}', header = true, types = {'id': 'VARCHAR', 'ts': 'VARCHAR'})) TO '{output}' (FORMAT parquet)"
+	if err := os.WriteFile(statement, []byte(text), 0o644); err != nil {
+		return err
+	}
+	part := asParquet(input) + ".part"
+	if out, err := exec.CommandContext(ctx, filepath.Join(folder, "duckdb"), statement, input, part).CombinedOutput(); err != nil {
+		return fmt.Errorf("write %s: %w\n%s", part, err, out)
+	}
+	return os.Rename(part, asParquet(input))
 }
 
 // measure runs one command and reads what the operating system counted for it.

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"ds-pipeline/internal/parquettest"
 )
 
 // plainStep is one step of a model: as JSON, and as what scikit-learn documents
@@ -352,8 +354,13 @@ func TestRun_ofRandomModelsIsWhatTheirFormulasSay(t *testing.T) {
 
 		check := func(what string) {
 			got := runFor(t, s)
-			reader := csv.NewReader(strings.NewReader(got.out))
-			rows, err := reader.ReadAll()
+			var rows [][]string
+			var err error
+			if s.ParquetOutput {
+				rows, err = parquettest.Rows(got.out)
+			} else {
+				rows, err = csv.NewReader(strings.NewReader(got.out)).ReadAll()
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -374,5 +381,7 @@ func TestRun_ofRandomModelsIsWhatTheirFormulasSay(t *testing.T) {
 			least: 1,
 		}
 		check("many workers")
+		s.ParquetOutput = true
+		check("Parquet")
 	})
 }

@@ -215,9 +215,10 @@ func (e *Encoder) finishColumn(b *Block, c *cells, l *leaf) {
 	values := e.rows - c.nulls
 	e.body = e.appendLevels(e.body[:0], c)
 	one.stats = statistics(b, c, l)
-	if l.typ() == format.Boolean {
+	switch {
+	case l.typ() == format.Boolean:
 		e.body = appendBits(e.body, c.data)
-	} else if e.dict.find(c, l.width(), values/4) {
+	case e.dict.find(c, l.width(), values/4):
 		start := len(b.out)
 		b.out = append(b.out, e.body...)
 		one.dict = len(b.out)
@@ -229,7 +230,7 @@ func (e *Encoder) finishColumn(b *Block, c *cells, l *leaf) {
 		one.end, one.unpacked = len(b.out), len(b.out)-start
 		b.pieces = append(b.pieces, one)
 		return
-	} else {
+	default:
 		e.body = append(e.body, c.data...)
 	}
 	one.page, one.plain = true, true
