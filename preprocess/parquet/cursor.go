@@ -182,11 +182,13 @@ func (c *cursor) page() error {
 
 // room is memory for a page of n bytes, padded.
 func (c *cursor) room(n int) ([]byte, error) {
-	if cap(c.buf) < n+padding || cap(c.buf) > 2*n+(64<<10) {
-		if err := c.hold(n + padding - cap(c.buf)); err != nil {
+	if cap(c.buf) < n+padding || cap(c.buf) > 4*n+(1<<20) {
+		// The next one is a little longer as often as not.
+		size := n + n/16 + padding
+		if err := c.hold(size - cap(c.buf)); err != nil {
 			return nil, err
 		}
-		c.buf = make([]byte, n+padding)
+		c.buf = make([]byte, size)
 	}
 	c.buf = c.buf[:n+padding]
 	clear(c.buf[n:])
