@@ -287,6 +287,7 @@ func replaceNewest(ctx context.Context, store *storage.Store, newest *place, don
 func (f *feed) finish() error {
 	if f.parquet != nil {
 		// Its columns are read here and there: what lies between is digested too.
+		f.reader = nil // whose memory the reading takes
 		file, err := f.object.Reader(f.ctx)
 		if err != nil {
 			return f.failed(err, 1)

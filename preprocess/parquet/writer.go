@@ -19,7 +19,7 @@ const (
 	// groupBytes is how large a row group grows, and groupLeafBytes what each
 	// column of a wide one may take, up to maxGroupBytes: many columns of a few
 	// bytes make a footer that is larger than the data.
-	groupBytes     = 6 << 20
+	groupBytes     = 4 << 20
 	groupLeafBytes = 8 << 10
 	maxGroupBytes  = 32 << 20
 	// groupRows is how many rows it has at most: readers share row groups out.
