@@ -14,7 +14,6 @@ import (
 	"golang.org/x/term"
 
 	"ds-pipeline/preprocess/job"
-	"ds-pipeline/preprocess/manifest"
 )
 
 // isTerminal tells a terminal from a file, a pipe and /dev/null.
@@ -136,28 +135,10 @@ func printVerification(out io.Writer, v job.Verification) error {
 	return w.err
 }
 
-// printVerificationJSON prints the manifest's run and what differs from it.
 func printVerificationJSON(out io.Writer, v job.Verification) error {
-	type object struct {
-		Name    string `json:"name"`
-		URI     string `json:"uri"`
-		Size    int64  `json:"size"`
-		Same    bool   `json:"same"`
-		Problem string `json:"problem,omitempty"`
-	}
-	found := struct {
-		Manifest string            `json:"manifest"`
-		Same     bool              `json:"same"`
-		Objects  []object          `json:"objects"`
-		Run      manifest.Manifest `json:"run"`
-	}{v.Manifest, true, nil, v.Run}
-	for _, o := range v.Objects {
-		found.Same = found.Same && o.Problem == ""
-		found.Objects = append(found.Objects, object{o.Name, o.URI, o.Size, o.Problem == "", o.Problem})
-	}
 	e := json.NewEncoder(out)
 	e.SetIndent("", "  ")
-	return e.Encode(found)
+	return e.Encode(v)
 }
 
 // thousands writes 1234567 as 1,234,567.

@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +24,29 @@ type Verification struct {
 type VerifiedObject struct {
 	manifest.Named        // what the manifest says of it, and where it was looked for
 	Problem        string // "" if it is the same
+}
+
+// MarshalJSON writes where the manifest is, whether everything is the same, each
+// object, and what the manifest says of the run.
+func (v Verification) MarshalJSON() ([]byte, error) {
+	type object struct {
+		Name    string `json:"name"`
+		URI     string `json:"uri"`
+		Size    int64  `json:"size"`
+		Same    bool   `json:"same"`
+		Problem string `json:"problem,omitempty"`
+	}
+	same, objects := true, []object{}
+	for _, o := range v.Objects {
+		same = same && o.Problem == ""
+		objects = append(objects, object{o.Name, o.URI, o.Size, o.Problem == "", o.Problem})
+	}
+	return json.Marshal(struct {
+		Manifest string            `json:"manifest"`
+		Same     bool              `json:"same"`
+		Objects  []object          `json:"objects"`
+		Run      manifest.Manifest `json:"run"`
+	}{v.Manifest, same, objects, v.Run})
 }
 
 // Verify compares a result and what stands beside it with its manifest, by the
