@@ -15,10 +15,15 @@ import (
 const arrivalInput = `{"scheduledTime":"<time>","input-key":<key>}`
 
 // arrivalKeys is what an event filter says of the keys that start a run: those in
-// the folder of key, or key alone when it is in none.
+// the folder of key, or key alone when it is in none. The folder of a glob is
+// the one before its first wildcard; without one it is the whole bucket.
 func arrivalKeys(key string) []any {
-	if slash := strings.LastIndex(key, "/"); slash >= 0 {
-		return []any{map[string]any{"prefix": key[:slash+1]}}
+	start, several := literalStart(key)
+	if slash := strings.LastIndex(start, "/"); slash >= 0 {
+		return []any{map[string]any{"prefix": start[:slash+1]}}
+	}
+	if several {
+		return []any{map[string]any{"exists": true}}
 	}
 	return []any{key}
 }

@@ -43,6 +43,7 @@ func TestArrival_startsTheMachineWithTheKeyThatCame(t *testing.T) {
 func TestArrival_hearsOfTheInputsFolderAlone(t *testing.T) {
 	for at, want := range map[string]string{
 		"raw/monthly_data.csv": `[{"prefix":"raw/"}]`, "raw/2026/": `[{"prefix":"raw/2026/"}]`, "raw/*.csv": `[{"prefix":"raw/"}]`, "data.csv": `["data.csv"]`,
+		"raw/*/data.csv": `[{"prefix":"raw/"}]`, "raw/[ab]/": `[{"prefix":"raw/[ab]/"}]`, "*.csv": `[{"exists":true}]`,
 	} {
 		if got, err := renderJSON(arrivalKeys(at)); err != nil || got != want {
 			t.Errorf("%s: got %s, %v, want %s", at, got, err, want)

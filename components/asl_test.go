@@ -312,15 +312,37 @@ func (in *interpreter) holds(document any, rule map[string]any) (bool, error) {
 		case "NumericLessThan":
 			number, ok := value.(float64)
 			return ok && number < operand.(float64), nil
+		case "NumericGreaterThan":
+			number, ok := value.(float64)
+			return ok && number > operand.(float64), nil
+		case "BooleanEquals":
+			return value == operand, nil
 		case "StringMatches":
 			text, ok := value.(string)
-			pattern := strings.ReplaceAll(regexp.QuoteMeta(operand.(string)), `\*`, `(?s:.*)`)
-			return ok && regexp.MustCompile(`\A`+pattern+`\z`).MatchString(text), nil
+			return ok && matchesPattern(operand.(string)).MatchString(text), nil
 		default:
 			return false, fmt.Errorf("%s is not interpreted", operator)
 		}
 	}
 	return false, errors.New("a rule without an operator")
+}
+
+// matchesPattern is an operand of StringMatches: * is any text, \* and \\ are
+// themselves.
+func matchesPattern(operand string) *regexp.Regexp {
+	pattern := `\A`
+	for i := 0; i < len(operand); i++ {
+		switch c := operand[i]; {
+		case c == '*':
+			pattern += `(?s:.*)`
+		case c == '\\' && i+1 < len(operand):
+			i++
+			pattern += regexp.QuoteMeta(operand[i : i+1])
+		default:
+			pattern += regexp.QuoteMeta(operand[i : i+1])
+		}
+	}
+	return regexp.MustCompile(pattern + `\z`)
 }
 
 // template fills in the fields whose names end in ".$".
@@ -458,8 +480,11 @@ func splitArguments(text string) []string {
 
 var pathStep = regexp.MustCompile(`\A(?:\.([A-Za-z0-9_]+)|\[([0-9]+)\]|\['([^']+)'\])`)
 
+// everyField takes one field of every item of a list.
+var everyField = regexp.MustCompile(`\A\[\*\]\.([A-Za-z0-9_]+)\z`)
+
 // lookup follows a reference path such as $.a.b[0].c, or $$.x in the context
-// object.
+// object, and a path that ends in one field of all items.
 func (in *interpreter) lookup(document any, path string) (any, error) {
 	value := document
 	rest, ok := strings.CutPrefix(path, "$")
@@ -470,6 +495,17 @@ func (in *interpreter) lookup(document any, path string) (any, error) {
 		value, rest = in.object, inner
 	}
 	for rest != "" {
+		if m := everyField.FindStringSubmatch(rest); m != nil {
+			list, ok := value.([]any)
+			if !ok {
+				return nil, fmt.Errorf("path %q leads nowhere", path)
+			}
+			fields := []any{}
+			for _, item := range list {
+				fields = append(fields, item.(map[string]any)[m[1]])
+			}
+			return fields, nil
+		}
 		m := pathStep.FindStringSubmatch(rest)
 		if m == nil {
 			return nil, fmt.Errorf("path %q is not interpreted", path)

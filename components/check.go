@@ -2,6 +2,7 @@ package components
 
 import (
 	"fmt"
+	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -87,13 +88,41 @@ func CheckEmail(address string) error {
 // CheckObjectKey reports whether key can name an object of S3 that Parameter
 // Store can also hold.
 func CheckObjectKey(key string) error {
-	const want = "want 1 to 1024 bytes, no slash at the start, no white space at either end, no {{"
-	switch {
-	case key == "", len(key) > 1024, strings.HasPrefix(key, "/"), strings.TrimSpace(key) != key,
-		strings.Contains(key, "{{"), strings.ContainsAny(key, "\x00\r\n"):
+	const want = "want 1 to 1024 bytes, no slash at the start or the end, no white space at either end, no {{"
+	if !validKey(key) || strings.HasSuffix(key, "/") {
 		return fmt.Errorf("got %s, %s", strconv.Quote(key), want)
 	}
 	return nil
+}
+
+func validKey(key string) bool {
+	return key != "" && len(key) <= 1024 && !strings.HasPrefix(key, "/") && strings.TrimSpace(key) == key &&
+		!strings.Contains(key, "{{") && !strings.ContainsAny(key, "\x00\r\n")
+}
+
+// CheckInputKey reports whether key can name what the job reads: an object, a
+// prefix that ends in a slash, or a glob.
+func CheckInputKey(key string) error {
+	const want = "want an object such as raw/data.csv, a prefix such as raw/ or a glob such as raw/*.csv: 1 to 1024 bytes, no slash at the start, no white space at either end, no {{"
+	if !validKey(key) {
+		return fmt.Errorf("got %s, %s", strconv.Quote(key), want)
+	}
+	if _, err := path.Match(key, ""); err != nil && !strings.HasSuffix(key, "/") {
+		return fmt.Errorf("got %s, want a glob such as raw/*.csv: a bracket or a backslash in it is not closed", strconv.Quote(key))
+	}
+	return nil
+}
+
+// literalStart is how every name starts that an input key which CheckInputKey
+// accepts stands for, and whether it can stand for several.
+func literalStart(key string) (start string, several bool) {
+	if strings.HasSuffix(key, "/") {
+		return key, true
+	}
+	if i := strings.IndexAny(key, wildcards); i >= 0 {
+		return key[:i], true
+	}
+	return key, false
 }
 
 var parameterPrefixPattern = regexp.MustCompile(`^/([A-Za-z0-9_.-]+/){1,14}$`)

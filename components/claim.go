@@ -22,10 +22,10 @@ const (
 // claimStates let one execution at a time work on a period. It writes its ARN
 // into the table of runs on the condition that nobody else stands there:
 //
-//	Claim ─► CheckInput
+//	Claim ─► IsPattern
 //	  │ taken            the other one has ended
 //	  ▼                                 │
-//	FindHolder ─► SeeHolder ─► IsHolderRunning ─► TakeOver ─► CheckInput
+//	FindHolder ─► SeeHolder ─► IsHolderRunning ─► TakeOver ─► IsPattern
 //	  ▲                             │ it runs         │
 //	  └─────────────────────────────┼─────────────────┘ somebody was faster
 //	                                ▼
@@ -68,7 +68,7 @@ func claimStates(in machineInputs) map[string]state {
 				map[string]any{"ErrorEquals": []string{takenError}, "ResultPath": "$.error", "Next": "FindHolder"},
 				catchAll("$.error", "ExplainClaim"),
 			},
-			"Next": "CheckInput",
+			"Next": "IsPattern",
 		}
 	}
 	return map[string]state{

@@ -418,9 +418,9 @@ bucket name "ds-artifacts-dev-111111111111-us-east-1-a-very-long-suffix-indeed-s
 KeepImages: got 0, want 1 to 1000
 Network.CIDR: got "8.8.8.0/24", want a private IPv4 range of /16 to /26 such as 10.0.0.0/24
 ParameterPrefix: got "/ds", want 1 to 14 levels of letters, digits, _ . - between slashes, such as /ds/preprocessing/, at most 900 characters, not starting with aws or ssm
-InputKey: got "/raw", want 1 to 1024 bytes, no slash at the start, no white space at either end, no {{
+InputKey: got "/raw", want an object such as raw/data.csv, a prefix such as raw/ or a glob such as raw/*.csv: 1 to 1024 bytes, no slash at the start, no white space at either end, no {{
 OutputBucketName: missing
-ScriptKey: got "a{{b", want 1 to 1024 bytes, no slash at the start, no white space at either end, no {{
+ScriptKey: got "a{{b", want 1 to 1024 bytes, no slash at the start or the end, no white space at either end, no {{
 BuildContext: missing`)
 
 	pipeline("attempts and timeout", func(a *PipelineArgs) { a.Attempts, a.TaskTimeoutMinutes = 0, 10081 },

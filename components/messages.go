@@ -177,14 +177,14 @@ func notifySuccessState(in machineInputs) state {
 	message := strings.Join([]string{
 		"{} succeeded",
 		"",
-		"Input: s3://" + in.inputBucket + "/{} ({} bytes)",
+		"Input: s3://" + in.inputBucket + "/{} ({})",
 		"Period: {}",
 		"Attempts: {}",
 		"Execution: " + in.executionLink(),
 		"Log of the job: {}",
 	}, "\n")
 	return publish(in, "succeeded", "Succeeded",
-		format(message, "$$.StateMachine.Name", "$.run.input.key", "$.found.bytes", "$.run.period.words", "$.retry.attempt", "$$.Execution.Id", "$.log.link"))
+		format(message, "$$.StateMachine.Name", "$.run.input.key", "$.found.words", "$.run.period.words", "$.retry.attempt", "$$.Execution.Id", "$.log.link"))
 }
 
 func publish(in machineInputs, what, next, message string) state {

@@ -141,7 +141,7 @@ func (a *ProcessingClusterArgs) validate() error {
 		present("Environment", a.Environment != ""),
 		CheckNetwork(a.Network, networkName),
 		named("ParameterPrefix", CheckParameterPrefix(a.ParameterPrefix)),
-		named("InputKey", CheckObjectKey(a.InputKey)),
+		named("InputKey", CheckInputKey(a.InputKey)),
 		named("ModelKey", CheckObjectKey(a.ModelKey)),
 		present("InputBucketName", a.InputBucketName != nil),
 		present("OutputBucketName", a.OutputBucketName != nil),

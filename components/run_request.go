@@ -59,12 +59,12 @@ func requestStates(in machineInputs) map[string]state {
 		"HasInputKey": choice("Another input than the configured one?", "TakeInputKey",
 			absent("FindInput", requestInputKey), wrongKey("RefuseInputKey", requestInputKey)),
 		"TakeInputKey":   take("This input", "$.run.input", "HasModelKey", map[string]any{"key.$": copied(requestInputKey)}),
-		"RefuseInputKey": refuse(contract.InputKey + ": want the key of an object in the input bucket: " + keyRule),
+		"RefuseInputKey": refuse(contract.InputKey + ": want the key of an object in the input bucket, a prefix that ends in a slash or a glob: " + keyRule),
 
 		"HasModelKey": choice("Another model than the configured one?", "TakeModelKey",
-			absent("HasOutputKey", requestModelKey), wrongKey("RefuseModelKey", requestModelKey)),
+			absent("HasOutputKey", requestModelKey), wrongKey("RefuseModelKey", requestModelKey), and("RefuseModelKey", matches(requestModelKey, "*/"))),
 		"TakeModelKey":   take("This model", "$.run.model", "HasOutputKey", map[string]any{"key.$": copied(requestModelKey)}),
-		"RefuseModelKey": refuse(contract.ModelKey + ": want the key of an object in the artifact bucket: " + keyRule),
+		"RefuseModelKey": refuse(contract.ModelKey + ": want the key of an object in the artifact bucket, which does not end in a slash: " + keyRule),
 
 		"HasOutputKey": choice("Another place for the result than "+contract.OutputKey+"?", "RefuseOutputKey",
 			absent("Claim", requestOutputKey),
@@ -135,8 +135,15 @@ func absent(next, path string) state {
 // wrongKey goes to next when the value is not a key that CheckObjectKey takes.
 // That it is text is asked first: the other conditions need it.
 func wrongKey(next, path string) state {
-	conditions := []state{{"Not": isText(path)}, equals(path, "")}
-	for _, pattern := range []string{"/*", " *", "* ", "\t*", "*\t", "*\n*", "*\r*"} {
+	rule := anyMatches(next, path, "/*", " *", "* ", "\t*", "*\t", "*\n*", "*\r*")
+	rule["Or"] = append([]state{{"Not": isText(path)}, equals(path, "")}, rule["Or"].([]state)...)
+	return rule
+}
+
+// anyMatches goes to next when the text at path matches one of the patterns.
+func anyMatches(next, path string, patterns ...string) state {
+	var conditions []state
+	for _, pattern := range patterns {
 		conditions = append(conditions, matches(path, pattern))
 	}
 	return state{"Or": conditions, "Next": next}

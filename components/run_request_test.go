@@ -107,16 +107,19 @@ func TestRequest_wrongOnesStartNothing(t *testing.T) {
 }
 
 // The machine's rule is the one of the configuration, but for {{, which only
-// Parameter Store refuses, and lengths, which S3 itself checks.
+// Parameter Store refuses, lengths, which S3 itself checks, and a glob that is
+// not whole, which the job refuses.
 func TestRequest_takesTheKeysThatTheConfigurationTakes(t *testing.T) {
 	for _, key := range []string{"a", "raw/ü.csv", "raw//a", "a/", "a b", "*", `a\b`, "/a", "", " a", "a\t", "a\nb"} {
-		input, err := json.Marshal(map[string]string{"input-key": key})
-		if err != nil {
-			t.Fatal(err)
-		}
-		out, _, _ := run(t, testMachineInputs(), string(input), nil)
-		if configured := CheckObjectKey(key) == nil; out.succeeded != configured {
-			t.Errorf("%q: the machine takes it: %v, the configuration: %v", key, out.succeeded, configured)
+		for field, check := range map[string]func(string) error{contract.InputKey: CheckInputKey, contract.ModelKey: CheckObjectKey} {
+			input, err := json.Marshal(map[string]string{field: key})
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, _, _ := run(t, testMachineInputs(), string(input), nil)
+			if configured := check(key) == nil; out.succeeded != configured {
+				t.Errorf("%s %q: the machine takes it: %v, the configuration: %v", field, key, out.succeeded, configured)
+			}
 		}
 	}
 }

@@ -62,7 +62,7 @@ func (a *ScheduleArgs) checkArrival() error {
 	if a.ArrivalBucketName == nil && a.ArrivalKey == "" {
 		return nil
 	}
-	return errors.Join(present("ArrivalBucketName", a.ArrivalBucketName != nil), named("ArrivalKey", CheckObjectKey(a.ArrivalKey)))
+	return errors.Join(present("ArrivalBucketName", a.ArrivalBucketName != nil), named("ArrivalKey", CheckInputKey(a.ArrivalKey)))
 }
 
 // checkTimes checks the fields Expression and TimeZone.

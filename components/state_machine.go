@@ -57,7 +57,8 @@ const (
 //	            └───────┴──────────────┴──────────────────────────────────────────────────▲
 //
 // Between Prepare and CheckInput the request is read and its period is claimed;
-// see requestStates and claimStates. How Failed fails is in failureStates.
+// see requestStates and claimStates. An input of several objects goes round
+// CheckInput, see inputStates. How Failed fails is in failureStates.
 //
 // On the way from an exit status to Notify, ReadLog fetches the last line of the
 // job's log; a run that cannot be helped should not need three consoles. With
@@ -75,9 +76,11 @@ const (
 //	input    what the execution was started with
 //	request  text: the same as JSON
 //	newline  a line break, for texts that have more than one line
+//	wildcards  what starts the part of a glob that is not literal
 //	run      period (name, words), input and model (key), output (uri): what this run works on
 //	holder   execution, request: who claimed the period
-//	found    bytes: how long the input object is
+//	start    text: how the names of several input objects start
+//	found    bytes: how long the input object is; words: the same for people
 //	retry    attempt (from 1), seconds (the next wait), wait (the one drawn)
 //	task     the finished task, after a success
 //	error    Error and Cause of the latest failure
@@ -96,8 +99,10 @@ func machineDefinition(in machineInputs) any {
 				"request": map[string]any{"text.$": "States.JsonToString($$.Execution.Input)"},
 				"retry":   map[string]any{"attempt": 1, "seconds": firstWaitSeconds, "wait": 0},
 				"newline": "\n",
-				"run":     configuredRun(),
-				"log":     map[string]any{"line": "none", "link": in.logGroupLink()},
+				// In a quoted text of a function a validator in wide use takes no backslash.
+				"wildcards": wildcards,
+				"run":       configuredRun(),
+				"log":       map[string]any{"line": "none", "link": in.logGroupLink()},
 			},
 			"Next": "HasPeriod",
 		},

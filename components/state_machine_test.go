@@ -56,6 +56,7 @@ type world struct {
 	tasks     []error                                                 // what the task says at each start, the last one again and again
 	parameter func(parameters map[string]any) (map[string]any, error) // Parameter Store's answer; nil knows the input
 	head      func(parameters map[string]any) (map[string]any, error) // S3's answer; nil finds every object
+	list      func(parameters map[string]any) (map[string]any, error) // S3's list of objects; nil has one
 	start     func(parameters map[string]any)                         // sees every RunTask
 	logs      func(parameters map[string]any) (map[string]any, error) // CloudWatch's; nil has no event
 	runs      *runsTable                                              // nil for one of its own
@@ -110,6 +111,12 @@ func (w world) machine(t *testing.T, in machineInputs) (*interpreter, *[]map[str
 			}
 			return w.head(parameters)
 		},
+		listObjects: func(parameters map[string]any) (any, error) {
+			if w.list == nil {
+				return listed(false, 1), nil
+			}
+			return w.list(parameters)
+		},
 		getLogEvents: func(parameters map[string]any) (any, error) {
 			if w.logs == nil {
 				return map[string]any{"Events": []any{}}, nil
@@ -157,6 +164,7 @@ func reportFailure(machine *interpreter) func(parameters map[string]any) (any, e
 const (
 	getParameter = "arn:aws:states:::aws-sdk:ssm:getParameter"
 	headObject   = "arn:aws:states:::aws-sdk:s3:headObject"
+	listObjects  = "arn:aws:states:::aws-sdk:s3:listObjectsV2"
 	getLogEvents = "arn:aws:states:::aws-sdk:cloudwatchlogs:getLogEvents"
 
 	putItem           = "arn:aws:states:::dynamodb:putItem"
@@ -170,6 +178,19 @@ var storedInputKey = map[string]any{"Parameter": map[string]any{"Value": "raw/mo
 
 // foundObject is what S3 says of an object; the real answer has more fields.
 var foundObject = map[string]any{"ContentLength": 1234.0, "ETag": `"0"`}
+
+// listed is what S3 says of objects of these sizes; the real answer has more fields.
+func listed(more bool, sizes ...float64) map[string]any {
+	answer := map[string]any{"KeyCount": float64(len(sizes)), "IsTruncated": more}
+	var contents []any // left out when there are none
+	for i, size := range sizes {
+		contents = append(contents, map[string]any{"Key": fmt.Sprintf("raw/%d.csv", i), "Size": size})
+	}
+	if contents != nil {
+		answer["Contents"] = contents
+	}
+	return answer
+}
 
 func (in *interpreter) starts() int {
 	n := in.retries["Preprocess"]

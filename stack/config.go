@@ -106,7 +106,7 @@ func keys() []key {
 		text("resourceSuffix", "", func(c *Config) *string { return &c.ResourceSuffix }, optional(checkSuffix)),
 		text("parameterPrefix", "", func(c *Config) *string { return &c.ParameterPrefix }, optional(components.CheckParameterPrefix)),
 
-		text("inputKey", contract.DefaultInputKey, func(c *Config) *string { return &c.InputKey }, components.CheckObjectKey),
+		text("inputKey", contract.DefaultInputKey, func(c *Config) *string { return &c.InputKey }, components.CheckInputKey),
 		text("modelKey", contract.DefaultModelKey, func(c *Config) *string { return &c.ModelKey }, components.CheckObjectKey),
 		text("scriptKey", "", func(c *Config) *string { return &c.ScriptKey }, optional(components.CheckObjectKey)),
 		text("packageKey", "", func(c *Config) *string { return &c.PackageKey }, optional(components.CheckObjectKey)),

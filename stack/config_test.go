@@ -121,7 +121,7 @@ func TestLoadConfig_saysWhatIsWrongAndWhatIsAllowed(t *testing.T) {
 		{"key elsewhere", map[string]string{"encryption": "customer-key", "kmsKeyArn": "arn:aws:kms:eu-west-1:111111111111:key/12345678-1234-1234-1234-123456789012"}, "kmsKeyArn: got a key of eu-west-1, want one of us-east-1"},
 		{"deletion", map[string]string{"keyDeletionDays": "6"}, "keyDeletionDays: got 6, want 7 to 30"},
 		{"boundary", map[string]string{"permissionsBoundaryArn": "policy"}, `permissionsBoundaryArn: got "policy", want arn:aws:iam::<account>:policy/<name>`},
-		{"key", map[string]string{"inputKey": "/raw"}, `inputKey: got "/raw", want 1 to 1024 bytes`},
+		{"key", map[string]string{"inputKey": "/raw"}, `inputKey: got "/raw", want an object such as raw/data.csv, a prefix such as raw/ or a glob such as raw/*.csv`},
 		{"empty key", map[string]string{"modelKey": ""}, `modelKey: got "", want 1 to 1024 bytes`},
 		{"attempts", map[string]string{"taskAttempts": "11"}, "taskAttempts: got 11, want 1 to 10"},
 		{"storage", map[string]string{"taskStorageGiB": "201"}, "taskStorageGiB: got 201 GiB, want 20, which costs nothing, to 200"},

@@ -210,6 +210,7 @@ func (p *plan) machineCalls(t *testing.T) []call {
 		"dynamodb:getItem":                    {{"dynamodb:GetItem", p.names["pipeline-runs"], nil}},
 		"dynamodb:putItem":                    {{"dynamodb:PutItem", p.names["pipeline-runs"], nil}},
 		"aws-sdk:s3:headObject":               {{"s3:GetObject", p.names["data-input"] + "/raw/monthly_data.csv", nil}, {"s3:ListBucket", p.names["data-input"], nil}},
+		"aws-sdk:s3:listObjectsV2":            {{"s3:ListBucket", p.names["data-input"], map[string]string{"s3:prefix": "raw/"}}},
 		"aws-sdk:ssm:getParameter":            {{"ssm:GetParameter", "arn:aws:ssm:" + region + ":" + p.account + ":parameter" + contract.DefaultParameterPrefix + contract.InputKey, nil}},
 		"aws-sdk:cloudwatchlogs:getLogEvents": {{"logs:GetLogEvents", p.names["processing-logs"] + ":log-stream:run/preprocess/0123456789abcdef", nil}},
 		"aws-sdk:sfn:describeExecution":       {{"states:DescribeExecution", strings.Replace(p.names["pipeline-machine"], ":stateMachine:", ":execution:", 1) + ":other", nil}},
