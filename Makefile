@@ -79,11 +79,11 @@ test-race: setup ## test the job with the race detector
 	@CGO_ENABLED=1 go test -race $(RACE_PACKAGES)
 
 .PHONY: test-all
-test-all: setup $(TOOLS)/pulumi tests/statemachine/node_modules tests/iam/node_modules tests/scan/node_modules tests/parquet/node_modules
+test-all: setup $(TOOLS)/pulumi $(TOOLS)/kics tests/statemachine/node_modules tests/iam/node_modules tests/scan/node_modules tests/parquet/node_modules
 	@echo "testing everything"
 	@# What builds or starts other programs would be answered from the test cache.
 	@PULUMI_BIN=$(CURDIR)/$(TOOLS)/pulumi go test $$(go list ./... | grep -v /tests/)
-	@PULUMI_BIN=$(CURDIR)/$(TOOLS)/pulumi go test -count=1 ./tests/...
+	@PULUMI_BIN=$(CURDIR)/$(TOOLS)/pulumi KICS_BIN=$(CURDIR)/$(TOOLS)/kics go test -count=1 ./tests/...
 
 .PHONY: fmt
 fmt: ## format the Go code
@@ -123,7 +123,7 @@ golden: ## rewrite expected files; review the diff like code
 	@go test -count=1 ./preprocess/model -run supportIsDocumented -update
 
 .PHONY: tools
-tools: $(TOOLS)/pulumi $(TOOLS)/golangci-lint ## build the pinned Pulumi CLI and the linter into .tools/
+tools: $(TOOLS)/pulumi $(TOOLS)/golangci-lint $(TOOLS)/kics ## build the pinned Pulumi CLI, the linter and the scanner into .tools/
 
 $(TOOLS)/pulumi: tools/pulumi/go.mod
 	@mkdir -p $(TOOLS)
@@ -135,6 +135,11 @@ $(TOOLS)/golangci-lint: tools/golangci-lint/go.mod
 	@mkdir -p $(TOOLS)
 	@cd tools/golangci-lint && ../../$(GO_BUILD) .tools/golangci-lint "the first build of the linter takes about 3 minutes on 2 cores" \
 		-o ../../$(TOOLS)/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(TOOLS)/kics: tools/kics/go.mod
+	@mkdir -p $(TOOLS)
+	@cd tools/kics && ../../$(GO_BUILD) .tools/kics "the first build of the scanner takes about 5 minutes on 2 cores" \
+		-o ../../$(TOOLS)/kics github.com/Checkmarx/kics/v2/cmd/console
 
 tests/statemachine/node_modules: tests/statemachine/package-lock.json
 	@echo "installing the validators of the state machine from npm"

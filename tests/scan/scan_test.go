@@ -1,5 +1,5 @@
 // Package scan_test has the plan of each stack judged by rules that other people
-// wrote: cdk-nag's, on the plan as a CloudFormation template.
+// wrote: those of cdk-nag and KICS, on the plan as a CloudFormation template.
 package scan_test
 
 import (
@@ -138,8 +138,9 @@ func TestPlans_haveNoFindingWithoutReason(t *testing.T) {
 	for i, name := range stacks {
 		plans[i], accounts[i] = template(t, name)
 	}
-	reports := scan(t, append(plans, bad))
-	checkBad(t, reports[len(plans)])
+	all := append(plans, bad)
+	reports, scanned := scan(t, all), kics(t, all)
+	checkBad(t, reports[len(plans)], scanned[len(plans)])
 	for i, name := range stacks {
 		planned, account, report := plans[i], accounts[i], reports[i]
 		for _, unknown := range report.Unknown {
@@ -155,6 +156,8 @@ func TestPlans_haveNoFindingWithoutReason(t *testing.T) {
 			}
 			t.Logf("%s: %d findings of %s; the plain application has %d", name, len(report.Packs[pack]), pack, plain)
 		}
+		found[name] = append(found[name], scanned[i]...)
+		t.Logf("%s: %d findings of KICS", name, len(scanned[i]))
 	}
 	open, stale := judge(found, reasons)
 	for _, f := range open {
@@ -250,15 +253,16 @@ var bad = &cloudformation.Template{FormatVersion: "2010-09-09", Resources: map[s
 	"Bare": {Type: "AWS::S3::Bucket", Properties: map[string]any{"BucketNamed": "a"}},
 }}
 
-// checkBad tells when the scanner does not see what is wrong with bad: then its
+// checkBad tells when a scanner does not see what is wrong with bad: then its
 // silence about the plans would mean nothing.
-func checkBad(t *testing.T, r report) {
+func checkBad(t *testing.T, r report, scanned []finding) {
 	t.Helper()
-	text, err := json.Marshal(r)
+	text, err := json.Marshal([]any{r, scanned})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"BucketNamed", "AwsSolutions-S1", "AwsSolutions-S10", "NIST.800.53.R5-S3BucketVersioningEnabled"} {
+	for _, want := range []string{"BucketNamed", "AwsSolutions-S1", "AwsSolutions-S10", "NIST.800.53.R5-S3BucketVersioningEnabled",
+		"KICS S3 Bucket Without Server-side-encryption", "KICS S3 Bucket Allows Public Policy", "KICS S3 Bucket Without SSL In Write Actions"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("a bare bucket: got %s, want %s in it", text, want)
 		}
