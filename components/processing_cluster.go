@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ecr"
@@ -489,6 +490,8 @@ func newTaskDefinition(ctx *pulumi.Context, name string, args *ProcessingCluster
 					{"AWS_REGION", args.Place.Region},
 					{contract.EnvParameterPrefix, args.ParameterPrefix},
 					{contract.EnvEnvironment, args.Environment},
+					// For the manifest: a task is not told which image it runs.
+					{contract.EnvImage, in[0][strings.LastIndex(in[0], "@")+1:]},
 				},
 				MountPoints: []mountPoint{{SourceVolume: scratch, ContainerPath: scratchDir, ReadOnly: false}},
 				Ulimits:     []ulimit{{Name: "nofile", SoftLimit: 65536, HardLimit: 65536}},

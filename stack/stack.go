@@ -89,7 +89,7 @@ func Deploy(ctx *pulumi.Context) error {
 	}
 
 	if cfg.AuditTrailDays > 0 {
-		if _, err := components.NewAuditTrail(ctx, "audit", &components.AuditTrailArgs{
+		audit, err := components.NewAuditTrail(ctx, "audit", &components.AuditTrailArgs{
 			Place:        place,
 			Environment:  cfg.Environment,
 			Suffix:       cfg.ResourceSuffix,
@@ -99,9 +99,12 @@ func Deploy(ctx *pulumi.Context) error {
 			KMSKeyArn:    keyArn,
 			ProtectData:  cfg.ProtectData,
 			ForceDestroy: cfg.ForceDestroyData,
-		}, with); err != nil {
+		}, with)
+		if err != nil {
 			return err
 		}
+		ctx.Export("auditTrailArn", audit.TrailArn)
+		ctx.Export("auditTrailBucketName", audit.BucketName)
 	}
 
 	processing, err := components.NewProcessingCluster(ctx, "processing", &components.ProcessingClusterArgs{

@@ -42,6 +42,46 @@ func TestInputKey_changesWhatTheJobReadsAndWhatTheMachineChecks(t *testing.T) {
 	s.Settled()
 }
 
+func TestArrival_comesMovesAndGoes(t *testing.T) {
+	t.Parallel()
+	const rule, target = "aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"
+	arrival := []string{"schedule-arrival-notification", "schedule-arrival-role", "schedule-arrival-role-policy", "schedule-arrival-rule", "schedule-arrival-target"}
+	s := ours(t, "dev", nil)
+	s.Up()
+	s.Set("ds-pipeline:startOnArrival", "true")
+	deployed := s.Up()
+	want(t, deployed, map[string][]string{"create": arrival, "update": {"schedule-dead-letters-policy"}})
+	started := deployed.Find(target, "schedule-arrival-target").Inputs
+	if got, machine := started["arn"].StringValue(), deployed.Outputs["stateMachineArn"].StringValue(); got != machine {
+		t.Errorf("an arrival starts %s, want %s", got, machine)
+	}
+	pattern := deployed.Find(rule, "schedule-arrival-rule").Inputs["eventPattern"].StringValue()
+	if bucket := deployed.Outputs["inputBucketName"].StringValue(); !strings.Contains(pattern, bucket) || !strings.Contains(pattern, `{"prefix":"raw/"}`) {
+		t.Errorf("the rule hears of %s, want raw/ of %s", pattern, bucket)
+	}
+	s.Settled()
+
+	for key, filter := range map[string]string{"raw/2026/": `[{"prefix":"raw/2026/"}]`, "monthly-*.csv": `[{"exists":true}]`} {
+		s.Set("ds-pipeline:inputKey", key)
+		moved := s.Up()
+		want(t, moved, map[string][]string{"update": {"processing-input-key", "schedule-arrival-rule"}})
+		if pattern := moved.Find(rule, "schedule-arrival-rule").Inputs["eventPattern"].StringValue(); !strings.Contains(pattern, `"key":`+filter) {
+			t.Errorf("%s: the rule hears of %s, want %s", key, pattern, filter)
+		}
+	}
+
+	// With a time zone EventBridge Scheduler starts runs, arrivals keep their rule.
+	s.Set("ds-pipeline:scheduleTimezone", "Asia/Tokyo")
+	if zoned := s.Up(); zoned.Find(target, "schedule-arrival-target").Inputs["arn"].StringValue() == "" {
+		t.Error("an arrival starts nothing")
+	}
+	s.Settled()
+	s.Set("ds-pipeline:startOnArrival", "false")
+	want(t, s.Up(), map[string][]string{"delete": arrival, "update": {"schedule-dead-letters-policy"}})
+	s.Settled()
+	s.Destroy()
+}
+
 func TestNotifications_areAddedOneByOne(t *testing.T) {
 	t.Parallel()
 	s := ours(t, "dev", nil)

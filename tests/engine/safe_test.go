@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ec2"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"ds-pipeline/internal/simcloud/simtest"
@@ -162,8 +163,9 @@ func TestRollback_goesBackToTheImageBefore(t *testing.T) {
 		t.Errorf("got image %s, want %s", got, image)
 	}
 	containers := back.Find(taskDefinition, "processing-task").Inputs["containerDefinitions"].StringValue()
-	if !strings.Contains(containers, image) {
-		t.Errorf("the task runs %s, want %s", containers, image)
+	_, digest, _ := strings.Cut(image, "@")
+	if !strings.Contains(containers, image) || !strings.Contains(containers, `{"name":"DS_IMAGE","value":"`+digest+`"}`) {
+		t.Errorf("the task runs %s, want %s, and its digest for the manifest", containers, image)
 	}
 	if tags := s.Cloud.ImageTags(back.Outputs["repositoryUrl"].StringValue()); len(tags) != 2 {
 		t.Errorf("got images %v, want both", tags)
@@ -195,7 +197,12 @@ func appendTo(t *testing.T, dir, name, text string) {
 func TestAudit_logsAndTrailComeAndGo(t *testing.T) {
 	t.Parallel()
 	s := ours(t, "dev", map[string]string{"ds-pipeline:accessLogDays": "30", "ds-pipeline:auditTrailDays": "30", "ds-pipeline:encryption": "customer-key"})
-	s.Up()
+	outputs := s.Up().Outputs
+	for name, want := range map[resource.PropertyKey]string{"auditTrailArn": "trail/ds-preprocessing-dev", "auditTrailBucketName": "ds-trail-dev-111111111111-us-east-1"} {
+		if got := outputs[name]; !got.IsString() || !strings.HasSuffix(got.StringValue(), want) {
+			t.Errorf("output %s: got %v, want one that ends in %s", name, got, want)
+		}
+	}
 	s.Settled()
 	for kind, want := range map[string]int{"aws:cloudtrail/trail:Trail": 1, "aws:s3/bucketLoggingV2:BucketLoggingV2": 3, "aws:s3/bucketV2:BucketV2": 5} {
 		if got := s.Cloud.IDs(kind); len(got) != want {
@@ -204,7 +211,9 @@ func TestAudit_logsAndTrailComeAndGo(t *testing.T) {
 	}
 	s.Set("ds-pipeline:accessLogDays", "0")
 	s.Set("ds-pipeline:auditTrailDays", "0")
-	s.Up()
+	if outputs := s.Up().Outputs; outputs["auditTrailArn"].IsString() {
+		t.Errorf("a trail that is gone is the output %v", outputs["auditTrailArn"])
+	}
 	s.Settled()
 	s.Destroy()
 }
