@@ -6,7 +6,6 @@ import (
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/s3"
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sqs"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
@@ -39,7 +38,7 @@ func newArrivalRule(ctx *pulumi.Context, name string, args *ScheduleArgs, parent
 		return nil, fmt.Errorf("let the input bucket tell EventBridge (%q): %w", name+"-notification", err)
 	}
 	rule, err := cloudwatch.NewEventRule(ctx, name+"-rule", &cloudwatch.EventRuleArgs{
-		Description: pulumi.String("Starts the preprocessing pipeline when data arrives"),
+		Description: pulumi.String(startsPipeline + " when data arrives"),
 		EventPattern: document(func(in []string) any {
 			return map[string]any{
 				"source":      []string{"aws.s3"},
@@ -62,26 +61,13 @@ func newArrivalRule(ctx *pulumi.Context, name string, args *ScheduleArgs, parent
 }
 
 // newArrivalTarget makes the rule start the machine with the key of the object.
-func newArrivalTarget(ctx *pulumi.Context, name string, args *ScheduleArgs, rule *cloudwatch.EventRule, queue *sqs.Queue, queuePolicy *sqs.QueuePolicy, parent pulumi.Resource) error {
-	role, err := newStartRole(ctx, name+"-role", args, rule, parent)
+func newArrivalTarget(ctx *pulumi.Context, name string, args *ScheduleArgs, rule *cloudwatch.EventRule, lost *deadLetters, parent pulumi.Resource) error {
+	role, err := newStartRole(ctx, name+"-role", args.Place, startsPipeline+" when data arrives", args.StateMachineArn, []pulumi.StringInput{rule.Arn}, parent)
 	if err != nil {
 		return err
 	}
-	if _, err := cloudwatch.NewEventTarget(ctx, name+"-target", &cloudwatch.EventTargetArgs{
-		Rule:    rule.Name,
-		Arn:     args.StateMachineArn,
-		RoleArn: role.role.Arn,
-		InputTransformer: &cloudwatch.EventTargetInputTransformerArgs{
-			InputPaths:    pulumi.StringMap{"time": pulumi.String("$.time"), "key": pulumi.String("$.detail.object.key")},
-			InputTemplate: pulumi.String(arrivalInput),
-		},
-		RetryPolicy: &cloudwatch.EventTargetRetryPolicyArgs{
-			MaximumEventAgeInSeconds: pulumi.Int(86400),
-			MaximumRetryAttempts:     pulumi.Int(185),
-		},
-		DeadLetterConfig: &cloudwatch.EventTargetDeadLetterConfigArgs{Arn: queue.Arn},
-	}, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{role.policy, queuePolicy})); err != nil {
-		return fmt.Errorf("create target %q: %w", name+"-target", err)
-	}
-	return nil
+	return newRuleTarget(ctx, name+"-target", ruleStart{
+		rule: rule, machineArn: args.StateMachineArn, role: role, queue: lost,
+		paths: map[string]string{"time": "$.time", "key": "$.detail.object.key"}, template: arrivalInput,
+	}, parent)
 }

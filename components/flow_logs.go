@@ -18,7 +18,7 @@ func newFlowLogs(ctx *pulumi.Context, name string, args *ProcessingClusterArgs, 
 	role, err := newServiceRole(ctx, name+"-role", serviceRoleArgs{
 		place:       place,
 		service:     flowLogs,
-		sourceArn:   pulumi.String(place.arn("ec2", "vpc-flow-log/*")),
+		sourceArns:  []pulumi.StringInput{pulumi.String(place.arn("ec2", "vpc-flow-log/*"))},
 		description: "Writes the flow logs of the preprocessing network",
 		policy: document(func(in []string) any {
 			return newPolicy(

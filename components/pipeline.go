@@ -180,7 +180,7 @@ func NewPipeline(ctx *pulumi.Context, name string, args *PipelineArgs, opts ...p
 	if err != nil {
 		return nil, err
 	}
-	machine, err := newStateMachine(ctx, name+"-machine", args, topic, runs, logs, role, pipeline)
+	machine, err := newStandardMachine(ctx, name+"-machine", args.StateMachineName, role, logs, args.definition(topic, runs), pipeline)
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +242,7 @@ func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic 
 	return newServiceRole(ctx, name, serviceRoleArgs{
 		place:       place,
 		service:     stepFunctions,
-		sourceArn:   pulumi.String(place.arn("states", "stateMachine:"+args.StateMachineName)),
+		sourceArns:  []pulumi.StringInput{pulumi.String(place.arn("states", "stateMachine:"+args.StateMachineName))},
 		description: "What the preprocessing pipeline may do",
 		policy: document(func(in []string) any {
 			clusterArn, clusterName, family, topicArn := in[0], in[1], in[2], in[3]
@@ -345,28 +345,8 @@ func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic 
 					Action:   []string{"sns:Publish"},
 					Resource: []string{topicArn},
 				},
-				statement{
-					// These actions accept no resource: log deliveries belong to the account.
-					Sid:    "DeliverLogs",
-					Effect: "Allow",
-					Action: []string{
-						"logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups",
-						"logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries",
-						"logs:PutResourcePolicy", "logs:UpdateLogDelivery",
-					},
-					Resource: []string{"*"},
-				},
-				statement{
-					// These actions accept no resource: traces belong to the account.
-					Sid:    "Trace",
-					Effect: "Allow",
-					Action: []string{
-						"xray:GetSamplingRules", "xray:GetSamplingTargets",
-						"xray:PutTelemetryRecords", "xray:PutTraceSegments",
-					},
-					Resource: []string{"*"},
-				},
-			).and(useKey("UseKeyOfInput", place, in[9], "s3", "kms:Decrypt")...).
+			).and(machineRights()...).
+				and(useKey("UseKeyOfInput", place, in[9], "s3", "kms:Decrypt")...).
 				and(useKey("UseKeyOfRuns", place, in[9], "dynamodb", "kms:Decrypt")...).
 				and(useKey("UseKeyOfTopic", place, in[9], "sns", "kms:Decrypt", "kms:GenerateDataKey")...)
 		}, args.ClusterArn, args.ClusterName, args.TaskFamily, topic.Arn, args.TaskRoleArn, args.ExecutionRoleArn, args.InputBucketName, args.TaskLogGroupName, runs.Arn, keyOrNone(args.KMSKeyArn)),
@@ -395,12 +375,11 @@ func (a *PipelineArgs) machine() machineInputs {
 	}
 }
 
-// newStateMachine creates the machine once its role can do everything: Step
-// Functions checks the permissions for logging when it creates a machine.
-func newStateMachine(ctx *pulumi.Context, name string, args *PipelineArgs, topic *sns.Topic, runs *dynamodb.Table, logs *cloudwatch.LogGroup, role *serviceRole, parent pulumi.Resource) (*sfn.StateMachine, error) {
-	definition := pulumi.All(args.ClusterArn, args.TaskDefinitionArn, args.SecurityGroupID, args.SubnetIDs, topic.Arn, args.TaskLogGroupName, args.InputBucketName, args.OutputBucketName, runs.Name, args.AssignPublicIP).
+// definition is the machine's, known once everything that it names is there.
+func (a *PipelineArgs) definition(topic *sns.Topic, runs *dynamodb.Table) pulumi.StringOutput {
+	return pulumi.All(a.ClusterArn, a.TaskDefinitionArn, a.SecurityGroupID, a.SubnetIDs, topic.Arn, a.TaskLogGroupName, a.InputBucketName, a.OutputBucketName, runs.Name, a.AssignPublicIP).
 		ApplyT(func(in []any) (string, error) {
-			m := args.machine()
+			m := a.machine()
 			m.clusterArn = in[0].(string)
 			m.taskDefinitionArn = in[1].(string)
 			m.securityGroupID = in[2].(string)
@@ -413,9 +392,13 @@ func newStateMachine(ctx *pulumi.Context, name string, args *PipelineArgs, topic
 			m.publicIP = in[9].(bool)
 			return renderJSON(machineDefinition(m))
 		}).(pulumi.StringOutput)
+}
 
+// newStandardMachine creates a state machine once its role can do everything:
+// Step Functions checks the permissions for logging when it creates a machine.
+func newStandardMachine(ctx *pulumi.Context, name, machineName string, role *serviceRole, logs *cloudwatch.LogGroup, definition pulumi.StringOutput, parent pulumi.Resource) (*sfn.StateMachine, error) {
 	machine, err := sfn.NewStateMachine(ctx, name, &sfn.StateMachineArgs{
-		Name:       pulumi.String(args.StateMachineName),
+		Name:       pulumi.String(machineName),
 		Type:       pulumi.String("STANDARD"),
 		RoleArn:    role.role.Arn,
 		Definition: definition,

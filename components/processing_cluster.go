@@ -342,7 +342,7 @@ func newTaskRole(ctx *pulumi.Context, name string, args *ProcessingClusterArgs, 
 	return newServiceRole(ctx, name, serviceRoleArgs{
 		place:       args.Place,
 		service:     ecsTasks,
-		sourceArn:   pulumi.String(args.Place.arn("ecs", "*")),
+		sourceArns:  []pulumi.StringInput{pulumi.String(args.Place.arn("ecs", "*"))},
 		description: "What the preprocessing job may do",
 		policy: document(func(in []string) any {
 			return taskPolicy(args, in[0], in[1], in[2]).

@@ -31,8 +31,8 @@ type serviceRole struct {
 
 type serviceRoleArgs struct {
 	place       Place
-	service     string             // its principal
-	sourceArn   pulumi.StringInput // what the service acts for, may end in "*"; nil for anything of this account
+	service     string               // its principal
+	sourceArns  []pulumi.StringInput // what the service acts for, may end in "*"; none for anything of this account
 	description string
 	policy      pulumi.StringOutput
 }
@@ -40,14 +40,14 @@ type serviceRoleArgs struct {
 // newServiceRole lets a service, acting for this account only (the confused
 // deputy), assume a role that can do what args.policy says.
 func newServiceRole(ctx *pulumi.Context, name string, args serviceRoleArgs, parent pulumi.Resource) (*serviceRole, error) {
-	sourceArn := args.sourceArn
-	if sourceArn == nil {
-		sourceArn = pulumi.String("")
-	}
 	trust := document(func(in []string) any {
 		condition := map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": args.place.AccountID}}
-		if in[0] != "" {
+		switch len(in) {
+		case 0:
+		case 1:
 			condition["ArnLike"] = map[string]any{"aws:SourceArn": in[0]}
+		default:
+			condition["ArnLike"] = map[string]any{"aws:SourceArn": in}
 		}
 		return newPolicy(statement{
 			Sid:       "Assume",
@@ -56,7 +56,7 @@ func newServiceRole(ctx *pulumi.Context, name string, args serviceRoleArgs, pare
 			Action:    []string{"sts:AssumeRole"},
 			Condition: condition,
 		})
-	}, sourceArn)
+	}, args.sourceArns...)
 
 	role, err := iam.NewRole(ctx, name, &iam.RoleArgs{
 		Description:      pulumi.String(args.description),
@@ -73,4 +73,31 @@ func newServiceRole(ctx *pulumi.Context, name string, args serviceRoleArgs, pare
 		return nil, fmt.Errorf("create policy of role %q: %w", name, err)
 	}
 	return &serviceRole{role: role, policy: rolePolicy}, nil
+}
+
+// machineRights are what a state machine needs for its own history.
+func machineRights() []statement {
+	return []statement{
+		{
+			// These actions accept no resource: log deliveries belong to the account.
+			Sid:    "DeliverLogs",
+			Effect: "Allow",
+			Action: []string{
+				"logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups",
+				"logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries",
+				"logs:PutResourcePolicy", "logs:UpdateLogDelivery",
+			},
+			Resource: []string{"*"},
+		},
+		{
+			// These actions accept no resource: traces belong to the account.
+			Sid:    "Trace",
+			Effect: "Allow",
+			Action: []string{
+				"xray:GetSamplingRules", "xray:GetSamplingTargets",
+				"xray:PutTelemetryRecords", "xray:PutTraceSegments",
+			},
+			Resource: []string{"*"},
+		},
+	}
 }

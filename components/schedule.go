@@ -5,16 +5,10 @@ import (
 	"fmt"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sqs"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
 const scheduleType = "ds-pipeline:components:Schedule"
-
-// scheduledInput is what the schedule starts the pipeline with. EventBridge puts
-// the time for which the run was scheduled, such as 2026-11-15T09:00:00Z, where
-// <time> stands.
-const scheduledInput = `{"scheduledTime":"<time>"}`
 
 // ScheduleArgs configures Schedule. Plain Go fields are known while the program
 // runs and are checked before anything is created; pulumi inputs may come from
@@ -122,7 +116,7 @@ func NewSchedule(ctx *pulumi.Context, name string, args *ScheduleArgs, opts ...p
 	var rule, arrival *cloudwatch.EventRule
 	var err error
 	if args.TimeZone == "" {
-		if rule, err = newRule(ctx, name+"-rule", args, schedule); err != nil {
+		if rule, err = newTimeRule(ctx, name+"-rule", startsPipeline, args.Expression, args.Enabled, schedule); err != nil {
 			return nil, err
 		}
 		senders = append(senders, rule.Arn)
@@ -133,21 +127,21 @@ func NewSchedule(ctx *pulumi.Context, name string, args *ScheduleArgs, opts ...p
 		}
 		senders = append(senders, arrival.Arn)
 	}
-	queue, queuePolicy, err := newDeadLetterQueue(ctx, name+"-dead-letters", args.KMSKeyArn, senders, schedule)
+	lost, err := newDeadLetterQueue(ctx, name+"-dead-letters", args.KMSKeyArn, senders, schedule)
 	if err != nil {
 		return nil, err
 	}
-	schedule.DeadLetterQueueURL, schedule.DeadLetterQueueName = queue.Url, queue.Name
+	schedule.DeadLetterQueueURL, schedule.DeadLetterQueueName = lost.queue.Url, lost.queue.Name
 	if rule != nil {
-		err = schedule.startByRule(ctx, name, args, rule, queue, queuePolicy)
+		err = schedule.startByRule(ctx, name, args, rule, lost)
 	} else {
-		err = schedule.startInZone(ctx, name, args, queue)
+		err = schedule.startInZone(ctx, name, args, lost)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if arrival != nil {
-		if err := newArrivalTarget(ctx, name+"-arrival", args, arrival, queue, queuePolicy, schedule); err != nil {
+		if err := newArrivalTarget(ctx, name+"-arrival", args, arrival, lost, schedule); err != nil {
 			return nil, err
 		}
 	}
@@ -163,125 +157,30 @@ func NewSchedule(ctx *pulumi.Context, name string, args *ScheduleArgs, opts ...p
 	return schedule, nil
 }
 
-func (s *Schedule) startByRule(ctx *pulumi.Context, name string, args *ScheduleArgs, rule *cloudwatch.EventRule, queue *sqs.Queue, queuePolicy *sqs.QueuePolicy) error {
-	role, err := newStartRole(ctx, name+"-role", args, rule, s)
+const startsPipeline = "Starts the preprocessing pipeline"
+
+func (s *Schedule) startByRule(ctx *pulumi.Context, name string, args *ScheduleArgs, rule *cloudwatch.EventRule, lost *deadLetters) error {
+	role, err := newStartRole(ctx, name+"-role", args.Place, startsPipeline+" on schedule", args.StateMachineArn, []pulumi.StringInput{rule.Arn}, s)
 	if err != nil {
 		return err
 	}
 	s.RuleName, s.RuleArn, s.ScheduleGroupName = rule.Name, rule.Arn, pulumi.String("").ToStringOutput()
-	return newTarget(ctx, name+"-target", args, rule, role, queue, queuePolicy, s)
+	return newRuleTarget(ctx, name+"-target", ruleStart{
+		rule: rule, machineArn: args.StateMachineArn, role: role, queue: lost,
+		paths: map[string]string{"time": "$.time"}, template: scheduledInput,
+	}, s)
 }
 
-func (s *Schedule) startInZone(ctx *pulumi.Context, name string, args *ScheduleArgs, queue *sqs.Queue) error {
+func (s *Schedule) startInZone(ctx *pulumi.Context, name string, args *ScheduleArgs, lost *deadLetters) error {
 	group, err := newZonedStart(ctx, name, zonedStart{
-		place: args.Place, description: "Starts the preprocessing pipeline",
+		place: args.Place, description: startsPipeline,
 		expression: args.Expression, zone: args.TimeZone, enabled: args.Enabled,
-		machineArn: args.StateMachineArn, keyArn: args.KMSKeyArn, queue: queue,
+		machineArn: args.StateMachineArn, keyArn: args.KMSKeyArn, queue: lost.queue,
 	}, s)
 	if err != nil {
 		return err
 	}
 	none := pulumi.String("").ToStringOutput()
 	s.RuleName, s.RuleArn, s.ScheduleGroupName = none, none, group.Name
-	return nil
-}
-
-func newRule(ctx *pulumi.Context, name string, args *ScheduleArgs, parent pulumi.Resource) (*cloudwatch.EventRule, error) {
-	state := "DISABLED"
-	if args.Enabled {
-		state = "ENABLED"
-	}
-	rule, err := cloudwatch.NewEventRule(ctx, name, &cloudwatch.EventRuleArgs{
-		Description:        pulumi.String("Starts the preprocessing pipeline"),
-		ScheduleExpression: pulumi.String(args.Expression),
-		State:              pulumi.String(state),
-	}, pulumi.Parent(parent))
-	if err != nil {
-		return nil, fmt.Errorf("create rule %q: %w", name, err)
-	}
-	return rule, nil
-}
-
-// newStartRole may start one state machine, for one rule.
-func newStartRole(ctx *pulumi.Context, name string, args *ScheduleArgs, rule *cloudwatch.EventRule, parent pulumi.Resource) (*serviceRole, error) {
-	return newServiceRole(ctx, name, serviceRoleArgs{
-		place:       args.Place,
-		service:     eventBridge,
-		sourceArn:   rule.Arn,
-		description: "Starts the preprocessing pipeline on schedule",
-		policy: document(func(in []string) any {
-			return newPolicy(statement{
-				Sid:      "StartPipeline",
-				Effect:   "Allow",
-				Action:   []string{"states:StartExecution"},
-				Resource: []string{in[0]},
-			})
-		}, args.StateMachineArn),
-	}, parent)
-}
-
-// newDeadLetterQueue keeps starts that could not be delivered, for these rules,
-// encrypted with the key, or with keys that SQS owns (free), over TLS only. What
-// EventBridge Scheduler loses its own role sends.
-func newDeadLetterQueue(ctx *pulumi.Context, name string, keyArn pulumi.StringInput, ruleArns []pulumi.StringInput, parent pulumi.Resource) (*sqs.Queue, *sqs.QueuePolicy, error) {
-	var ownedBySQS pulumi.BoolPtrInput // one or the other: SQS refuses both
-	if keyArn == nil {
-		ownedBySQS = pulumi.Bool(true)
-	}
-	queue, err := sqs.NewQueue(ctx, name, &sqs.QueueArgs{
-		SqsManagedSseEnabled:    ownedBySQS,
-		KmsMasterKeyId:          keyPtr(keyArn),
-		MessageRetentionSeconds: pulumi.Int(14 * 24 * 3600), // the longest SQS offers
-	}, pulumi.Parent(parent))
-	if err != nil {
-		return nil, nil, fmt.Errorf("create queue %q: %w", name, err)
-	}
-	queuePolicy, err := sqs.NewQueuePolicy(ctx, name+"-policy", &sqs.QueuePolicyArgs{
-		QueueUrl: queue.Url,
-		Policy: document(func(in []string) any {
-			queueArn, ruleArns := in[0], in[1:]
-			noPlainHTTP := denyPlainHTTP([]string{"sqs:*"}, []string{queueArn})
-			if len(ruleArns) == 0 {
-				return newPolicy(noPlainHTTP)
-			}
-			return newPolicy(
-				statement{
-					Sid:       "ReceiveFromRule",
-					Effect:    "Allow",
-					Principal: map[string]any{"Service": eventBridge},
-					Action:    []string{"sqs:SendMessage"},
-					Resource:  []string{queueArn},
-					Condition: map[string]any{"ArnEquals": map[string]any{"aws:SourceArn": ruleArns}},
-				},
-				noPlainHTTP,
-			)
-		}, append([]pulumi.StringInput{queue.Arn}, ruleArns...)...),
-	}, pulumi.Parent(parent))
-	if err != nil {
-		return nil, nil, fmt.Errorf("attach the policy of queue %q: %w", name, err)
-	}
-	return queue, queuePolicy, nil
-}
-
-// newTarget makes the rule start the machine. EventBridge tries for a day, as
-// long as it can: a run that starts hours late is better than none this month.
-func newTarget(ctx *pulumi.Context, name string, args *ScheduleArgs, rule *cloudwatch.EventRule, role *serviceRole, queue *sqs.Queue, queuePolicy *sqs.QueuePolicy, parent pulumi.Resource) error {
-	_, err := cloudwatch.NewEventTarget(ctx, name, &cloudwatch.EventTargetArgs{
-		Rule:    rule.Name,
-		Arn:     args.StateMachineArn,
-		RoleArn: role.role.Arn,
-		InputTransformer: &cloudwatch.EventTargetInputTransformerArgs{
-			InputPaths:    pulumi.StringMap{"time": pulumi.String("$.time")},
-			InputTemplate: pulumi.String(scheduledInput),
-		},
-		RetryPolicy: &cloudwatch.EventTargetRetryPolicyArgs{
-			MaximumEventAgeInSeconds: pulumi.Int(86400),
-			MaximumRetryAttempts:     pulumi.Int(185),
-		},
-		DeadLetterConfig: &cloudwatch.EventTargetDeadLetterConfigArgs{Arn: queue.Arn},
-	}, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{role.policy, queuePolicy}))
-	if err != nil {
-		return fmt.Errorf("create target %q: %w", name, err)
-	}
 	return nil
 }

@@ -116,7 +116,10 @@ func NewWatch(ctx *pulumi.Context, name string, args *WatchArgs, opts ...pulumi.
 	if err != nil {
 		return nil, err
 	}
-	machine, err := newWatchMachine(ctx, name+"-machine", args, logs, role, watch)
+	// An express machine could not wait for two days.
+	machine, err := newStandardMachine(ctx, name+"-machine", args.StateMachineName, role, logs, document(func(in []string) any {
+		return watchDefinition(machineInputs{place: args.Place, pipelineName: args.PipelineName, outputBucket: in[0], topicArn: in[1]}, in[2])
+	}, args.OutputBucketName, args.TopicArn, args.PipelineArn), watch)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +150,7 @@ func newWatchRole(ctx *pulumi.Context, name string, args *WatchArgs, parent pulu
 	return newServiceRole(ctx, name, serviceRoleArgs{
 		place:       args.Place,
 		service:     stepFunctions,
-		sourceArn:   pulumi.String(args.Place.arn("states", "stateMachine:"+args.StateMachineName)),
+		sourceArns:  []pulumi.StringInput{pulumi.String(args.Place.arn("states", "stateMachine:"+args.StateMachineName))},
 		description: "Looks for missed runs of the preprocessing pipeline",
 		policy: document(func(in []string) any {
 			bucket := args.Place.bucketArn(in[0])
@@ -172,52 +175,11 @@ func newWatchRole(ctx *pulumi.Context, name string, args *WatchArgs, parent pulu
 					Action:   []string{"sns:Publish"},
 					Resource: []string{in[1]},
 				},
-				statement{
-					// These actions accept no resource: log deliveries belong to the account.
-					Sid:    "DeliverLogs",
-					Effect: "Allow",
-					Action: []string{
-						"logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups",
-						"logs:DescribeResourcePolicies", "logs:GetLogDelivery", "logs:ListLogDeliveries",
-						"logs:PutResourcePolicy", "logs:UpdateLogDelivery",
-					},
-					Resource: []string{"*"},
-				},
-				statement{
-					// These actions accept no resource: traces belong to the account.
-					Sid:    "Trace",
-					Effect: "Allow",
-					Action: []string{
-						"xray:GetSamplingRules", "xray:GetSamplingTargets",
-						"xray:PutTelemetryRecords", "xray:PutTraceSegments",
-					},
-					Resource: []string{"*"},
-				},
-			).and(useKey("UseKeyOfOutput", args.Place, in[2], "s3", "kms:Decrypt")...).
+			).and(machineRights()...).
+				and(useKey("UseKeyOfOutput", args.Place, in[2], "s3", "kms:Decrypt")...).
 				and(useKey("UseKeyOfTopic", args.Place, in[2], "sns", "kms:Decrypt", "kms:GenerateDataKey")...)
 		}, args.OutputBucketName, args.TopicArn, keyOrNone(args.KMSKeyArn)),
 	}, parent)
-}
-
-func newWatchMachine(ctx *pulumi.Context, name string, args *WatchArgs, logs *cloudwatch.LogGroup, role *serviceRole, parent pulumi.Resource) (*sfn.StateMachine, error) {
-	machine, err := sfn.NewStateMachine(ctx, name, &sfn.StateMachineArgs{
-		Name:    pulumi.String(args.StateMachineName),
-		Type:    pulumi.String("STANDARD"), // an express machine cannot wait for two days
-		RoleArn: role.role.Arn,
-		Definition: document(func(in []string) any {
-			return watchDefinition(machineInputs{place: args.Place, pipelineName: args.PipelineName, outputBucket: in[0], topicArn: in[1]}, in[2])
-		}, args.OutputBucketName, args.TopicArn, args.PipelineArn),
-		LoggingConfiguration: &sfn.StateMachineLoggingConfigurationArgs{
-			Level:                pulumi.String("ALL"),
-			IncludeExecutionData: pulumi.Bool(true),
-			LogDestination:       pulumi.Sprintf("%s:*", logs.Arn),
-		},
-		TracingConfiguration: &sfn.StateMachineTracingConfigurationArgs{Enabled: pulumi.Bool(true)},
-	}, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{role.policy}))
-	if err != nil {
-		return nil, fmt.Errorf("create state machine %q: %w", name, err)
-	}
-	return machine, nil
 }
 
 // watchStarts is what starts the watching machine.
@@ -230,23 +192,54 @@ type watchStarts struct {
 // newWatchRules start the machine: one when a run is due, independent of the
 // rule that starts the run, and one when an execution of the pipeline ended badly.
 func newWatchRules(ctx *pulumi.Context, name string, args *WatchArgs, machine *sfn.StateMachine, parent pulumi.Resource) (*watchStarts, error) {
-	role, err := newServiceRole(ctx, name+"-start-role", serviceRoleArgs{
-		place:       args.Place,
-		service:     eventBridge,
-		sourceArn:   pulumi.String(args.Place.arn("events", "rule/*")), // Pulumi names both rules
-		description: "Starts the watch over the preprocessing pipeline",
-		policy: document(func(in []string) any {
-			return newPolicy(statement{Sid: "StartWatch", Effect: "Allow", Action: []string{"states:StartExecution"}, Resource: []string{in[0]}})
-		}, machine.Arn),
+	ended, err := newEndedRule(ctx, name+"-ended-rule", args, parent)
+	if err != nil {
+		return nil, err
+	}
+	ruleArns := []pulumi.StringInput{ended.Arn}
+	var due *cloudwatch.EventRule
+	if args.TimeZone == "" { // which a rule cannot have
+		if due, err = newTimeRule(ctx, name+"-rule", watchDue, args.Expression, args.Enabled, parent); err != nil {
+			return nil, err
+		}
+		ruleArns = []pulumi.StringInput{due.Arn, ended.Arn}
+	}
+	role, err := newStartRole(ctx, name+"-start-role", args.Place, "Starts the watch over the preprocessing pipeline", machine.Arn, ruleArns, parent)
+	if err != nil {
+		return nil, err
+	}
+	lost, err := newDeadLetterQueue(ctx, name+"-dead-letters", args.KMSKeyArn, ruleArns, parent)
+	if err != nil {
+		return nil, err
+	}
+	start := ruleStart{rule: ended, machineArn: machine.Arn, role: role, queue: lost, inputPath: "$.detail"}
+	if err := newRuleTarget(ctx, name+"-ended-target", start, parent); err != nil {
+		return nil, err
+	}
+	none := pulumi.String("").ToStringOutput()
+	starts := &watchStarts{ruleName: none, groupName: none, ended: ended, queue: lost.queue}
+	if due != nil {
+		starts.ruleName = due.Name
+		start.rule, start.paths, start.template = due, map[string]string{"time": "$.time"}, scheduledInput
+		return starts, newRuleTarget(ctx, name+"-target", start, parent)
+	}
+	group, err := newZonedStart(ctx, name, zonedStart{
+		place: args.Place, description: watchDue,
+		expression: args.Expression, zone: args.TimeZone, enabled: args.Enabled,
+		machineArn: machine.Arn, keyArn: args.KMSKeyArn, queue: lost.queue,
 	}, parent)
 	if err != nil {
 		return nil, err
 	}
-	due, err := newDueRule(ctx, name+"-rule", args, parent)
-	if err != nil {
-		return nil, err
-	}
-	ended, err := cloudwatch.NewEventRule(ctx, name+"-ended-rule", &cloudwatch.EventRuleArgs{
+	starts.groupName = group.Name
+	return starts, nil
+}
+
+const watchDue = "Checks, two days later, that a run of the preprocessing pipeline left a result"
+
+// newEndedRule hears of executions of the pipeline that ended without success.
+func newEndedRule(ctx *pulumi.Context, name string, args *WatchArgs, parent pulumi.Resource) (*cloudwatch.EventRule, error) {
+	rule, err := cloudwatch.NewEventRule(ctx, name, &cloudwatch.EventRuleArgs{
 		Description: pulumi.String("Tells of runs of the preprocessing pipeline that could not tell themselves"),
 		EventPattern: document(func(in []string) any {
 			return map[string]any{
@@ -257,71 +250,9 @@ func newWatchRules(ctx *pulumi.Context, name string, args *WatchArgs, machine *s
 		}, args.PipelineArn),
 	}, pulumi.Parent(parent))
 	if err != nil {
-		return nil, fmt.Errorf("create rule %q: %w", name+"-ended-rule", err)
-	}
-	ruleArns := []pulumi.StringInput{ended.Arn}
-	if due != nil {
-		ruleArns = []pulumi.StringInput{due.Arn, ended.Arn}
-	}
-	queue, queuePolicy, err := newDeadLetterQueue(ctx, name+"-dead-letters", args.KMSKeyArn, ruleArns, parent)
-	if err != nil {
-		return nil, err
-	}
-	type startTarget struct {
-		name string
-		args *cloudwatch.EventTargetArgs
-	}
-	targets := []startTarget{{name + "-ended-target", &cloudwatch.EventTargetArgs{Rule: ended.Name, InputPath: pulumi.String("$.detail")}}}
-	none := pulumi.String("").ToStringOutput()
-	starts := &watchStarts{ruleName: none, groupName: none, ended: ended, queue: queue}
-	if due != nil {
-		starts.ruleName = due.Name
-		targets = append(targets, startTarget{name + "-target", &cloudwatch.EventTargetArgs{Rule: due.Name, InputTransformer: &cloudwatch.EventTargetInputTransformerArgs{
-			InputPaths:    pulumi.StringMap{"time": pulumi.String("$.time")},
-			InputTemplate: pulumi.String(scheduledInput),
-		}}})
-	} else {
-		group, err := newZonedStart(ctx, name, zonedStart{
-			place: args.Place, description: watchDue,
-			expression: args.Expression, zone: args.TimeZone, enabled: args.Enabled,
-			machineArn: machine.Arn, keyArn: args.KMSKeyArn, queue: queue,
-		}, parent)
-		if err != nil {
-			return nil, err
-		}
-		starts.groupName = group.Name
-	}
-	for _, target := range targets {
-		target.args.Arn, target.args.RoleArn = machine.Arn, role.role.Arn
-		target.args.RetryPolicy = &cloudwatch.EventTargetRetryPolicyArgs{MaximumEventAgeInSeconds: pulumi.Int(86400), MaximumRetryAttempts: pulumi.Int(185)}
-		target.args.DeadLetterConfig = &cloudwatch.EventTargetDeadLetterConfigArgs{Arn: queue.Arn}
-		if _, err := cloudwatch.NewEventTarget(ctx, target.name, target.args, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{role.policy, queuePolicy})); err != nil {
-			return nil, fmt.Errorf("create target %q: %w", target.name, err)
-		}
-	}
-	return starts, nil
-}
-
-const watchDue = "Checks, two days later, that a run of the preprocessing pipeline left a result"
-
-// newDueRule is nil with a time zone, which a rule cannot have.
-func newDueRule(ctx *pulumi.Context, name string, args *WatchArgs, parent pulumi.Resource) (*cloudwatch.EventRule, error) {
-	if args.TimeZone != "" {
-		return nil, nil
-	}
-	state := "DISABLED"
-	if args.Enabled {
-		state = "ENABLED"
-	}
-	due, err := cloudwatch.NewEventRule(ctx, name, &cloudwatch.EventRuleArgs{
-		Description:        pulumi.String(watchDue),
-		ScheduleExpression: pulumi.String(args.Expression),
-		State:              pulumi.String(state),
-	}, pulumi.Parent(parent))
-	if err != nil {
 		return nil, fmt.Errorf("create rule %q: %w", name, err)
 	}
-	return due, nil
+	return rule, nil
 }
 
 // manifestKey is where the run of a period leaves its manifest.

@@ -49,6 +49,7 @@ func TestWatch_policiesAreTheReviewedOnes(t *testing.T) {
 	r := recordWatch(t, nil)
 	golden(t, "policy-watch", r.one(t, "watch-role-policy").text("policy"))
 	golden(t, "policy-watch-start", r.one(t, "watch-start-role-policy").text("policy"))
+	golden(t, "trust-watch-start", r.one(t, "watch-start-role").text("assumeRolePolicy"))
 	golden(t, "policy-watch-dead-letters", r.one(t, "watch-dead-letters-policy").text("policy"))
 	golden(t, "watch-pattern", r.one(t, "watch-ended-rule").text("eventPattern"))
 	golden(t, "watch-machine", r.one(t, "watch-machine").text("definition"))

@@ -39,11 +39,11 @@ func newZonedStart(ctx *pulumi.Context, name string, args zonedStart, parent pul
 	role, err := newServiceRole(ctx, name+"-scheduler-role", serviceRoleArgs{
 		place:       args.place,
 		service:     eventScheduler,
-		sourceArn:   group.Arn,
+		sourceArns:  []pulumi.StringInput{group.Arn},
 		description: args.description,
 		policy: document(func(in []string) any {
 			return newPolicy(
-				statement{Sid: "Start", Effect: "Allow", Action: []string{"states:StartExecution"}, Resource: []string{in[0]}},
+				mayStart(in[0]),
 				statement{Sid: "KeepWhatIsLost", Effect: "Allow", Action: []string{"sqs:SendMessage"}, Resource: []string{in[1]}},
 			).and(useKey("UseKeyOfQueue", args.place, in[2], "sqs", "kms:Decrypt", "kms:GenerateDataKey")...)
 		}, args.machineArn, args.queue.Arn, keyOrNone(args.keyArn)),
@@ -51,16 +51,12 @@ func newZonedStart(ctx *pulumi.Context, name string, args zonedStart, parent pul
 	if err != nil {
 		return nil, err
 	}
-	state := "DISABLED"
-	if args.enabled {
-		state = "ENABLED"
-	}
 	if _, err := scheduler.NewSchedule(ctx, name+"-time", &scheduler.ScheduleArgs{
 		Description:                pulumi.String(args.description),
 		GroupName:                  group.Name,
 		ScheduleExpression:         pulumi.String(args.expression),
 		ScheduleExpressionTimezone: pulumi.String(args.zone),
-		State:                      pulumi.String(state),
+		State:                      pulumi.String(enabledState(args.enabled)),
 		FlexibleTimeWindow:         &scheduler.ScheduleFlexibleTimeWindowArgs{Mode: pulumi.String("OFF")},
 		Target: &scheduler.ScheduleTargetArgs{
 			Arn:              args.machineArn,
@@ -68,8 +64,8 @@ func newZonedStart(ctx *pulumi.Context, name string, args zonedStart, parent pul
 			Input:            pulumi.String(scheduledUTC),
 			DeadLetterConfig: &scheduler.ScheduleTargetDeadLetterConfigArgs{Arn: args.queue.Arn},
 			RetryPolicy: &scheduler.ScheduleTargetRetryPolicyArgs{
-				MaximumEventAgeInSeconds: pulumi.Int(86400),
-				MaximumRetryAttempts:     pulumi.Int(185),
+				MaximumEventAgeInSeconds: pulumi.Int(startMaxAgeSeconds),
+				MaximumRetryAttempts:     pulumi.Int(startMaxRetries),
 			},
 		},
 	}, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{role.policy})); err != nil {

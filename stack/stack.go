@@ -38,6 +38,9 @@ import (
 //	costEstimate        a month at rest and a run in US dollars, as of when, and
 //	                    what that assumes; dsplan --cost has the items
 //	kmsKeyArn           the key that encrypts everything, if there is one
+//	auditTrailArn       the trail that records requests for objects, if there is one
+//	auditTrailBucketName
+//	                    its record
 //
 // Nothing is created when the configuration is wrong or the credentials belong
 // to another account.

@@ -36,9 +36,24 @@ type plan struct {
 
 const region = "us-east-1"
 
-func planned(t *testing.T, stackName string) *plan {
+// variants are the stack files as they are, and all that adds or changes roles,
+// with the roles that a plan may lack and this one has.
+var variants = []struct {
+	name, stack string
+	set         map[string]string
+	roles       []string
+}{
+	{"dev", "dev", nil, []string{"schedule-role"}},
+	{"prod", "prod", nil, []string{"schedule-role", "processing-network-flow-role"}},
+	{"arrivals and a time zone", "prod", map[string]string{"ds-pipeline:startOnArrival": "true", "ds-pipeline:scheduleTimezone": "Europe/Berlin", "ds-pipeline:useSpot": "true", "ds-pipeline:notifySuccess": "true"},
+		[]string{"processing-network-flow-role", "schedule-arrival-role", "schedule-scheduler-role", "watch-scheduler-role"}},
+}
+
+func planned(t *testing.T, stackName string, set map[string]string) *plan {
 	t.Helper()
-	scenario := simtest.File(t, stack.Deploy, "../..", stackName, map[string]string{"aws:region": region})
+	all := map[string]string{"aws:region": region}
+	maps.Copy(all, set)
+	scenario := simtest.File(t, stack.Deploy, "../..", stackName, all)
 	result := scenario.Up()
 	p := &plan{account: scenario.Cloud.Account(), roles: map[string]*role{}, names: map[string]string{}}
 	byPhysicalName := map[string]*role{}
@@ -164,26 +179,62 @@ func (p *plan) needs(t *testing.T) map[string][]call {
 			{action: "logs:CreateLogStream", resource: stream},
 			{action: "logs:PutLogEvents", resource: stream},
 		},
-		"schedule-role": {{action: "states:StartExecution", resource: p.names["pipeline-machine"]}},
 		"pipeline-role": p.machineCalls(t),
-	}
-	if p.roles["processing-network-flow-role"] != nil { // by configuration
-		group := p.names["processing-network-flow-logs"]
-		needs["processing-network-flow-role"] = []call{
-			{action: "logs:CreateLogStream", resource: group + ":log-stream:eni-0"},
-			{action: "logs:PutLogEvents", resource: group + ":log-stream:eni-0"},
-		}
-	}
-	if p.roles["watch-role"] != nil { // by configuration
-		needs["watch-role"] = []call{
+		"watch-role": {
 			{action: "s3:GetObject", resource: object("data-output", contract.OutputPrefix+"period=2026-11/"+contract.ManifestName)},
 			{action: "s3:ListBucket", resource: p.names["data-output"]},
 			{action: "sns:Publish", resource: p.names["pipeline-topic"]},
 			{action: "logs:CreateLogDelivery", resource: "*"},
 			{action: "xray:PutTraceSegments", resource: "*"},
+		},
+		"watch-start-role": {{action: "states:StartExecution", resource: p.names["watch-machine"]}},
+	}
+	flow := p.names["processing-network-flow-logs"] + ":log-stream:eni-0"
+	for name, calls := range map[string][]call{ // by configuration
+		"schedule-role":         {{action: "states:StartExecution", resource: p.names["pipeline-machine"]}},
+		"schedule-arrival-role": {{action: "states:StartExecution", resource: p.names["pipeline-machine"]}},
+		"schedule-scheduler-role": {
+			{action: "states:StartExecution", resource: p.names["pipeline-machine"]},
+			{action: "sqs:SendMessage", resource: p.names["schedule-dead-letters"]},
+		},
+		"watch-scheduler-role": {
+			{action: "states:StartExecution", resource: p.names["watch-machine"]},
+			{action: "sqs:SendMessage", resource: p.names["watch-dead-letters"]},
+		},
+		"processing-network-flow-role": {{action: "logs:CreateLogStream", resource: flow}, {action: "logs:PutLogEvents", resource: flow}},
+	} {
+		if p.roles[name] != nil {
+			needs[name] = calls
+		}
+	}
+	for name, calls := range p.keyCalls() {
+		if p.roles[name] != nil {
+			needs[name] = append(needs[name], calls...)
 		}
 	}
 	return needs
+}
+
+// keyCalls are what AWS's services ask of the key in the name of each role.
+func (p *plan) keyCalls() map[string][]call {
+	key := p.names["encryption"]
+	if key == "" {
+		return nil
+	}
+	use := func(service string, actions ...string) (calls []call) {
+		for _, action := range actions {
+			calls = append(calls, call{action, key, map[string]string{"kms:ViaService": service + "." + region + ".amazonaws.com"}})
+		}
+		return calls
+	}
+	const read, write = "kms:Decrypt", "kms:GenerateDataKey"
+	return map[string][]call{
+		"processing-task-role":    use("s3", read, write),
+		"pipeline-role":           slices.Concat(use("s3", read), use("dynamodb", read), use("sns", read, write)),
+		"watch-role":              slices.Concat(use("s3", read), use("sns", read, write)),
+		"schedule-scheduler-role": use("sqs", read, write),
+		"watch-scheduler-role":    use("sqs", read, write),
+	}
 }
 
 // machineCalls turns the tasks of the machine's definition into the calls that
@@ -288,20 +339,22 @@ func elsewhere(c call) []call {
 }
 
 func TestRoles_mayDoWhatIsCalledAndNothingElse(t *testing.T) {
-	for _, name := range []string{"dev", "prod"} {
-		t.Run(name, func(t *testing.T) {
+	for _, variant := range variants {
+		t.Run(variant.name, func(t *testing.T) {
 			t.Parallel()
-			p := planned(t, name)
+			p := planned(t, variant.stack, variant.set)
 			needs := p.needs(t)
-			for roleName := range needs {
+			for _, roleName := range slices.Concat(slices.Collect(maps.Keys(needs)), variant.roles) {
 				if p.roles[roleName] == nil {
 					t.Errorf("role %s is not planned", roleName)
 				}
 			}
 			for roleName, r := range p.roles {
 				t.Run(roleName, func(t *testing.T) {
-					// A role that is not listed is asked for what it must not do.
-					calls := needs[roleName]
+					calls, known := needs[roleName]
+					if !known {
+						t.Error("say in this test what the role calls")
+					}
 					for i, outcome := range p.ask(t, r, calls) {
 						if outcome != allowed {
 							t.Errorf("%s on %s: got %s, want it allowed", calls[i].action, calls[i].resource, outcome)
@@ -326,6 +379,9 @@ func (p *plan) forbidden(r *role, needs map[string][]call) []call {
 	var out []call
 	for _, c := range needs[r.name] {
 		out = append(out, elsewhere(c)...)
+		if c.context["kms:ViaService"] != "" {
+			out = append(out, call{c.action, c.resource, map[string]string{"kms:ViaService": "ec2." + region + ".amazonaws.com"}}, call{c.action, c.resource, nil})
+		}
 	}
 	may := func(c call) bool {
 		return slices.ContainsFunc(needs[r.name], func(own call) bool { return own.action == c.action })
@@ -369,20 +425,31 @@ func (p *plan) forbidden(r *role, needs map[string][]call) []call {
 
 // Every role is taken by one service, acting for this account.
 func TestRoles_areTakenByTheirServiceAlone(t *testing.T) {
-	for _, name := range []string{"dev", "prod"} {
-		t.Run(name, func(t *testing.T) {
+	for _, variant := range variants {
+		t.Run(variant.name, func(t *testing.T) {
 			t.Parallel()
-			p := planned(t, name)
+			p := planned(t, variant.stack, variant.set)
 			services := map[string]struct{ service, source string }{
 				"processing-task-role":      {"ecs-tasks.amazonaws.com", "arn:aws:ecs:" + region + ":" + p.account + ":task/c/t"},
 				"processing-execution-role": {"ecs-tasks.amazonaws.com", "arn:aws:ecs:" + region + ":" + p.account + ":task/c/t"},
 				"pipeline-role":             {"states.amazonaws.com", p.names["pipeline-machine"]},
+				"watch-role":                {"states.amazonaws.com", p.names["watch-machine"]},
+				"watch-start-role":          {"events.amazonaws.com", p.names["watch-ended-rule"]},
 				"schedule-role":             {"events.amazonaws.com", p.names["schedule-rule"]},
+				"schedule-arrival-role":     {"events.amazonaws.com", p.names["schedule-arrival-rule"]},
+				// A schedule is taken for its group.
+				"schedule-scheduler-role":      {"scheduler.amazonaws.com", p.names["schedule-group"]},
+				"watch-scheduler-role":         {"scheduler.amazonaws.com", p.names["watch-group"]},
+				"processing-network-flow-role": {"vpc-flow-logs.amazonaws.com", "arn:aws:ec2:" + region + ":" + p.account + ":vpc-flow-log/fl-0"},
 			}
 			var simulations []map[string]any
 			var labels, wants []string
-			for _, roleName := range slices.Sorted(maps.Keys(services)) {
+			for _, roleName := range slices.Sorted(maps.Keys(p.roles)) {
 				s, r := services[roleName], p.roles[roleName]
+				if s.service == "" {
+					t.Errorf("say in this test who takes %s", roleName)
+					continue
+				}
 				try := func(label, principal, account, source, want string) {
 					c := call{"sts:AssumeRole", r.arn, map[string]string{"aws:SourceAccount": account, "aws:SourceArn": source}}
 					simulations = append(simulations, simulation(principal, c, p.account, nil, r.trust))
@@ -390,6 +457,9 @@ func TestRoles_areTakenByTheirServiceAlone(t *testing.T) {
 				}
 				try("its service", s.service, p.account, s.source, allowed)
 				try("its service for another account", s.service, "999999999999", strings.Replace(s.source, p.account, "999999999999", 1), "")
+				if roleName != "processing-task-role" && roleName != "processing-execution-role" && roleName != "processing-network-flow-role" { // taken for what has no name yet
+					try("its service for something else", s.service, p.account, s.source[:strings.LastIndexAny(s.source, ":/")+1]+"other", "")
+				}
 				try("another service", "lambda.amazonaws.com", p.account, s.source, "")
 				try("a role of the account", "arn:aws:iam::"+p.account+":role/someone", p.account, s.source, "")
 				try("a role of another account", "arn:aws:iam::999999999999:role/someone", p.account, s.source, "")

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -138,7 +139,7 @@ func TestPlans_haveNoFindingWithoutReason(t *testing.T) {
 	for i, name := range stacks {
 		plans[i], accounts[i] = template(t, name)
 	}
-	all := append(plans, bad)
+	all := slices.Concat(plans, []*cloudformation.Template{bad})
 	reports, scanned := scan(t, all), kics(t, all)
 	checkBad(t, reports[len(plans)], scanned[len(plans)])
 	for i, name := range stacks {
