@@ -63,10 +63,13 @@ type Config struct {
 	LogRetentionDays  int
 	ContainerInsights bool
 	KeepVersionsDays  int
-	AccessLogDays     int // 0 for no access logs
-	AuditTrailDays    int // 0 for no trail
-	ProtectData       bool
-	ForceDestroyData  bool
+
+	InputLifecycle, OutputLifecycle, ArtifactLifecycle components.Lifecycle
+
+	AccessLogDays    int // 0 for no access logs
+	AuditTrailDays   int // 0 for no trail
+	ProtectData      bool
+	ForceDestroyData bool
 
 	NetworkMode    components.NetworkMode
 	NetworkCIDR    string
@@ -100,6 +103,10 @@ type key struct {
 // keys lists every key, in the order of Pulumi.yaml. It is a function, because
 // a closure over a package variable would outlive a test.
 func keys() []key {
+	return slices.Concat(firstKeys(), lifecycleKeys(), lastKeys())
+}
+
+func firstKeys() []key {
 	return []key{
 		text("environment", "", func(c *Config) *string { return &c.Environment }, optional(checkEnvironment)),
 		text("accountId", "", func(c *Config) *string { return &c.AccountID }, optional(components.CheckAccountID)),
@@ -137,6 +144,60 @@ func keys() []key {
 		number("logRetentionDays", 30, func(c *Config) *int { return &c.LogRetentionDays }, components.CheckLogRetentionDays),
 		flag("containerInsights", false, func(c *Config) *bool { return &c.ContainerInsights }),
 		number("keepVersionsDays", 30, func(c *Config) *int { return &c.KeepVersionsDays }, upTo(3650)),
+	}
+}
+
+// lifecycles are the lifecycles of the buckets, by the first word of their keys.
+var lifecycles = []struct {
+	bucket string
+	of     func(c *Config) *components.Lifecycle
+}{
+	{"input", func(c *Config) *components.Lifecycle { return &c.InputLifecycle }},
+	{"output", func(c *Config) *components.Lifecycle { return &c.OutputLifecycle }},
+	{"artifact", func(c *Config) *components.Lifecycle { return &c.ArtifactLifecycle }},
+}
+
+// lifecycleFields ends the names of the keys of the fields of a lifecycle.
+var lifecycleFields = map[string]string{
+	"TransitionDays": "TransitionDays", "TransitionClass": "TransitionClass", "ExpireDays": "ExpireDays",
+	"NoncurrentDays": "KeepVersionsDays", "AbortDays": "AbortUploadDays",
+}
+
+// lifecycleKeys are five for each bucket.
+func lifecycleKeys() []key {
+	var all []key
+	for _, l := range lifecycles {
+		days := func(field string, fallback int, of func(*components.Lifecycle) *int) key {
+			return number(l.bucket+lifecycleFields[field], fallback, func(c *Config) *int { return of(l.of(c)) }, nil)
+		}
+		all = append(all,
+			days("TransitionDays", 0, func(l *components.Lifecycle) *int { return &l.TransitionDays }),
+			text(l.bucket+lifecycleFields["TransitionClass"], "", func(c *Config) *string { return &l.of(c).TransitionClass }, nil),
+			days("ExpireDays", 0, func(l *components.Lifecycle) *int { return &l.ExpireDays }),
+			days("NoncurrentDays", 0, func(l *components.Lifecycle) *int { return &l.NoncurrentDays }),
+			days("AbortDays", 7, func(l *components.Lifecycle) *int { return &l.AbortDays }),
+		)
+	}
+	return all
+}
+
+// checkLifecycles checks each lifecycle whose keys are right by themselves.
+func checkLifecycles(cfg Config, wrong map[string]bool) error {
+	var errs []error
+next:
+	for _, l := range lifecycles {
+		for _, end := range lifecycleFields {
+			if wrong[l.bucket+end] {
+				continue next
+			}
+		}
+		errs = append(errs, components.CheckLifecycle(*l.of(&cfg), func(field string) string { return l.bucket + lifecycleFields[field] }))
+	}
+	return errors.Join(errs...)
+}
+
+func lastKeys() []key {
+	return []key{
 		number("accessLogDays", 0, func(c *Config) *int { return &c.AccessLogDays }, upToOrNone(3650)),
 		number("auditTrailDays", 0, func(c *Config) *int { return &c.AuditTrailDays }, upToOrNone(3650)),
 		flag("protectData", false, func(c *Config) *bool { return &c.ProtectData }),
@@ -231,7 +292,7 @@ func checkTogether(cfg Config, wrong map[string]bool) error {
 	if cfg.ProtectData && cfg.ForceDestroyData {
 		errs = append(errs, errors.New("forceDestroyData: got true together with protectData, want one of them at most"))
 	}
-	errs = append(errs, checkNetwork(cfg, wrong), checkKey(cfg, wrong))
+	errs = append(errs, checkLifecycles(cfg, wrong), checkNetwork(cfg, wrong), checkKey(cfg, wrong))
 	if cfg.AccountID != "" && !wrong["accountId"] && !wrong["resourceSuffix"] &&
 		checkEnvironment(cfg.Environment) == nil && components.CheckRegion(cfg.Region) == nil {
 		place := components.Place{AccountID: cfg.AccountID, Region: cfg.Region}

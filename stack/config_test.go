@@ -50,6 +50,7 @@ func TestLoadConfig_hasDefaults(t *testing.T) {
 		TaskCPU: 2048, TaskMemoryMiB: 4096, TaskStorageGiB: 20, Architecture: components.AMD64, KeepImages: 10, TaskTimeoutMinutes: 240, TaskAttempts: 4,
 		ScheduleExpression: "cron(0 9 15 * ? *)", ScheduleEnabled: true, Alarms: true, Dashboard: true,
 		LogRetentionDays: 30, NetworkMode: "public", NetworkCIDR: "10.0.0.0/24", KeepVersionsDays: 30, Encryption: "sse-s3", KeyDeletionDays: 30,
+		InputLifecycle: components.Lifecycle{AbortDays: 7}, OutputLifecycle: components.Lifecycle{AbortDays: 7}, ArtifactLifecycle: components.Lifecycle{AbortDays: 7},
 	}
 	if got != want {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
@@ -65,6 +66,9 @@ func TestLoadConfig_readsEveryKey(t *testing.T) {
 		"scheduleExpression": "rate(1 day)", "scheduleEnabled": "false", "notificationEmail": "a@example.com", "notificationSubscriptions": "sms:+491511234567", "notifySuccess": "true", "alarms": "true", "dashboard": "false", "monthlyBudgetUSD": "20", "logRetentionDays": "7",
 		"containerInsights": "true", "networkMode": "existing", "networkCidr": "10.1.0.0/20", "egressPerZone": "false", "vpcId": "vpc-01234567", "subnetIds": "subnet-01234567, subnet-12345678", "assignPublicIp": "true", "flowLogs": "false",
 		"encryption": "customer-key", "kmsKeyArn": "arn:aws:kms:eu-west-1:111111111111:key/12345678-1234-1234-1234-123456789012", "keyDeletionDays": "7", "permissionsBoundaryArn": "arn:aws:iam::111111111111:policy/b", "keepVersionsDays": "5", "accessLogDays": "6", "auditTrailDays": "7", "protectData": "true", "forceDestroyData": "false",
+		"inputTransitionDays": "30", "inputTransitionClass": "STANDARD_IA", "inputExpireDays": "400", "inputKeepVersionsDays": "8", "inputAbortUploadDays": "1",
+		"outputTransitionDays": "1", "outputTransitionClass": "INTELLIGENT_TIERING", "outputExpireDays": "2", "outputKeepVersionsDays": "3", "outputAbortUploadDays": "4",
+		"artifactTransitionDays": "5", "artifactTransitionClass": "GLACIER_IR", "artifactExpireDays": "6", "artifactKeepVersionsDays": "7", "artifactAbortUploadDays": "8",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -77,6 +81,9 @@ func TestLoadConfig_readsEveryKey(t *testing.T) {
 		NetworkMode: "existing", VPCID: "vpc-01234567", SubnetIDs: "subnet-01234567, subnet-12345678", AssignPublicIP: true,
 		Encryption: "customer-key", KMSKeyArn: "arn:aws:kms:eu-west-1:111111111111:key/12345678-1234-1234-1234-123456789012", KeyDeletionDays: 7, PermissionsBoundaryArn: "arn:aws:iam::111111111111:policy/b",
 		NetworkCIDR: "10.1.0.0/20", KeepVersionsDays: 5, AccessLogDays: 6, AuditTrailDays: 7, ProtectData: true,
+		InputLifecycle:    components.Lifecycle{TransitionDays: 30, TransitionClass: "STANDARD_IA", ExpireDays: 400, NoncurrentDays: 8, AbortDays: 1},
+		OutputLifecycle:   components.Lifecycle{TransitionDays: 1, TransitionClass: "INTELLIGENT_TIERING", ExpireDays: 2, NoncurrentDays: 3, AbortDays: 4},
+		ArtifactLifecycle: components.Lifecycle{TransitionDays: 5, TransitionClass: "GLACIER_IR", ExpireDays: 6, NoncurrentDays: 7, AbortDays: 8},
 	}
 	if got != want {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
@@ -129,6 +136,12 @@ func TestLoadConfig_saysWhatIsWrongAndWhatIsAllowed(t *testing.T) {
 		{"dashboard alone", map[string]string{"alarms": "false"}, "dashboard: got true without alarms, want false"},
 		{"budget", map[string]string{"monthlyBudgetUSD": "-1"}, "monthlyBudgetUSD: got -1, want 0 to 1000000"},
 		{"budget alone", map[string]string{"monthlyBudgetUSD": "5", "alarms": "false", "dashboard": "false"}, "monthlyBudgetUSD: got 5 without alarms, want 0"},
+		{"transition without a class", map[string]string{"inputTransitionDays": "30"}, `inputTransitionDays: got 30 with class "", want both or none`},
+		{"archive", map[string]string{"outputTransitionDays": "30", "outputTransitionClass": "DEEP_ARCHIVE"}, `outputTransitionClass: got "DEEP_ARCHIVE", want STANDARD_IA, INTELLIGENT_TIERING or GLACIER_IR: a run has to read objects at once`},
+		{"transition too early", map[string]string{"artifactTransitionDays": "29", "artifactTransitionClass": "STANDARD_IA"}, "artifactTransitionDays: got 29, want 30 to 3650"},
+		{"gone before it moves", map[string]string{"inputTransitionDays": "90", "inputTransitionClass": "GLACIER_IR", "inputExpireDays": "90"}, "inputExpireDays: got 90, want more than the 90 days until the transition"},
+		{"versions", map[string]string{"outputKeepVersionsDays": "-1"}, "outputKeepVersionsDays: got -1, want 1 to 3650"},
+		{"uploads", map[string]string{"inputAbortUploadDays": "a week", "outputAbortUploadDays": "3651"}, "inputAbortUploadDays: got \"a week\", want a whole number\noutputAbortUploadDays: got 3651, want 1 to 3650"},
 		{"region", map[string]string{"aws:region": "here"}, `aws:region: got "here", want the name of an AWS region`},
 		{"no region", map[string]string{"aws:region": "<unset>"}, "aws:region: missing; run `pulumi config set aws:region us-east-1`"},
 		{"protected and destroyable", map[string]string{"protectData": "true", "forceDestroyData": "true"}, "forceDestroyData: got true together with protectData"},

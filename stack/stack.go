@@ -82,10 +82,15 @@ func Deploy(ctx *pulumi.Context) error {
 		Environment:      cfg.Environment,
 		Suffix:           cfg.ResourceSuffix,
 		KeepVersionsDays: cfg.KeepVersionsDays,
-		AccessLogDays:    cfg.AccessLogDays,
-		KMSKeyArn:        keyArn,
-		ProtectData:      cfg.ProtectData,
-		ForceDestroy:     cfg.ForceDestroyData,
+
+		InputLifecycle:    cfg.InputLifecycle,
+		OutputLifecycle:   cfg.OutputLifecycle,
+		ArtifactLifecycle: cfg.ArtifactLifecycle,
+
+		AccessLogDays: cfg.AccessLogDays,
+		KMSKeyArn:     keyArn,
+		ProtectData:   cfg.ProtectData,
+		ForceDestroy:  cfg.ForceDestroyData,
 	}, with)
 	if err != nil {
 		return err

@@ -119,31 +119,30 @@ type Estimate struct {
 // free are the types that cost nothing themselves; what goes through some of
 // them is counted elsewhere.
 var free = map[string]bool{
-	"aws:budgets/budget:Budget":                                            true, // without actions
-	"aws:cloudwatch/eventRule:EventRule":                                   true, // events of AWS's own services
-	"aws:cloudwatch/eventTarget:EventTarget":                               true,
-	"aws:cloudwatch/logResourcePolicy:LogResourcePolicy":                   true,
-	"aws:ec2/defaultSecurityGroup:DefaultSecurityGroup":                    true,
-	"aws:ec2/internetGateway:InternetGateway":                              true,
-	"aws:ec2/route:Route":                                                  true,
-	"aws:ec2/routeTable:RouteTable":                                        true,
-	"aws:ec2/routeTableAssociation:RouteTableAssociation":                  true,
-	"aws:ec2/securityGroup:SecurityGroup":                                  true,
-	"aws:ec2/subnet:Subnet":                                                true,
-	"aws:ec2/vpc:Vpc":                                                      true,
-	"aws:ecr/lifecyclePolicy:LifecyclePolicy":                              true,
-	"aws:ecr/repositoryPolicy:RepositoryPolicy":                            true,
-	"aws:ecs/clusterCapacityProviders:ClusterCapacityProviders":            true,
-	"aws:iam/role:Role":                                                    true,
-	"aws:iam/rolePolicy:RolePolicy":                                        true,
-	"aws:kms/alias:Alias":                                                  true,
-	"aws:kms/keyPolicy:KeyPolicy":                                          true,
-	"aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2": true, // expiry; a transition is not free
-	"aws:s3/bucketLoggingV2:BucketLoggingV2":                               true, // what it writes is in storedGB
-	"aws:s3/bucketNotification:BucketNotification":                         true,
-	"aws:s3/bucketOwnershipControls:BucketOwnershipControls":               true,
-	"aws:s3/bucketPolicy:BucketPolicy":                                     true,
-	"aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock":               true,
+	"aws:budgets/budget:Budget":                                 true, // without actions
+	"aws:cloudwatch/eventRule:EventRule":                        true, // events of AWS's own services
+	"aws:cloudwatch/eventTarget:EventTarget":                    true,
+	"aws:cloudwatch/logResourcePolicy:LogResourcePolicy":        true,
+	"aws:ec2/defaultSecurityGroup:DefaultSecurityGroup":         true,
+	"aws:ec2/internetGateway:InternetGateway":                   true,
+	"aws:ec2/route:Route":                                       true,
+	"aws:ec2/routeTable:RouteTable":                             true,
+	"aws:ec2/routeTableAssociation:RouteTableAssociation":       true,
+	"aws:ec2/securityGroup:SecurityGroup":                       true,
+	"aws:ec2/subnet:Subnet":                                     true,
+	"aws:ec2/vpc:Vpc":                                           true,
+	"aws:ecr/lifecyclePolicy:LifecyclePolicy":                   true,
+	"aws:ecr/repositoryPolicy:RepositoryPolicy":                 true,
+	"aws:ecs/clusterCapacityProviders:ClusterCapacityProviders": true,
+	"aws:iam/role:Role":                                         true,
+	"aws:iam/rolePolicy:RolePolicy":                             true,
+	"aws:kms/alias:Alias":                                       true,
+	"aws:kms/keyPolicy:KeyPolicy":                               true,
+	"aws:s3/bucketLoggingV2:BucketLoggingV2":                    true, // what it writes is in storedGB
+	"aws:s3/bucketNotification:BucketNotification":              true,
+	"aws:s3/bucketOwnershipControls:BucketOwnershipControls":    true,
+	"aws:s3/bucketPolicy:BucketPolicy":                          true,
+	"aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock":    true,
 	"aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2": true,
 	"aws:s3/bucketVersioningV2:BucketVersioningV2":                                               true, // versions are in storedGB
 	"aws:scheduler/scheduleGroup:ScheduleGroup":                                                  true,
@@ -357,6 +356,12 @@ func (c *counter) add(r Resource) bool {
 			c.use["insights"] += clusterMetrics
 			c.addLog(c.LogMB, 1) // AWS creates this log group and keeps it for a day
 		}
+	case "aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2":
+		// Expiry is free. What moves is counted as if it stayed, which is the most it
+		// can cost to keep, but moving and reading it is not free.
+		for class := range transitionClasses(r.Inputs) {
+			c.unknown[r.Type+" ("+class+")"]++
+		}
 	case "aws:kms/key:Key":
 		c.keyed = true
 		c.use["kmsKey"]++
@@ -462,6 +467,24 @@ func insights(inputs map[string]any) bool {
 		}
 	}
 	return false
+}
+
+// transitionClasses are the storage classes that a lifecycle moves objects to.
+func transitionClasses(inputs map[string]any) map[string]bool {
+	classes := map[string]bool{}
+	rules, _ := inputs["rules"].([]any)
+	for _, r := range rules {
+		rule, _ := r.(map[string]any)
+		for _, name := range []string{"transitions", "noncurrentVersionTransitions"} {
+			transitions, _ := rule[name].([]any)
+			for _, t := range transitions {
+				if m, ok := t.(map[string]any); ok {
+					classes[fmt.Sprint(m["storageClass"])] = true
+				}
+			}
+		}
+	}
+	return classes
 }
 
 // alarmMetrics is how many metrics an alarm is billed for: each one that its

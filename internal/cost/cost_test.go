@@ -222,3 +222,18 @@ func TestPlainCDKUSD_isTwoNATGatewaysWithTheirAddresses(t *testing.T) {
 		t.Errorf("got %v, want %v", e.AtRestUSD, PlainCDKUSD)
 	}
 }
+
+func TestOf_saysThatATransitionHasNoPrice(t *testing.T) {
+	const kind = "aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2"
+	rules := func(rule map[string]any) Resource {
+		return Resource{Type: kind, Name: "l", Inputs: map[string]any{"rules": []any{rule}}}
+	}
+	expiry := rules(map[string]any{"expiration": map[string]any{"days": 3.0}, "abortIncompleteMultipartUpload": map[string]any{"daysAfterInitiation": 7.0}})
+	if e := of(t, Defaults(), expiry); len(e.NotPriced) != 0 {
+		t.Errorf("got %v, want expiry to be free", e.NotPriced)
+	}
+	moves := rules(map[string]any{"transitions": []any{map[string]any{"days": 30.0, "storageClass": "GLACIER_IR"}}})
+	if e := of(t, Defaults(), moves); len(e.NotPriced) != 1 || e.NotPriced[0] != kind+" (GLACIER_IR) (1)" {
+		t.Errorf("got %v, want the transition", e.NotPriced)
+	}
+}

@@ -365,6 +365,9 @@ func trials(account, region string, existing map[string]string) []trial {
 	ownKey := map[string]string{"encryption": "customer-key"}
 	inExisting := maps.Clone(existing)
 	inExisting["subnetIds"], _, _ = strings.Cut(existing["subnetIds"], ",")
+	moving := func(bucket string) map[string]string {
+		return map[string]string{bucket + "TransitionDays": "30", bucket + "TransitionClass": "INTELLIGENT_TIERING"}
+	}
 	return []trial{
 		one("aws:region", "us-west-2"),
 		one("environment", "test"),
@@ -395,6 +398,12 @@ func trials(account, region string, existing map[string]string) []trial {
 		one("encryption", "customer-key"),
 		with(ownKey, "kmsKeyArn", "arn:aws:kms:"+region+":"+account+":key/12345678-1234-1234-1234-123456789012"),
 		with(ownKey, "keyDeletionDays", "7"),
+		with(moving("input"), "inputTransitionDays", "60"),
+		with(moving("input"), "inputTransitionClass", "GLACIER_IR"),
+		with(moving("output"), "outputTransitionDays", "60"),
+		with(moving("output"), "outputTransitionClass", "GLACIER_IR"),
+		with(moving("artifact"), "artifactTransitionDays", "60"),
+		with(moving("artifact"), "artifactTransitionClass", "GLACIER_IR"),
 		one("permissionsBoundaryArn", "arn:aws:iam::"+account+":policy/boundary"),
 	}
 }

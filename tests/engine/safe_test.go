@@ -217,3 +217,28 @@ func TestAudit_logsAndTrailComeAndGo(t *testing.T) {
 	s.Settled()
 	s.Destroy()
 }
+
+func TestLifecycle_isOneOfEachBucket(t *testing.T) {
+	t.Parallel()
+	s := ours(t, "dev", nil)
+	s.Up()
+	s.Set("ds-pipeline:outputTransitionDays", "90")
+	s.Set("ds-pipeline:outputTransitionClass", "GLACIER_IR")
+	s.Set("ds-pipeline:outputExpireDays", "400")
+	s.Set("ds-pipeline:outputKeepVersionsDays", "3")
+	s.Set("ds-pipeline:outputAbortUploadDays", "1")
+	changed := s.Up()
+	want(t, changed, map[string][]string{"update": {"data-output-lifecycle"}})
+	got := changed.Find("aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2", "data-output-lifecycle").Inputs["rules"].String()
+	for _, part := range []string{"daysAfterInitiation:{1}", "noncurrentDays:{3}", "days:{90} storageClass:{GLACIER_IR}", "expiration:{map[days:{400}]}"} {
+		if !strings.Contains(got, part) {
+			t.Errorf("got %s, want %s in it", got, part)
+		}
+	}
+	s.Settled()
+	s.Set("ds-pipeline:outputTransitionClass", "GLACIER")
+	s.UpFails("outputTransitionClass", "a run has to read objects at once")
+	s.Set("ds-pipeline:outputTransitionClass", "INTELLIGENT_TIERING")
+	want(t, s.Up(), map[string][]string{"update": {"data-output-lifecycle"}})
+	s.Destroy()
+}
