@@ -19,6 +19,7 @@ import (
 	"github.com/pulumi/pulumi/pkg/v3/secrets/passphrase"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"ds-pipeline/internal/simcloud"
 	"ds-pipeline/internal/simcloud/simstack"
 	"ds-pipeline/stack"
 )
@@ -110,6 +111,7 @@ func (p program) plan(ctx context.Context, flags cli) error {
 	if err != nil {
 		return err
 	}
+	s.Cloud.Know(given(s))
 	if flags.Export != "" {
 		// Deriving the key takes a moment, so only when it is needed.
 		_, s.Secrets, err = passphrase.NewPassphraseSecretsManager(p.passphrase())
@@ -148,6 +150,21 @@ func (p program) plan(ctx context.Context, flags cli) error {
 		return printJSON(p.stdout, s, planned)
 	}
 	return printTree(p.stdout, s, planned)
+}
+
+// given is what the configuration says is in the account already. Whether it is
+// so only the real account can tell.
+func given(s *simstack.Stack) simcloud.Others {
+	others := simcloud.Others{Subnets: map[string]string{}}
+	for id := range strings.SplitSeq(s.ConfigValue("subnetIds"), ",") {
+		if id = strings.TrimSpace(id); id != "" {
+			others.Subnets[id] = s.ConfigValue("vpcId")
+		}
+	}
+	if key := s.ConfigValue("kmsKeyArn"); key != "" {
+		others.Keys = []string{key}
+	}
+	return others
 }
 
 // passphrase is the user's, or one that is forgotten at once.

@@ -383,6 +383,33 @@ func TestSecureValues_areReadWithThePassphraseOrExplained(t *testing.T) {
 	}
 }
 
+// What the configuration names is taken to be there: nobody has the account to ask.
+func TestPlan_takesANetworkAndAKeyThatOthersOwn(t *testing.T) {
+	settings := func(more string) string {
+		return "config:\n  aws:region: eu-central-1\n  ds-pipeline:accountId: \"111111111111\"\n" +
+			"  ds-pipeline:imageUri: 111111111111.dkr.ecr.eu-central-1.amazonaws.com/ds@sha256:" + strings.Repeat("0", 64) + "\n" + more
+	}
+	const network = "  ds-pipeline:networkMode: existing\n  ds-pipeline:vpcId: vpc-0123456789abcdef0\n  ds-pipeline:subnetIds: subnet-0123456789abcdef0, subnet-0123456789abcdef1\n"
+	const key = "arn:aws:kms:eu-central-1:111111111111:key/12345678-1234-1234-1234-123456789012"
+	dir := project(t, settings(network+"  ds-pipeline:flowLogs: false\n  ds-pipeline:auditTrailDays: 30\n  ds-pipeline:encryption: customer-key\n  ds-pipeline:kmsKeyArn: "+key+"\n"))
+	text, err := os.ReadFile(filepath.Join(root, "Pulumi.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "Pulumi.yaml"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, out, errs := plan(t, stack.Deploy, nil, "--dir", dir, "--stack", "dev", "--json")
+	if status != exitOK || strings.Contains(out, "aws:ec2/vpc:Vpc") {
+		t.Fatalf("got status %d, %s, want a plan without a VPC", status, errs)
+	}
+	for _, want := range []string{`\"subnet-0123456789abcdef0\",\"subnet-0123456789abcdef1\"`, `"vpcId": "vpc-0123456789abcdef0"`, `"kmsKeyId": "` + key + `"`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the plan has no %s", want)
+		}
+	}
+}
+
 func TestAccount_isTheStacksUnlessSaid(t *testing.T) {
 	dir := project(t, plainSettings+"  aws:allowedAccountIds: [\"222222222222\"]\n")
 	if status, out, errs := plan(t, queue, nil, "-s", "dev", "--dir", dir); status != exitOK || !strings.Contains(out, "simulated account 222222222222") {

@@ -23,12 +23,19 @@ type Options struct {
 	Account string
 }
 
+// Others is what is in the account already, made by nobody that is simulated.
+type Others struct {
+	Subnets map[string]string // the ids of their VPCs, by their own
+	Keys    []string          // ARNs of keys of KMS, with policies that admit whoever asks
+}
+
 // Cloud is a simulated AWS: what exists, in every account and region that a
 // provider was configured for. It is safe for concurrent use.
 type Cloud struct {
 	account string
 
 	mu       sync.Mutex
+	others   Others
 	things   map[thingKey]*thing
 	images   map[string]map[string]string // repository URL, tag, digest
 	objects  map[string]int               // bucket, number of objects
@@ -96,9 +103,18 @@ func (c *Cloud) Rehearsal() *Cloud {
 	for repository, tags := range c.images {
 		copied.images[repository] = maps.Clone(tags)
 	}
+	copied.others = c.others
 	copied.objects = maps.Clone(c.objects)
 	copied.revision = maps.Clone(c.revision)
 	return copied
+}
+
+// Know makes the cloud answer as if others were in it. They are not counted or
+// listed, and cannot be changed.
+func (c *Cloud) Know(others Others) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.others = others
 }
 
 // Account is the account of the caller's credentials.

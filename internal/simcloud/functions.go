@@ -105,7 +105,14 @@ var functions = map[string]function{
 		return state, nil
 	},
 	"aws:ec2/getSubnet:getSubnet": func(c *Cloud, s *session, args map[string]any) (map[string]any, error) {
-		state, err := read(c, subnetType, text(args, "id"))
+		id := text(args, "id")
+		if vpc, known := c.others.Subnets[id]; known {
+			return map[string]any{
+				"id": id, "vpcId": vpc, "state": "available", "ownerId": s.account, "arn": s.arn("ec2", "subnet/"+id),
+				"availabilityZone": zones(s.region)[0], "availabilityZoneId": zoneID(zones(s.region)[0]),
+			}, nil
+		}
+		state, err := read(c, subnetType, id)
 		if err != nil {
 			return nil, fmt.Errorf("no matching EC2 Subnet found: %w", err)
 		}

@@ -58,7 +58,7 @@ var kmsTypes = []*Type{
 func (c *Cloud) keyAdmits(s *session, arn, service, action, context, value string) bool {
 	key := c.resolve(keyType, arn)
 	if key == nil {
-		return !strings.HasPrefix(arn, s.arn("kms", "key/"))
+		return slices.Contains(c.others.Keys, arn) || !strings.HasPrefix(arn, s.arn("kms", "key/"))
 	}
 	for _, statement := range statementsOf(key.plain()["policy"]) {
 		principal, _ := statement["Principal"].(map[string]any)

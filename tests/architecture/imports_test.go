@@ -44,7 +44,7 @@ var arrows = map[string][]string{
 	"internal/cloudformation":    {},
 	"internal/cost":              {"preprocess/contract"},
 	"internal/graph":             {},
-	"cmd/dsplan":                 {"internal/cost", "internal/graph", "internal/simcloud/simstack", "stack"},
+	"cmd/dsplan":                 {"internal/cost", "internal/graph", "internal/simcloud", "internal/simcloud/simstack", "stack"},
 	"cmd/dspolicies":             {"policy"},
 	"policy":                     {},
 }

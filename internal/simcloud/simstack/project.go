@@ -177,17 +177,28 @@ var account = regexp.MustCompile(`^\d{12}$`)
 // says.
 func accountOf(project string, values config.Map, decrypter config.Decrypter) string {
 	for _, key := range []config.Key{config.MustMakeKey(project, "accountId"), config.MustMakeKey("aws", "allowedAccountIds")} {
-		v, ok := values[key]
-		if !ok {
-			continue
-		}
-		text, err := v.Value(decrypter)
-		if err != nil {
-			continue
-		}
-		if text = strings.Trim(text, `[]" `); account.MatchString(text) {
+		if text := strings.Trim(valueOf(values, decrypter, key), `[]" `); account.MatchString(text) {
 			return text
 		}
 	}
 	return simcloud.DefaultAccount
+}
+
+// valueOf is the text of a key, "" for one that is not set or cannot be read.
+func valueOf(values config.Map, decrypter config.Decrypter, key config.Key) string {
+	v, ok := values[key]
+	if !ok {
+		return ""
+	}
+	text, err := v.Value(decrypter)
+	if err != nil {
+		return ""
+	}
+	return text
+}
+
+// ConfigValue is the text of a key of the project's own namespace, "" for one
+// that is not set or cannot be read.
+func (s *Stack) ConfigValue(name string) string {
+	return valueOf(s.Config, s.Decrypter, config.MustMakeKey(s.Project, name))
 }
