@@ -28,6 +28,7 @@ type price struct {
 	AsOf    string  `json:"asOf"` // when the source said so: a year, or a month
 	Source  string  `json:"source"`
 	Checked bool    `json:"checked"` // against a second source
+	Second  string  `json:"second"`  // that source, where it was noted
 }
 
 // Resource is a planned resource: its type in Pulumi and its resolved inputs,
@@ -47,6 +48,7 @@ type Assumptions struct {
 	StoredGB     float64 `json:"storedGB"`     // in all buckets together, versions included
 	ImageGB      float64 `json:"imageGB"`      // of all images in a repository together
 	LogMB        float64 `json:"logMB"`        // that one run adds to each log group
+	CallMB       float64 `json:"callMB"`       // that a run says to AWS's services and hears from them, beside its log and objects
 	PartMB       float64 `json:"partMB"`       // that one request of S3 reads or writes
 	OtherGets    float64 `json:"otherGets"`    // requests of a run beside those for parts
 	OtherPuts    float64 `json:"otherPuts"`    // the same, that write or list
@@ -57,7 +59,7 @@ type Assumptions struct {
 // Defaults are the assumptions that nobody changed.
 func Defaults() Assumptions {
 	return Assumptions{
-		RunsPerMonth: 1, InputGB: 1, OutputRatio: 1.3, MBPerSecond: 118, StartSeconds: 30, StoredGB: 5, ImageGB: 0.2, LogMB: 1,
+		RunsPerMonth: 1, InputGB: 1, OutputRatio: 1.3, MBPerSecond: 118, StartSeconds: 30, StoredGB: 5, ImageGB: 0.2, LogMB: 1, CallMB: 1,
 		PartMB: 2, OtherGets: 50, OtherPuts: 30, JobMetrics: float64(len(contract.Metrics())), SpotShare: 0.3,
 	}
 }
@@ -71,7 +73,7 @@ func (a Assumptions) Check() error {
 	}{
 		{"runsPerMonth", a.RunsPerMonth, 0, 1e6}, {"inputGB", a.InputGB, 0, 1e9}, {"outputRatio", a.OutputRatio, 0, 1e6},
 		{"mbPerSecond", a.MBPerSecond, 0.001, 1e9}, {"startSeconds", a.StartSeconds, 0, 1e9},
-		{"storedGB", a.StoredGB, 0, 1e9}, {"imageGB", a.ImageGB, 0, 1e9}, {"logMB", a.LogMB, 0, 1e9}, {"partMB", a.PartMB, 0.001, 1e9},
+		{"storedGB", a.StoredGB, 0, 1e9}, {"imageGB", a.ImageGB, 0, 1e9}, {"logMB", a.LogMB, 0, 1e9}, {"callMB", a.CallMB, 0, 1e9}, {"partMB", a.PartMB, 0.001, 1e9},
 		{"otherGets", a.OtherGets, 0, 1e9}, {"otherPuts", a.OtherPuts, 0, 1e9}, {"jobMetrics", a.JobMetrics, 0, 1e9}, {"spotShare", a.SpotShare, 0, 1},
 	} {
 		if !(v.value >= v.least && v.value <= v.most) {
@@ -96,6 +98,7 @@ type Item struct {
 	AsOf     string  `json:"asOf"`
 	Source   string  `json:"source"`
 	Checked  bool    `json:"checked"`
+	Second   string  `json:"second,omitempty"`
 }
 
 // Estimate is what a plan costs: a month without runs, and one run. What a run
@@ -178,6 +181,8 @@ var lines = []struct {
 	{"memoryARMSpot", "memoryARM", "memory, ARM, Spot", false},
 	{"ephemeral", "ephemeral", "scratch space above 20 GB", false},
 	{"taskAddress", "publicIPv4", "public address of the task", false},
+	{"natData", "natData", "data through NAT gateways", false},
+	{"endpointData", "endpointData", "data through interface endpoints", false},
 	{"transition", "transition", "state transitions", false},
 	{"trace", "trace", "traces of executions", false},
 	{"dynamoDBRead", "dynamoDBRead", "reads of the table of runs", false},
@@ -257,7 +262,7 @@ func Of(region string, resources []Resource, a Assumptions) (*Estimate, error) {
 		}
 		item := Item{
 			What: l.what, Quantity: n, Unit: p.Unit, UnitUSD: p.USD, USD: paid * p.USD, ListUSD: n * p.USD,
-			AsOf: p.AsOf, Source: p.Source, Checked: p.Checked,
+			AsOf: p.AsOf, Source: p.Source, Checked: p.Checked, Second: p.Second,
 		}
 		if l.atRest {
 			e.AtRest = append(e.AtRest, item)
@@ -290,6 +295,7 @@ type counter struct {
 
 	// What a run pays for depends on these, wherever they stand.
 	publicIP, spot, keyed, trailed, insights bool
+	s3Gateway                                bool // objects and images take the free gateway of S3
 	emails                                   float64
 }
 
@@ -336,6 +342,7 @@ func (c *counter) add(r Resource) bool {
 	case "aws:ec2/vpcEndpoint:VpcEndpoint":
 		switch kind := text("vpcEndpointType"); kind {
 		case "", "Gateway":
+			c.s3Gateway = c.s3Gateway || strings.HasSuffix(text("serviceName"), ".s3")
 		case "Interface":
 			zones, _ := r.Inputs["subnetIds"].([]any)
 			c.use["interfaceEndpoint"] += hoursPerMonth * math.Max(1, float64(len(zones)))
@@ -526,6 +533,7 @@ func (c *counter) addTask(r Resource) error {
 	if c.publicIP {
 		c.use["taskAddress"] += hours
 	}
+	c.addPassage()
 	storage, _ := r.Inputs["ephemeralStorage"].(map[string]any)
 	if size, ok := storage["sizeInGib"].(float64); ok && size > freeStorageGB {
 		c.use["ephemeral"] += (size - freeStorageGB) * hours
@@ -537,6 +545,20 @@ func (c *counter) addTask(r Resource) error {
 		c.use["taskInsights"] += familyMetrics * part
 	}
 	return nil
+}
+
+// addPassage counts what a run sends and gets through what is billed by the GB.
+func (c *counter) addPassage() {
+	gb := (c.LogMB + c.CallMB) / 1000
+	if !c.s3Gateway {
+		gb += c.InputGB*(1+c.OutputRatio) + c.ImageGB
+	}
+	switch {
+	case c.use["interfaceEndpoint"] > 0:
+		c.use["endpointData"] += gb
+	case c.use["nat"] > 0:
+		c.use["natData"] += gb
+	}
 }
 
 // freeStorageGB comes with every task.
@@ -587,8 +609,8 @@ func (e *Estimate) assumed() string {
 	return fmt.Sprintf(`A run takes %.0f s: %g GB of input, %g MB of it per vCPU-second (narrow output; wide
 output is slower), %g s to start, and is billed for a minute at least. Assumed too: an output %g times
 as large, %g MB a request, %g GB in the buckets, %g GB of images, %g MB for each log and run, Spot at
-%g%% of the On-Demand price. Not counted: taxes, data out of the region, data through NAT gateways and
-interface endpoints (objects and images take the free gateway of S3), backups of the table of runs,
-failed runs.
-`, e.RunSeconds, a.InputGB, a.MBPerSecond, a.StartSeconds, a.OutputRatio, a.PartMB, a.StoredGB, a.ImageGB, a.LogMB, a.SpotShare*100)
+%g%% of the On-Demand price, and %g MB of calls beside log and objects, which is what goes through NAT
+gateways and interface endpoints: objects and images take the free gateway of S3. Not counted: taxes, data
+out of the region, backups of the table of runs, failed runs.
+`, e.RunSeconds, a.InputGB, a.MBPerSecond, a.StartSeconds, a.OutputRatio, a.PartMB, a.StoredGB, a.ImageGB, a.LogMB, a.SpotShare*100, a.CallMB)
 }

@@ -237,3 +237,41 @@ func TestOf_saysThatATransitionHasNoPrice(t *testing.T) {
 		t.Errorf("got %v, want the transition", e.NotPriced)
 	}
 }
+
+func TestOf_aRunPaysForWhatItSendsThroughNATAndEndpoints(t *testing.T) {
+	task := Resource{Type: "aws:ecs/taskDefinition:TaskDefinition", Inputs: map[string]any{"cpu": "2048", "memory": "4096"}}
+	nat := Resource{Type: "aws:ec2/natGateway:NatGateway"}
+	endpoint := func(kind, service string) Resource {
+		return Resource{Type: "aws:ec2/vpcEndpoint:VpcEndpoint", Inputs: map[string]any{"vpcEndpointType": kind, "serviceName": "com.amazonaws.us-east-1." + service, "subnetIds": []any{"s"}}}
+	}
+	a := Defaults()
+	a.InputGB, a.OutputRatio, a.ImageGB, a.LogMB, a.CallMB = 10, 2, 0.2, 3, 1
+	for name, c := range map[string]struct {
+		resources []Resource
+		line      string
+		gb, usd   float64
+	}{
+		"no way out":                     {nil, "", 0, 0},
+		"NAT for everything":             {[]Resource{nat}, "data through NAT gateways", 30.204, 30.204 * 0.045},
+		"NAT beside the gateway of S3":   {[]Resource{nat, endpoint("Gateway", "s3")}, "data through NAT gateways", 0.004, 0.004 * 0.045},
+		"a gateway of another service":   {[]Resource{nat, endpoint("Gateway", "dynamodb")}, "data through NAT gateways", 30.204, 30.204 * 0.045},
+		"endpoints":                      {[]Resource{endpoint("Interface", "logs"), endpoint("Gateway", "s3")}, "data through interface endpoints", 0.004, 0.004 * 0.01},
+		"endpoints take what NAT would":  {[]Resource{nat, endpoint("Interface", "logs"), endpoint("Gateway", "s3")}, "data through interface endpoints", 0.004, 0.004 * 0.01},
+		"the order does not change that": {[]Resource{endpoint("Gateway", "s3"), nat}, "data through NAT gateways", 0.004, 0.004 * 0.045},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found := ""
+			for _, i := range of(t, a, append(c.resources, task)...).PerRun {
+				if !strings.HasPrefix(i.What, "data through") {
+					continue
+				}
+				if found += i.What; !near(i.Quantity, c.gb) || !near(i.USD, c.usd) {
+					t.Errorf("got %v GB for %v, want %v for %v", i.Quantity, i.USD, c.gb, c.usd)
+				}
+			}
+			if found != c.line {
+				t.Errorf("got the line %q, want %q", found, c.line)
+			}
+		})
+	}
+}

@@ -66,6 +66,9 @@ func Markdown(stacks []Named) string {
 			if i.Checked {
 				checked = "yes"
 			}
+			if i.Second != "" {
+				checked = "[yes](" + i.Second + ")"
+			}
 			fmt.Fprintf(&b, "| %s | %.10g | %s | %s | %s | <%s> |\n", i.What, i.UnitUSD, i.Unit, i.AsOf, checked, i.Source)
 		}
 	}
