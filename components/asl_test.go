@@ -17,10 +17,11 @@ import (
 // Amazon States Language (with JSONPath) that our machine uses. Whatever else a
 // definition says is an error, so that a state cannot pass unread.
 type interpreter struct {
-	states map[string]state
-	start  string
-	tasks  map[string]func(parameters map[string]any) (any, error) // by Resource
-	object map[string]any                                          // the context object, $$
+	definition string
+	states     map[string]state
+	start      string
+	tasks      map[string]func(parameters map[string]any) (any, error) // by Resource
+	object     map[string]any                                          // the context object, $$
 
 	abortAt string // someone stops the execution when this state is entered; "" for never
 	stopped string // the state at which it ended without success, from where a redrive goes on
@@ -54,7 +55,7 @@ func newInterpreter(definition string) (*interpreter, error) {
 	if err := json.Unmarshal([]byte(definition), &machine); err != nil {
 		return nil, err
 	}
-	return &interpreter{states: machine.States, start: machine.StartAt, retries: map[string]int{}, object: map[string]any{
+	return &interpreter{definition: definition, states: machine.States, start: machine.StartAt, retries: map[string]int{}, object: map[string]any{
 		"Execution": map[string]any{
 			"Id": testExecutionArn, "Name": "run", "StartTime": "2026-12-03T08:00:00.123Z", "RedriveCount": 0.0,
 		},
@@ -196,7 +197,8 @@ func (in *interpreter) task(s state, document any) (string, any, error) {
 		if failed.noCause {
 			delete(output, "Cause")
 		}
-		for _, c := range s["Catch"].([]any) {
+		catchers, _ := s["Catch"].([]any)
+		for _, c := range catchers {
 			catcher := c.(map[string]any)
 			if failed.matches(catcher["ErrorEquals"].([]any)) {
 				out, err := place(document, catcher["ResultPath"], output)

@@ -255,7 +255,9 @@ func newEndedRule(ctx *pulumi.Context, name string, args *WatchArgs, parent pulu
 	return rule, nil
 }
 
-// manifestKey is where the run of a period leaves its manifest.
+// manifestKey is where the run of a period leaves its manifest, unless its
+// execution was given another output-key: such a run is one more, whose result is
+// not where those who read the period's look for it.
 func manifestKey(period string) string {
 	return contract.Beside(contract.PeriodKey(contract.OutputKey, period), contract.ManifestName)
 }
@@ -264,7 +266,7 @@ func manifestKey(period string) string {
 const graceSeconds = 2 * 24 * 3600
 
 const (
-	remedyMissed    = "Look at the executions of the pipeline and whether the data has come, then start one for this period: {\"period\": \"<year>-<month>\"}."
+	remedyMissed    = "Look at the executions of the pipeline and whether the data has come, then start one for this period: {\"period\": \"<year>-<month>\"}. A run that was given another output-key does not count."
 	remedyUnchecked = "Compare the policies of the bucket, of the encryption key and of the watch's role; then look yourself."
 	remedyAborted   = "If that was not meant, redrive the execution: it goes on where it was stopped."
 	remedyTimedOut  = "See in the execution where the time went, then redrive it."
