@@ -26,6 +26,7 @@ func newAccessLogs(ctx *pulumi.Context, name string, args *DataBucketsArgs, pare
 		lifecycle:    Lifecycle{ExpireDays: args.AccessLogDays}.or(logVersionDays),
 		statements: func(bucketArn string) []statement {
 			return []statement{{
+				// S3 names what it delivers, after the bucket, the time and a number.
 				Sid:       "DeliverAccessLogs",
 				Effect:    "Allow",
 				Principal: map[string]any{"Service": s3Logging},

@@ -159,6 +159,7 @@ func (a *AuditTrailArgs) letTrailWrite(bucketArn string) []statement {
 			Condition: map[string]any{"StringEquals": itself},
 		},
 		{
+			// CloudTrail names the files of the record, by region and day.
 			Sid:       "LetTrailWrite",
 			Effect:    "Allow",
 			Principal: map[string]any{"Service": cloudTrail},

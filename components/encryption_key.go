@@ -205,6 +205,8 @@ func keyPolicy(args *EncryptionKeyArgs) policy {
 		trail := place.arn("cloudtrail", "trail/"+args.TrailName)
 		statements = append(statements,
 			statement{
+				// The context names the trail with its home region, which for a trail
+				// of an organization is another; aws:SourceArn is exact.
 				Sid:       "EncryptTrail",
 				Effect:    "Allow",
 				Principal: map[string]any{"Service": cloudTrail},

@@ -120,6 +120,7 @@ func (n *ownNetwork) endpointPolicy(actions string, more ...statement) pulumi.St
 // comes with an address that ECR signed, so the caller is ECR and not a role here.
 func (n *ownNetwork) imageLayers() statement {
 	return statement{
+		// A layer is called by its digest, and all images have theirs in this bucket.
 		Sid:       "PullImageLayers",
 		Effect:    "Allow",
 		Principal: "*",

@@ -16,8 +16,9 @@ func newFlowLogs(ctx *pulumi.Context, name string, args *ProcessingClusterArgs, 
 		return err
 	}
 	role, err := newServiceRole(ctx, name+"-role", serviceRoleArgs{
-		place:       place,
-		service:     flowLogs,
+		place:   place,
+		service: flowLogs,
+		// The flow log is made with the role, and has no id before.
 		sourceArns:  []pulumi.StringInput{pulumi.String(place.arn("ec2", "vpc-flow-log/*"))},
 		description: "Writes the flow logs of the preprocessing network",
 		policy: document(func(in []string) any {

@@ -207,6 +207,7 @@ func newAlarmTopic(ctx *pulumi.Context, name string, args *MonitoringArgs, paren
 			}
 			if args.MonthlyBudgetUSD != 0 {
 				statements = append(statements, statement{
+					// Pulumi names the budget once the topic is there.
 					Sid:       "ReceiveBudget",
 					Effect:    "Allow",
 					Principal: map[string]any{"Service": awsBudgets},

@@ -340,8 +340,9 @@ func (a *ProcessingClusterArgs) parameters() map[string]pulumi.StringInput {
 // newTaskRole is what the job itself may do.
 func newTaskRole(ctx *pulumi.Context, name string, args *ProcessingClusterArgs, parent pulumi.Resource) (*serviceRole, error) {
 	return newServiceRole(ctx, name, serviceRoleArgs{
-		place:       args.Place,
-		service:     ecsTasks,
+		place:   args.Place,
+		service: ecsTasks,
+		// Of one cluster alone is nothing that ECS supports here.
 		sourceArns:  []pulumi.StringInput{pulumi.String(args.Place.arn("ecs", "*"))},
 		description: "What the preprocessing job may do",
 		policy: document(func(in []string) any {
@@ -365,6 +366,8 @@ func taskPolicy(args *ProcessingClusterArgs, inputBucket, outputBucket, artifact
 			Resource: parameterArns(place, args.ParameterPrefix),
 		},
 		statement{
+			// Who starts a run may name any input and any model, and a pattern
+			// stands for any number of inputs.
 			Sid:      "ReadObjects",
 			Effect:   "Allow",
 			Action:   []string{"s3:GetObject"},
@@ -429,6 +432,7 @@ func executionPolicy(args *ProcessingClusterArgs, repositoryArn, logGroupArn str
 			Resource: []string{"*"},
 		},
 		statement{
+			// ECS calls a stream after the task, which has no name before it runs.
 			Sid:      "WriteLogs",
 			Effect:   "Allow",
 			Action:   []string{"logs:CreateLogStream", "logs:PutLogEvents"},
