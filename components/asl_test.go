@@ -299,6 +299,9 @@ func (in *interpreter) holds(document any, rule map[string]any) (bool, error) {
 		case "IsString":
 			_, is := value.(string)
 			return is == operand.(bool), nil
+		case "IsBoolean":
+			_, is := value.(bool)
+			return is == operand.(bool), nil
 		case "IsTimestamp":
 			text, is := value.(string)
 			_, err := time.Parse(time.RFC3339, text)

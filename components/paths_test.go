@@ -106,7 +106,9 @@ func TestMachine_everyTransitionIsTaken(t *testing.T) {
 		want        string // the end of the cause, "" for a success
 	}{
 		{"nothing said", `{}`, world{}, ""},
-		{"everything said", `{"period":"2026-11","input-key":"raw/a.csv","model-key":"m","output-key":"processed/a.csv"}`, world{}, ""},
+		{"everything said", `{"period":"2026-11","input-key":"raw/a.csv","model-key":"m","output-key":"processed/a.csv","force":true}`, world{}, ""},
+		{"not by force", `{"force":false}`, world{}, ""},
+		{"force: a text", `{"force":"true"}`, world{}, "force: want true or false"},
 		{"scheduled", `{"scheduledTime":"2026-11-15T09:00:00Z"}`, world{}, ""},
 		{"period: a number", `{"period":11}`, world{}, `want a month such as "2026-11"`},
 		{"period: no month", `{"period":"2026-13"}`, world{}, `want a month such as "2026-11"`},

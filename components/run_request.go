@@ -14,6 +14,7 @@ const (
 	requestInputKey  = "$.input['" + contract.InputKey + "']"
 	requestModelKey  = "$.input['" + contract.ModelKey + "']"
 	requestOutputKey = "$.input['output-key']"
+	requestForce     = "$.input.force" // true: also when the same run is complete already
 )
 
 const remedyRequest = "Start again with an input that is right; {} runs what is configured."
@@ -21,7 +22,7 @@ const remedyRequest = "Start again with an input that is right; {} runs what is 
 // requestStates read what the execution was started with into $.run, and refuse
 // what is not right: a wrong value must not pass for a default.
 //
-//	HasPeriod ─► HasInputKey ─► HasModelKey ─► HasOutputKey ─► Claim
+//	HasPeriod ─► HasInputKey ─► HasModelKey ─► HasOutputKey ─► HasForce ─► Claim
 //	                  └─► FindInput ─┘
 //
 // each by way of Take…, when there is something to take, or out to Refuse….
@@ -67,16 +68,24 @@ func requestStates(in machineInputs) map[string]state {
 		"RefuseModelKey": refuse(contract.ModelKey + ": want the key of an object in the artifact bucket, which does not end in a slash: " + keyRule),
 
 		"HasOutputKey": choice("Another place for the result than "+contract.OutputKey+"?", "RefuseOutputKey",
-			absent("Claim", requestOutputKey),
+			absent("HasForce", requestOutputKey),
 			wrongKey("RefuseOutputKey", requestOutputKey),
 			and("RefuseOutputKey", matches(requestOutputKey, "*/")),
 			// The job may write nowhere else.
 			and("TakeOutputKey", matches(requestOutputKey, contract.OutputPrefix+"*")),
 		),
-		"TakeOutputKey": take("This place", "$.run.output", "Claim", map[string]any{
+		"TakeOutputKey": take("This place", "$.run.output", "HasForce", map[string]any{
 			"uri.$": format("s3://"+in.outputBucket+"/{}", requestOutputKey),
 		}),
 		"RefuseOutputKey": refuse("output-key: want a key below " + contract.OutputPrefix + " that does not end in a slash: " + keyRule),
+
+		"HasForce": choice("Also when the same run is complete already?", "RefuseForce",
+			absent("Claim", requestForce),
+			and("TakeForce", state{"Variable": requestForce, "IsBoolean": true}, state{"Variable": requestForce, "BooleanEquals": true}),
+			state{"Variable": requestForce, "IsBoolean": true, "Next": "Claim"},
+		),
+		"TakeForce":   take("Yes", "$.run.force", "Claim", map[string]any{"text": "true"}),
+		"RefuseForce": refuse("force: want true or false"),
 	}
 }
 
@@ -98,6 +107,7 @@ func configuredRun() map[string]any {
 		"input":  map[string]any{"key": ""},
 		"model":  map[string]any{"key": ""},
 		"output": map[string]any{"uri": ""},
+		"force":  map[string]any{"text": ""},
 	}
 }
 
@@ -110,6 +120,7 @@ func taskOverrides() map[string]any {
 		{parameterEnv(contract.InputKey), "$.run.input.key"}, // the one that was checked
 		{parameterEnv(contract.ModelKey), "$.run.model.key"},
 		{contract.EnvOutput, "$.run.output.uri"},
+		{contract.EnvForce, "$.run.force.text"},
 	} {
 		environment = append(environment, map[string]any{"Name": v.name, "Value.$": v.path})
 	}

@@ -33,8 +33,10 @@ func overridden(t *testing.T, input string, answers ...error) (out outcome, envi
 
 func TestRequest_reachesTheJob(t *testing.T) {
 	env := func(period, input, model, output string) map[string]string {
-		return map[string]string{"DS_PERIOD": period, "DS_INPUT_KEY": input, "DS_MODEL_KEY": model, "DS_OUTPUT": output}
+		return map[string]string{"DS_PERIOD": period, "DS_INPUT_KEY": input, "DS_MODEL_KEY": model, "DS_OUTPUT": output, "DS_FORCE": ""}
 	}
+	forced := env("2026-12", "raw/monthly_data.csv", "", "")
+	forced["DS_FORCE"] = "true"
 	const configured = "raw/monthly_data.csv"
 	const now = "2026-12" // when the execution was started
 	tests := []struct {
@@ -50,6 +52,8 @@ func TestRequest_reachesTheJob(t *testing.T) {
 		{`{"input-key":"raw/a b's {}.csv"}`, env(now, "raw/a b's {}.csv", "", "")},
 		{`{"model-key":"models/other.pkl"}`, env(now, configured, "models/other.pkl", "")},
 		{`{"output-key":"processed/again/data.csv"}`, env(now, configured, "", "s3://ds-output-dev-111111111111-us-east-1/processed/again/data.csv")},
+		{`{"force":true}`, forced},
+		{`{"force":false}`, env(now, configured, "", "")},
 		{`{"something":"else"}`, env(now, configured, "", "")},
 	}
 	for _, tt := range tests {
@@ -86,6 +90,7 @@ func TestRequest_chosenInputIsTheOneThatIsChecked(t *testing.T) {
 func TestRequest_wrongOnesStartNothing(t *testing.T) {
 	wrong := map[string][]string{ // JSON values by field
 		"period":        {`"2026"`, `"2026-1"`, `"2026-13"`, `"2026-11-15"`, `"november"`, `""`, `202611`, `null`, `["2026-11"]`, `"2026-11 "`},
+		"force":         {`"true"`, `1`, `null`, `[]`},
 		"scheduledTime": {`"2026-11-15"`, `""`, `17`, `null`, `{}`},
 		"input-key":     {`""`, `"/raw/a.csv"`, `" a"`, `"a "`, `"a\nb"`, `"a\rb"`, `"\ta"`, `1`, `true`, `null`, `["a"]`, `{"a":"b"}`},
 		"model-key":     {`""`, `"/m"`, `"m "`, `1`, `null`},

@@ -77,7 +77,7 @@ const (
 //	request  text: the same as JSON
 //	newline  a line break, for texts that have more than one line
 //	wildcards  what starts the part of a glob that is not literal
-//	run      period (name, words), input and model (key), output (uri): what this run works on
+//	run      period (name, words), input and model (key), output (uri), force (text): what this run works on
 //	holder   execution, request: who claimed the period
 //	start    text: how the names of several input objects start
 //	found    bytes: how long the input object is; words: the same for people
