@@ -117,6 +117,35 @@ func TestPlan_showsOurStacksAsATree(t *testing.T) {
 	}
 }
 
+// The README shows the tree; its spaces may differ.
+func TestReadme_showsWhatIsPlanned(t *testing.T) {
+	status, out, errs := plan(t, stack.Deploy, nil, "--dir", root, "--stack", "dev")
+	if status != exitOK {
+		t.Fatal(errs)
+	}
+	planned := map[string]bool{}
+	for line := range strings.Lines(out) {
+		planned[strings.Join(strings.Fields(line), " ")] = true
+	}
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := 0
+	for line := range strings.Lines(string(readme)) {
+		text := strings.Join(strings.Fields(line), " ")
+		if !strings.HasPrefix(line, "    ") || !strings.HasSuffix(text, " resources") {
+			continue
+		}
+		if shown++; !planned[text] {
+			t.Errorf("README.md shows %q, which is not in the plan", text)
+		}
+	}
+	if shown < 7 {
+		t.Errorf("README.md shows %d lines of the plan, want the stack and its components", shown)
+	}
+}
+
 func TestPlan_isTheSameEveryTime(t *testing.T) {
 	dir := project(t, plainSettings)
 	_, first, _ := plan(t, queue, nil, "-s", "dev", "--dir", dir)

@@ -580,12 +580,14 @@ func (e *Estimate) Text() string {
 	if e.Note != "" {
 		b.WriteString("Note: " + e.Note + "\n")
 	}
+	note := ""
 	table := func(title string, items []Item, total, list float64, places int) {
 		fmt.Fprintf(&b, "\n%-50s%*.*f\n", title, 12, places, total)
 		for _, i := range items {
 			mark := ""
 			if !i.Checked {
 				mark = " *"
+				note = "* price not checked against a second source\n"
 			}
 			fmt.Fprintf(&b, "  %-48s%*.*f  %.4g x %s%s\n", i.What, 12, places, i.USD, i.Quantity, i.Unit, mark)
 		}
@@ -596,7 +598,7 @@ func (e *Estimate) Text() string {
 	table("At rest, a month", e.AtRest, e.AtRestUSD, e.AtRestList, 2)
 	table("One run", e.PerRun, e.PerRunUSD, e.PerRunList, 4)
 	a := e.Assumptions
-	fmt.Fprintf(&b, "\nA month with %g runs: %.2f\n* price not checked against a second source\n\n%s", a.RunsPerMonth, e.MonthUSD, e.assumed())
+	fmt.Fprintf(&b, "\nA month with %g runs: %.2f\n%s\n%s", a.RunsPerMonth, e.MonthUSD, note, e.assumed())
 	if len(e.NotPriced) > 0 {
 		b.WriteString("\nNot priced, and not counted as free:\n  " + strings.Join(e.NotPriced, "\n  ") + "\n")
 	}
