@@ -32,6 +32,8 @@ type plan struct {
 	roles   map[string]*role
 	machine string            // its definition
 	names   map[string]string // ARNs and names by what they are
+
+	policies map[string]json.RawMessage // of resources, by their ARNs
 }
 
 const region = "us-east-1"
@@ -55,7 +57,13 @@ func planned(t *testing.T, stackName string, set map[string]string) *plan {
 	maps.Copy(all, set)
 	scenario := simtest.File(t, stack.Deploy, "../..", stackName, all)
 	result := scenario.Up()
-	p := &plan{account: scenario.Cloud.Account(), roles: map[string]*role{}, names: map[string]string{}}
+	p := &plan{account: scenario.Cloud.Account(), roles: map[string]*role{}, names: map[string]string{}, policies: map[string]json.RawMessage{}}
+	queues := map[string]string{} // ARNs by URL
+	for _, r := range result.Resources {
+		if string(r.Type) == "aws:sqs/queue:Queue" {
+			queues[r.Outputs["url"].StringValue()] = r.Outputs["arn"].StringValue()
+		}
+	}
 	byPhysicalName := map[string]*role{}
 	for _, r := range result.Resources {
 		if string(r.Type) == "aws:iam/role:Role" {
@@ -69,6 +77,14 @@ func planned(t *testing.T, stackName string, set map[string]string) *plan {
 		case "aws:iam/rolePolicy:RolePolicy":
 			of := byPhysicalName[r.Inputs["role"].StringValue()]
 			of.policies = append(of.policies, map[string]any{"name": r.URN.Name(), "policy": json.RawMessage(r.Inputs["policy"].StringValue())})
+		case "aws:kms/key:Key":
+			p.policies[r.Outputs["arn"].StringValue()] = json.RawMessage(r.Inputs["policy"].StringValue())
+		case "aws:s3/bucketPolicy:BucketPolicy":
+			p.policies["arn:aws:s3:::"+r.Inputs["bucket"].StringValue()] = json.RawMessage(r.Inputs["policy"].StringValue())
+		case "aws:sqs/queuePolicy:QueuePolicy":
+			p.policies[queues[r.Inputs["queueUrl"].StringValue()]] = json.RawMessage(r.Inputs["policy"].StringValue())
+		case "aws:sns/topicPolicy:TopicPolicy":
+			p.policies[r.Inputs["arn"].StringValue()] = json.RawMessage(r.Inputs["policy"].StringValue())
 		case "aws:sfn/stateMachine:StateMachine":
 			if r.URN.Name() == "pipeline-machine" {
 				p.machine = r.Inputs["definition"].StringValue()
@@ -96,9 +112,18 @@ func (p *plan) ask(t *testing.T, r *role, calls []call) []string {
 		if parts := strings.SplitN(c.resource, ":", 6); len(parts) == 6 && parts[4] != "" {
 			owner = parts[4]
 		}
-		simulations = append(simulations, simulation(r.arn, c, owner, r.policies, nil))
+		simulations = append(simulations, simulation(r.arn, c, owner, r.policies, p.policyOf(c.resource)))
 	}
 	return simulate(t, simulations)
+}
+
+// policyOf is the policy of a resource, or of the bucket that an object is in;
+// nil for one that has none.
+func (p *plan) policyOf(resource string) json.RawMessage {
+	if strings.HasPrefix(resource, "arn:aws:s3:::") {
+		resource, _, _ = strings.Cut(resource, "/")
+	}
+	return p.policies[resource]
 }
 
 func simulation(principal string, c call, owner string, policies []map[string]any, resourcePolicy json.RawMessage) map[string]any {
@@ -220,7 +245,7 @@ func (p *plan) needs(t *testing.T) map[string][]call {
 
 // keyCalls are what AWS's services ask of the key in the name of each role.
 func (p *plan) keyCalls() map[string][]call {
-	key := p.names["encryption"]
+	key := p.names["encryption-key"]
 	if key == "" {
 		return nil
 	}
@@ -473,5 +498,107 @@ func TestRoles_areTakenByTheirServiceAlone(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What the policies of resources say by themselves: of services, and of a role
+// that its own policies would let do everything.
+func TestResources_admitWhatTheyShouldAndNothingElse(t *testing.T) {
+	p := planned(t, "prod", map[string]string{"ds-pipeline:startOnArrival": "true", "ds-pipeline:monthlyBudgetUSD": "20"})
+	other := func(arn string) string { return strings.Replace(arn, p.account, "999999999999", 1) }
+	key, bucket, topic := p.names["encryption-key"], p.names["data-output"], p.names["monitoring-topic"]
+	object := bucket + "/" + contract.OutputPrefix + "data.csv"
+	deadLetters, watchDeadLetters := p.names["schedule-dead-letters"], p.names["watch-dead-letters"]
+	trail := p.names["audit-trail"]
+	record := p.names["audit-bucket"] + "/AWSLogs/" + p.account + "/CloudTrail/us-east-1/2026/11/29/file.json.gz"
+	for _, name := range []string{key, bucket, topic, deadLetters, watchDeadLetters, trail} {
+		if name == "" {
+			t.Fatal("something is not planned under the name that this test knows")
+		}
+	}
+	const encrypt, publish, send = "kms:GenerateDataKey", "sns:Publish", "sqs:SendMessage"
+	const logsContext, snsContext, sqsContext, trailContext = "kms:EncryptionContext:aws:logs:arn", "kms:EncryptionContext:aws:sns:topicArn", "kms:EncryptionContext:aws:sqs:arn", "kms:EncryptionContext:aws:cloudtrail:arn"
+	// The simulator drops keys with a variable after a colon; it knows these.
+	standIns := strings.NewReplacer(
+		logsContext, "kms:RecipientAttestation:NitroTPMPCR1", snsContext, "kms:RecipientAttestation:NitroTPMPCR2",
+		sqsContext, "kms:RecipientAttestation:NitroTPMPCR3", trailContext, "kms:RecipientAttestation:NitroTPMPCR4")
+	everything := []map[string]any{{"name": "all", "policy": map[string]any{
+		"Version": "2012-10-17", "Statement": []any{map[string]any{"Effect": "Allow", "Action": "*", "Resource": "*"}},
+	}}}
+	const admin = "a role with every right"
+	type context = map[string]string
+	safe := func(more context) context {
+		c := context{"aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
+		maps.Copy(c, more)
+		return c
+	}
+	const algorithm, keyOf = "s3:x-amz-server-side-encryption", "s3:x-amz-server-side-encryption-aws-kms-key-id"
+	var simulations []map[string]any
+	tests := []struct {
+		who, action, resource string
+		context               context
+		allowed               bool
+	}{
+		{"logs.us-east-1.amazonaws.com", encrypt, key, context{logsContext: p.names["processing-logs"]}, true},
+		{"logs.us-east-1.amazonaws.com", encrypt, key, context{logsContext: p.names["processing-logs"] + "-of-others"}, false},
+		{"logs.us-east-1.amazonaws.com", encrypt, key, nil, false},
+		{"cloudwatch.amazonaws.com", encrypt, key, context{snsContext: topic}, true},
+		{"cloudwatch.amazonaws.com", encrypt, key, context{snsContext: other(topic)}, false},
+		{"events.amazonaws.com", encrypt, key, context{sqsContext: deadLetters}, true},
+		{"events.amazonaws.com", encrypt, key, context{sqsContext: other(deadLetters)}, false},
+		{"cloudtrail.amazonaws.com", encrypt, key, context{trailContext: trail, "aws:SourceArn": trail}, true},
+		{"cloudtrail.amazonaws.com", encrypt, key, context{trailContext: other(trail), "aws:SourceArn": other(trail)}, false},
+		{"lambda.amazonaws.com", encrypt, key, context{snsContext: topic}, false},
+		{"logs.us-east-1.amazonaws.com", "kms:ScheduleKeyDeletion", key, context{logsContext: p.names["processing-logs"]}, false},
+
+		{"cloudwatch.amazonaws.com", publish, topic, safe(context{"aws:SourceAccount": p.account, "aws:SourceArn": "arn:aws:cloudwatch:us-east-1:" + p.account + ":alarm:a"}), true},
+		{"cloudwatch.amazonaws.com", publish, topic, safe(context{"aws:SourceAccount": "999999999999", "aws:SourceArn": "arn:aws:cloudwatch:us-east-1:999999999999:alarm:a"}), false},
+		{"budgets.amazonaws.com", publish, topic, safe(context{"aws:SourceAccount": p.account, "aws:SourceArn": "arn:aws:budgets::" + p.account + ":budget/b"}), true},
+		{"lambda.amazonaws.com", publish, topic, safe(context{"aws:SourceAccount": p.account}), false},
+
+		{"events.amazonaws.com", send, deadLetters, safe(context{"aws:SourceArn": p.names["schedule-rule"]}), true},
+		{"events.amazonaws.com", send, deadLetters, safe(context{"aws:SourceArn": p.names["schedule-arrival-rule"]}), true},
+		{"events.amazonaws.com", send, deadLetters, safe(context{"aws:SourceArn": p.names["watch-rule"]}), false},
+		{"events.amazonaws.com", send, watchDeadLetters, safe(context{"aws:SourceArn": p.names["watch-rule"]}), true},
+		{"events.amazonaws.com", send, watchDeadLetters, safe(context{"aws:SourceArn": p.names["watch-ended-rule"]}), true},
+		{"events.amazonaws.com", send, watchDeadLetters, safe(context{"aws:SourceArn": other(p.names["watch-rule"])}), false},
+
+		{"cloudtrail.amazonaws.com", "s3:PutObject", record, safe(context{"aws:SourceArn": trail, "s3:x-amz-acl": "bucket-owner-full-control"}), true},
+		{"cloudtrail.amazonaws.com", "s3:PutObject", record, safe(context{"aws:SourceArn": other(trail), "s3:x-amz-acl": "bucket-owner-full-control"}), false},
+		{"logging.s3.amazonaws.com", "s3:PutObject", p.names["data-logs"] + "/input/2026-11-29", safe(context{"aws:SourceAccount": p.account, "aws:SourceArn": p.names["data-input"]}), true},
+		{"logging.s3.amazonaws.com", "s3:PutObject", p.names["data-logs"] + "/input/2026-11-29", safe(context{"aws:SourceAccount": "999999999999", "aws:SourceArn": "arn:aws:s3:::theirs"}), false},
+		{"logging.s3.amazonaws.com", "s3:PutObject", object, safe(context{"aws:SourceAccount": p.account, "aws:SourceArn": p.names["data-input"]}), false},
+
+		{admin, "s3:GetObject", object, safe(nil), true},
+		{admin, "s3:GetObject", object, context{"aws:SecureTransport": "false"}, false},
+		{admin, "s3:GetObject", object, safe(context{"s3:TlsVersion": "1.1"}), false},
+		{admin, "s3:PutObject", object, safe(nil), true},
+		{admin, "s3:PutObject", object, safe(context{algorithm: "aws:kms", keyOf: key}), true},
+		{admin, "s3:PutObject", object, safe(context{algorithm: "AES256"}), false},
+		{admin, "s3:PutObject", object, safe(context{algorithm: "aws:kms", keyOf: other(key)}), false},
+		{admin, publish, topic, context{"aws:SecureTransport": "false"}, false},
+		{admin, send, deadLetters, context{"aws:SecureTransport": "false"}, false},
+	}
+	for _, tt := range tests {
+		policy := p.policyOf(tt.resource)
+		if policy == nil {
+			t.Fatalf("%s has no policy", tt.resource)
+		}
+		c := call{tt.action, tt.resource, context{}}
+		for name, value := range tt.context {
+			c.context[standIns.Replace(name)] = value
+		}
+		policy = json.RawMessage(standIns.Replace(string(policy)))
+		if tt.who == admin {
+			simulations = append(simulations, simulation("arn:aws:iam::"+p.account+":role/admin", c, p.account, everything, policy))
+		} else {
+			simulations = append(simulations, simulation(tt.who, c, p.account, nil, policy))
+		}
+	}
+	for i, outcome := range simulate(t, simulations) {
+		tt := tests[i]
+		if denied := strings.HasSuffix(outcome, "Denied"); tt.allowed && outcome != allowed || !tt.allowed && !denied {
+			t.Errorf("%s by %s on %s with %v: got %s, want it allowed: %v", tt.action, tt.who, tt.resource, tt.context, outcome, tt.allowed)
+		}
 	}
 }
