@@ -106,6 +106,9 @@ type ProcessingClusterArgs struct {
 	InputKey, ModelKey    string
 	ScriptKey, PackageKey string
 
+	// JobSettings are further settings of every run.
+	JobSettings JobSettings
+
 	// The three buckets of the data.
 	InputBucketName    pulumi.StringInput
 	OutputBucketName   pulumi.StringInput
@@ -137,6 +140,7 @@ func (a *ProcessingClusterArgs) validate() error {
 		named("TaskMemoryMiB", CheckTaskMemory(a.TaskCPU, a.TaskMemoryMiB)),
 		named("TaskStorageGiB", CheckTaskStorage(a.TaskStorageGiB)),
 		named("Architecture", CheckArchitecture(a.Architecture)),
+		named("JobSettings", a.JobSettings.validate()),
 		named("LogRetentionDays", CheckLogRetentionDays(a.LogRetentionDays)),
 		named("KeepImages", CheckRange(a.KeepImages, 1, 1000)),
 		present("Environment", a.Environment != ""),
@@ -490,13 +494,13 @@ func newTaskDefinition(ctx *pulumi.Context, name string, args *ProcessingCluster
 				Essential:              true,
 				User:                   containerUser,
 				ReadonlyRootFilesystem: true,
-				Environment: []keyValue{
+				Environment: append([]keyValue{
 					{"AWS_REGION", args.Place.Region},
 					{contract.EnvParameterPrefix, args.ParameterPrefix},
 					{contract.EnvEnvironment, args.Environment},
 					// For the manifest: a task is not told which image it runs.
 					{contract.EnvImage, in[0][strings.LastIndex(in[0], "@")+1:]},
-				},
+				}, args.JobSettings.environment()...),
 				MountPoints: []mountPoint{{SourceVolume: scratch, ContainerPath: scratchDir, ReadOnly: false}},
 				Ulimits:     []ulimit{{Name: "nofile", SoftLimit: 65536, HardLimit: 65536}},
 				StopTimeout: stopTimeoutSeconds,

@@ -34,6 +34,8 @@ type Config struct {
 
 	InputKey, ModelKey, ScriptKey, PackageKey string
 
+	JobSettings components.JobSettings
+
 	TaskCPU            int // CPU units: 1024 is one vCPU
 	TaskMemoryMiB      int
 	TaskStorageGiB     int
@@ -103,7 +105,7 @@ type key struct {
 // keys lists every key, in the order of Pulumi.yaml. It is a function, because
 // a closure over a package variable would outlive a test.
 func keys() []key {
-	return slices.Concat(firstKeys(), lifecycleKeys(), lastKeys())
+	return slices.Concat(firstKeys(), jobKeys(), secondKeys(), lifecycleKeys(), lastKeys())
 }
 
 func firstKeys() []key {
@@ -117,7 +119,23 @@ func firstKeys() []key {
 		text("modelKey", contract.DefaultModelKey, func(c *Config) *string { return &c.ModelKey }, components.CheckObjectKey),
 		text("scriptKey", "", func(c *Config) *string { return &c.ScriptKey }, optional(components.CheckObjectKey)),
 		text("packageKey", "", func(c *Config) *string { return &c.PackageKey }, optional(components.CheckObjectKey)),
+	}
+}
 
+// jobKeys are those of the settings that a stack hands to the job.
+func jobKeys() []key {
+	var all []key
+	for _, s := range contract.Settings() {
+		all = append(all, key{s.Key, "string", "", func(c *Config, value string) error {
+			c.JobSettings.Set(s.Key, value)
+			return optional(s.Check)(value)
+		}})
+	}
+	return all
+}
+
+func secondKeys() []key {
+	return []key{
 		number("taskCpu", 2048, func(c *Config) *int { return &c.TaskCPU }, components.CheckTaskCPU),
 		number("taskMemoryMiB", 4096, func(c *Config) *int { return &c.TaskMemoryMiB }, nil),
 		number("taskStorageGiB", 20, func(c *Config) *int { return &c.TaskStorageGiB }, components.CheckTaskStorage),
@@ -274,6 +292,10 @@ func fillDefaults(ctx *pulumi.Context, cfg *Config) error {
 // the keys that were not even that.
 func checkTogether(cfg Config, wrong map[string]bool) error {
 	var errs []error
+	errs = append(errs, components.CheckJobSettings(cfg.JobSettings))
+	if cfg.JobSettings.Report == "false" && cfg.AlarmDriftedColumns > 0 {
+		errs = append(errs, fmt.Errorf("alarmDriftedColumns: got %d without reports, want 0: they find the drift", cfg.AlarmDriftedColumns))
+	}
 	if !wrong["taskMemoryMiB"] {
 		errs = append(errs, prefixed("taskMemoryMiB", components.CheckTaskMemory(cfg.TaskCPU, cfg.TaskMemoryMiB)))
 	}

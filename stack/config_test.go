@@ -61,7 +61,9 @@ func TestLoadConfig_readsEveryKey(t *testing.T) {
 	image := "111111111111.dkr.ecr.us-east-1.amazonaws.com/x@sha256:" + strings.Repeat("0", 64)
 	got, err := load(t, map[string]string{
 		"aws:region": "eu-west-1", "aws:profile": "p", "environment": "test", "accountId": "111111111111", "resourceSuffix": "-blue",
-		"inputKey": "i", "modelKey": "m", "scriptKey": "s", "packageKey": "p", "taskCpu": "4096", "taskMemoryMiB": "8192", "taskStorageGiB": "100", "useSpot": "true",
+		"inputKey": "i", "modelKey": "m", "scriptKey": "s", "packageKey": "p",
+		"inputFormat": "csv", "inputDelimiter": ";", "inputEncoding": "latin-1", "nullValues": "none", "maxRecordBytes": "2048", "maxRejects": "0.5%", "keepColumns": "id,ts",
+		"outputFormat": "csv", "outputDelimiter": "tab", "report": "false", "taskCpu": "4096", "taskMemoryMiB": "8192", "taskStorageGiB": "100", "useSpot": "true",
 		"architecture": "arm64", "imageUri": image, "keepImages": "3", "taskTimeoutMinutes": "60", "taskAttempts": "2",
 		"scheduleExpression": "rate(1 day)", "scheduleEnabled": "false", "notificationEmail": "a@example.com", "notificationSubscriptions": "sms:+491511234567", "notifySuccess": "true", "alarms": "true", "dashboard": "false", "monthlyBudgetUSD": "20", "logRetentionDays": "7",
 		"containerInsights": "true", "networkMode": "existing", "networkCidr": "10.1.0.0/20", "egressPerZone": "false", "vpcId": "vpc-01234567", "subnetIds": "subnet-01234567, subnet-12345678", "assignPublicIp": "true", "flowLogs": "false",
@@ -76,6 +78,10 @@ func TestLoadConfig_readsEveryKey(t *testing.T) {
 	want := Config{
 		Region: "eu-west-1", Profile: "p", Environment: "test", AccountID: "111111111111", ResourceSuffix: "-blue",
 		ParameterPrefix: "/ds/preprocessing-blue/", InputKey: "i", ModelKey: "m", ScriptKey: "s", PackageKey: "p",
+		JobSettings: components.JobSettings{
+			InputFormat: "csv", InputDelimiter: ";", InputEncoding: "latin-1", NullValues: "none", MaxRecordBytes: "2048", MaxRejects: "0.5%", KeepColumns: "id,ts",
+			OutputFormat: "csv", OutputDelimiter: "tab", Report: "false",
+		},
 		TaskCPU: 4096, TaskMemoryMiB: 8192, TaskStorageGiB: 100, UseSpot: true, Architecture: components.ARM64, ImageURI: image, KeepImages: 3, TaskTimeoutMinutes: 60, TaskAttempts: 2,
 		ScheduleExpression: "rate(1 day)", NotificationEmail: "a@example.com", NotificationSubscriptions: "sms:+491511234567", NotifySuccess: true, Alarms: true, MonthlyBudgetUSD: 20, LogRetentionDays: 7, ContainerInsights: true,
 		NetworkMode: "existing", VPCID: "vpc-01234567", SubnetIDs: "subnet-01234567, subnet-12345678", AssignPublicIP: true,
@@ -130,6 +136,11 @@ func TestLoadConfig_saysWhatIsWrongAndWhatIsAllowed(t *testing.T) {
 		{"boundary", map[string]string{"permissionsBoundaryArn": "policy"}, `permissionsBoundaryArn: got "policy", want arn:aws:iam::<account>:policy/<name>`},
 		{"key", map[string]string{"inputKey": "/raw"}, `inputKey: got "/raw", want an object such as raw/data.csv, a prefix such as raw/ or a glob such as raw/*.csv`},
 		{"empty key", map[string]string{"modelKey": ""}, `modelKey: got "", want 1 to 1024 bytes`},
+		{"rejects", map[string]string{"maxRejects": "some"}, `maxRejects: got "some", want a count such as 100 or a share from 0% to 100%`},
+		{"columns", map[string]string{"keepColumns": "id,,id"}, "keepColumns: empty name in \"id,,id\"; want column names with commas between them\ncolumn \"id\" is named twice"},
+		{"delimiter of none", map[string]string{"inputFormat": "parquet", "inputDelimiter": ";", "inputEncoding": "utf-16", "outputFormat": "parquet", "outputDelimiter": "tab"},
+			"inputDelimiter: got \";\", want none: Parquet has no delimiter\ninputEncoding: got \"utf-16\", want none: Parquet has its own encoding\noutputDelimiter: got \"tab\", want none"},
+		{"drift without reports", map[string]string{"report": "false", "alarmDriftedColumns": "3"}, "alarmDriftedColumns: got 3 without reports, want 0"},
 		{"attempts", map[string]string{"taskAttempts": "11"}, "taskAttempts: got 11, want 1 to 10"},
 		{"storage", map[string]string{"taskStorageGiB": "201"}, "taskStorageGiB: got 201 GiB, want 20, which costs nothing, to 200"},
 		{"spot alone", map[string]string{"useSpot": "true", "taskAttempts": "1"}, "taskAttempts: got 1 with Spot, want 2 or more: the last attempt does not use it"},

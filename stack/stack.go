@@ -140,6 +140,7 @@ func Deploy(ctx *pulumi.Context) error {
 		ModelKey:           cfg.ModelKey,
 		ScriptKey:          cfg.ScriptKey,
 		PackageKey:         cfg.PackageKey,
+		JobSettings:        cfg.JobSettings,
 		InputBucketName:    data.InputBucketName,
 		OutputBucketName:   data.OutputBucketName,
 		ArtifactBucketName: data.ArtifactBucketName,

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash"
 	"math/big"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,24 +24,18 @@ type RejectLimit struct {
 	text  string
 }
 
-var limitPattern = regexp.MustCompile(`^([0-9]{1,18})(?:(\.[0-9]{1,18})?%)?$`)
-
 // ParseRejectLimit reads a count such as 100 or a share such as 0.5%.
 func ParseRejectLimit(s string) (RejectLimit, error) {
-	if limitPattern.MatchString(s) {
-		number, isShare := strings.CutSuffix(s, "%")
-		if n, err := strconv.ParseInt(number, 10, 64); !isShare && err == nil {
-			return RejectLimit{count: n, text: s}, nil
-		}
-		share, ok := new(big.Rat).SetString(number)
-		if share != nil {
-			share.Quo(share, big.NewRat(100, 1))
-		}
-		if isShare && ok && share.Cmp(big.NewRat(1, 1)) <= 0 {
-			return RejectLimit{share: share, text: s}, nil
-		}
+	if err := contract.CheckRejectLimit(s); err != nil {
+		return RejectLimit{}, err
 	}
-	return RejectLimit{}, fmt.Errorf("got %q, want a count such as 100 or a share from 0%% to 100%% such as 0.5%%", s)
+	number, isShare := strings.CutSuffix(s, "%")
+	if !isShare {
+		n, err := strconv.ParseInt(number, 10, 64)
+		return RejectLimit{count: n, text: s}, err
+	}
+	share, _ := new(big.Rat).SetString(number)
+	return RejectLimit{share: share.Quo(share, big.NewRat(100, 1)), text: s}, nil
 }
 
 // String is what ParseRejectLimit reads.

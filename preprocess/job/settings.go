@@ -2,10 +2,8 @@ package job
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"runtime"
 	"slices"
@@ -413,19 +411,9 @@ func (l *loader) keep() []string {
 	if v == "" {
 		return nil
 	}
-	names, err := splitList(v)
-	if err != nil {
+	names, errs := contract.ColumnNames(v)
+	for _, err := range errs {
 		l.problem("keep (%s): %w", from, err)
-		return nil
-	}
-	seen := map[string]bool{}
-	for _, name := range names {
-		if name == "" {
-			l.problem("keep (%s): empty name in %q; want column names with commas between them", from, v)
-		} else if seen[name] {
-			l.problem("keep (%s): column %q is named twice", from, name)
-		}
-		seen[name] = true
 	}
 	return names
 }
@@ -444,7 +432,7 @@ func (l *loader) nulls(d table.Dialect) []string {
 	case v == "":
 		return []string{""}
 	}
-	texts, err := splitList(v)
+	texts, err := contract.SplitList(v)
 	if err != nil {
 		l.problem("null-values (%s): %w", from, err)
 	}
@@ -555,19 +543,6 @@ func (l *loader) delimiter(setting string, flag *string, env string, u storage.U
 		return table.CSV.Delimiter
 	}
 	return v[0]
-}
-
-// splitList splits at commas; an item that holds a comma is quoted as in CSV.
-func splitList(v string) ([]string, error) {
-	r := csv.NewReader(strings.NewReader(v))
-	items, err := r.Read()
-	if err == nil {
-		if _, err = r.Read(); errors.Is(err, io.EOF) {
-			return items, nil
-		}
-		err = errors.New("more than one line")
-	}
-	return nil, fmt.Errorf("got %q, want items with commas between them, quoted as in CSV where needed: %w", v, err)
 }
 
 func (l *loader) number(name string, flag *string, env string, unset, least, most int) int {

@@ -1,0 +1,80 @@
+package components
+
+import (
+	"errors"
+	"fmt"
+
+	"ds-pipeline/preprocess/contract"
+)
+
+// JobSettings are what the job finds in its environment, as its command line
+// takes it: preprocess run --help tells more. What is "" is left to the job.
+type JobSettings struct {
+	InputFormat    string // csv, jsonl or parquet
+	InputDelimiter string // tab or one character
+	InputEncoding  string // such as latin-1
+	NullValues     string // texts that mean a missing value, with commas between them, or none
+	MaxRecordBytes string // the longest record to accept
+	MaxRejects     string // records that may be rejected before a run fails: 100 or 0.5%
+	KeepColumns    string // input columns to copy, with commas between them
+
+	// OutputFormat is csv or parquet, which makes the result processed/data.parquet.
+	OutputFormat    string
+	OutputDelimiter string // tab or one character
+	Report          string // true or false: whether to write a report beside the result
+}
+
+// field is where the setting with a key of contract.Settings stands; nil for none.
+func (s *JobSettings) field(key string) *string {
+	return map[string]*string{
+		"inputFormat": &s.InputFormat, "inputDelimiter": &s.InputDelimiter, "inputEncoding": &s.InputEncoding,
+		"nullValues": &s.NullValues, "maxRecordBytes": &s.MaxRecordBytes, "maxRejects": &s.MaxRejects,
+		"keepColumns": &s.KeepColumns, "outputFormat": &s.OutputFormat, "outputDelimiter": &s.OutputDelimiter, "report": &s.Report,
+	}[key]
+}
+
+// Set sets the setting with a key of contract.Settings.
+func (s *JobSettings) Set(key, value string) { *s.field(key) = value }
+
+func (s JobSettings) validate() error {
+	var errs []error
+	for _, setting := range contract.Settings() {
+		if v := *s.field(setting.Key); v != "" {
+			errs = append(errs, named(setting.Key, setting.Check(v)))
+		}
+	}
+	return errors.Join(append(errs, CheckJobSettings(s))...)
+}
+
+// CheckJobSettings tells which settings, each right by itself, do not go
+// together, by the keys of contract.Settings.
+func CheckJobSettings(s JobSettings) error {
+	var errs []error
+	without := func(key, value, format string) {
+		if value != "" {
+			errs = append(errs, fmt.Errorf("%s: got %q, want none: %s", key, value, format))
+		}
+	}
+	switch s.InputFormat {
+	case "jsonl":
+		without("inputDelimiter", s.InputDelimiter, "JSON lines have no delimiter")
+	case "parquet":
+		without("inputDelimiter", s.InputDelimiter, "Parquet has no delimiter")
+		without("inputEncoding", s.InputEncoding, "Parquet has its own encoding")
+	}
+	if s.OutputFormat == "parquet" {
+		without("outputDelimiter", s.OutputDelimiter, "Parquet has no delimiter")
+	}
+	return errors.Join(errs...)
+}
+
+// environment is what the job finds.
+func (s JobSettings) environment() []keyValue {
+	var all []keyValue
+	for _, setting := range contract.Settings() {
+		if v := *s.field(setting.Key); v != "" {
+			all = append(all, keyValue{setting.Env, v})
+		}
+	}
+	return all
+}
