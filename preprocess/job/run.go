@@ -44,7 +44,7 @@ type Summary struct {
 	ColumnsIn            int
 	ColumnsOut           int
 	Inputs               []InputRows // of each object; nil if one was named
-	BytesIn              int64       // of text: unpacked, in UTF-8
+	BytesIn              int64       // of text: unpacked, in UTF-8; of Parquet as it is stored
 	BytesOut             int64
 	BytesText            int64  // of the result, before compression
 	Report               string // "" if there is none

@@ -110,7 +110,8 @@ type Columns struct {
 	Out int `json:"out"`
 }
 
-// Bytes are of text: unpacked, in UTF-8; Out are of the result as stored.
+// Bytes are of text: unpacked, in UTF-8, and of Parquet inputs as they are
+// stored; Out are of the result as stored.
 type Bytes struct {
 	In  int64 `json:"in"`
 	Out int64 `json:"out"`
