@@ -4,29 +4,43 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/maphash"
+	"math"
+	"math/bits"
+	"slices"
 )
 
-// maxDistinct is how many distinct values of a column a block may have to be
-// stored as indexes of one byte.
-const maxDistinct = 256
+const (
+	// maxDistinct is how many distinct values of a column a block may have to be
+	// stored as indexes, a quarter of its rows at most, once the dictionary of a row
+	// group was too much for it; before, as many as there are values.
+	maxDistinct = 256
+	maxIndex    = 1 << 16
+	// manyRows are enough to see that hardly a value occurs twice. Of manyLeaves
+	// there is no room for such dictionaries.
+	manyRows   = 512
+	manyLeaves = 256
+)
 
 // distinct finds the distinct values of a column in a block.
 type distinct struct {
 	seed    maphash.Seed
 	seeded  bool
-	slots   [2 * maxDistinct]uint16 // index of the value plus one, by hash
-	values  []span                  // in the data, in the order they occur
-	indexes []byte                  // of each value
+	slots   []uint32 // index of the value plus one, by hash; a power of two of them
+	shift   uint     // of a hash, to be a slot
+	values  []span   // in the data, in the order they occur
+	indexes []uint16 // of each value
+	counts  []uint32 // of each distinct value
 }
 
 // find tells whether there are few distinct values, most at most, and which.
 func (d *distinct) find(c *cells, width, most int) bool {
 	d.values, d.indexes = d.values[:0], d.indexes[:0]
-	most = min(most, maxDistinct)
 	if most == 0 {
 		return false
 	}
-	clear(d.slots[:])
+	size := bits.Len(uint(2*most - 1))
+	d.slots, d.shift = grow(d.slots, 1<<size), uint(64-size)
+	clear(d.slots)
 	if !d.seeded {
 		d.seed, d.seeded = maphash.MakeSeed(), true
 	}
@@ -59,28 +73,42 @@ func (d *distinct) find(c *cells, width, most int) bool {
 
 func (d *distinct) add(data []byte, value span, hash uint64, most int) bool {
 	hash *= 0x9e3779b97f4a7c15
-	for slot := hash >> 55; ; slot = (slot + 1) % uint64(len(d.slots)) {
+	for slot := hash >> d.shift; ; slot = (slot + 1) & uint64(len(d.slots)-1) {
 		i := int(d.slots[slot])
 		if i == 0 {
 			if len(d.values) == most {
 				return false
 			}
 			d.values = append(d.values, value)
-			d.slots[slot] = uint16(len(d.values))
-			d.indexes = append(d.indexes, byte(len(d.values)-1))
+			d.slots[slot] = uint32(len(d.values))
+			d.indexes = append(d.indexes, uint16(len(d.values)-1))
 			return true
 		}
 		if known := d.values[i-1]; bytes.Equal(data[known.start:known.end], data[value.start:value.end]) {
-			d.indexes = append(d.indexes, byte(i-1))
+			d.indexes = append(d.indexes, uint16(i-1))
 			return true
 		}
 	}
 }
 
-// Limits of the dictionary of a column in a row group.
+// unique tells whether hardly a value occurs twice, but for one that may stand for
+// what is missing.
+func (d *distinct) unique() bool {
+	d.counts = grow(d.counts, len(d.values))
+	clear(d.counts)
+	for _, i := range d.indexes {
+		d.counts[i]++
+	}
+	again := len(d.indexes) - len(d.values) - int(slices.Max(d.counts)-1)
+	return again*100 < len(d.indexes)
+}
+
+// Limits of the dictionaries in a row group: of a column, and of all, of which an
+// entry takes some 70 bytes of memory.
 const (
-	maxEntries   = 1 << 14
-	maxDictBytes = 256 << 10
+	maxEntries    = 1 << 14
+	maxDictBytes  = 256 << 10
+	maxAllEntries = 1 << 16
 )
 
 // dictionaryOf collects the values of a column in a row group.
@@ -90,35 +118,42 @@ type dictionaryOf struct {
 	to     []uint32
 }
 
-// merge adds the distinct values of a block and leaves in to where they are. It
-// tells whether there is room for them.
-func (d *dictionaryOf) merge(values []byte, width int) bool {
+// merge adds the distinct values of a block, of which no two are the same, and
+// leaves in to where they are. If there is no room for them, nothing is added; own
+// says whether it is the column's own limit that they exceed.
+func (d *dictionaryOf) merge(values []byte, width, all int) (ok, own bool) {
+	const missing = math.MaxUint32
 	d.to = d.to[:0]
-	for entries, size, rest := len(d.index), len(d.values), values; len(rest) > 0; {
+	entries, size := len(d.index), len(d.values)
+	for rest := values; len(rest) > 0; {
 		n := valueBytes(rest, width)
-		if _, known := d.index[string(rest[:n])]; !known {
-			entries, size = entries+1, size+n
-			if entries > maxEntries || size > maxDictBytes {
-				return false
-			}
-		}
-		rest = rest[n:]
-	}
-	for len(values) > 0 {
-		n := valueBytes(values, width)
-		i, known := d.index[string(values[:n])]
+		i, known := d.index[string(rest[:n])]
 		if !known {
-			if d.index == nil {
-				d.index = map[string]uint32{}
-			}
-			i = uint32(len(d.index))
-			d.index[string(values[:n])] = i
-			d.values = append(d.values, values[:n]...)
+			i = missing
+			entries, size = entries+1, size+n
 		}
 		d.to = append(d.to, i)
+		rest = rest[n:]
+	}
+	switch {
+	case entries > maxEntries || size > maxDictBytes:
+		return false, true
+	case all+entries-len(d.index) > maxAllEntries:
+		return false, false
+	}
+	if d.index == nil {
+		d.index = map[string]uint32{}
+	}
+	for at, i := range d.to {
+		n := valueBytes(values, width)
+		if i == missing {
+			d.to[at] = uint32(len(d.index))
+			d.index[string(values[:n])] = d.to[at]
+			d.values = append(d.values, values[:n]...)
+		}
 		values = values[n:]
 	}
-	return true
+	return true, false
 }
 
 // valueBytes is how long the first of some values is.

@@ -15,10 +15,16 @@ import (
 // Block is some consecutive rows, encoded: a page of each column, or what the
 // Writer makes one of. It can be filled again.
 type Block struct {
-	rows   int
-	out    []byte
-	pieces []share // of each leaf
-	limits []byte  // what the statistics of the pieces point to
+	rows    int
+	out     []byte
+	indexes []uint16 // of values among the distinct ones of a leaf
+	pieces  []share  // of each leaf
+	limits  []byte   // what the statistics of the pieces point to
+
+	// few says of which leaves only few distinct values are looked for. The
+	// Writer sets it when it takes the block, so that what is in a block does not
+	// depend on chance.
+	few []bool
 }
 
 // Rows is how many rows the block has.
@@ -28,10 +34,12 @@ func (b *Block) Rows() int { return b.rows }
 type share struct {
 	page     bool // it is a page; else levels, distinct values and indexes
 	plain    bool // of a page: its values are not indexes
+	unique   bool // hardly a value occurs twice
 	end      int  // in out; it starts where the piece before ends
 	dict     int  // where the distinct values start
-	indexes  int  // where the indexes start, of one byte each
+	indexes  span // in Block.indexes
 	unpacked int  // bytes of the page with its header, before compression
+	raw      int  // bytes of the values as PLAIN has them
 	nulls    int
 	stats    limits
 }
@@ -190,7 +198,7 @@ func (e *Encoder) append(c *cells, p part, from *frame.Column, null []bool, rows
 // Finish moves what was appended to b and starts anew. It returns about how much
 // memory the rows took, in bytes.
 func (e *Encoder) Finish(b *Block) int {
-	b.rows, b.out, b.pieces, b.limits = e.rows, b.out[:0], b.pieces[:0], b.limits[:0]
+	b.rows, b.out, b.indexes, b.pieces, b.limits = e.rows, b.out[:0], b.indexes[:0], b.pieces[:0], b.limits[:0]
 	size := 0
 	if e.rows > 0 {
 		for i := range e.columns {
@@ -200,7 +208,7 @@ func (e *Encoder) Finish(b *Block) int {
 				e.finishRun(b, c, p)
 				continue
 			}
-			e.finishColumn(b, c, &e.layout.leaves[p.first])
+			e.finishColumn(b, c, p.first)
 		}
 	}
 	for i := range e.columns {
@@ -210,24 +218,35 @@ func (e *Encoder) Finish(b *Block) int {
 	return max(size, len(b.out))
 }
 
-func (e *Encoder) finishColumn(b *Block, c *cells, l *leaf) {
-	one := share{nulls: c.nulls}
+func (e *Encoder) finishColumn(b *Block, c *cells, i int) {
+	l := &e.layout.leaves[i]
+	one := share{nulls: c.nulls, raw: len(c.data)}
 	values := e.rows - c.nulls
+	few := i < len(b.few) && b.few[i]
+	most := min(values, maxIndex)
+	if few {
+		most = min(values/4, maxDistinct)
+	}
 	e.body = e.appendLevels(e.body[:0], c)
 	one.stats = statistics(b, c, l)
 	switch {
 	case l.typ() == format.Boolean:
 		e.body = appendBits(e.body, c.data)
-	case e.dict.find(c, l.width(), values/4):
-		start := len(b.out)
+	case e.dict.find(c, l.width(), most):
+		if !few && (values >= manyRows || len(e.layout.leaves) >= manyLeaves) && e.dict.unique() {
+			one.unique = true
+			e.body = append(e.body, c.data...)
+			break
+		}
 		b.out = append(b.out, e.body...)
 		one.dict = len(b.out)
 		for _, ref := range e.dict.values {
 			b.out = append(b.out, c.data[ref.start:ref.end]...)
 		}
-		one.indexes = len(b.out)
-		b.out = append(b.out, e.dict.indexes...)
-		one.end, one.unpacked = len(b.out), len(b.out)-start
+		one.end = len(b.out)
+		one.indexes.start = len(b.indexes)
+		b.indexes = append(b.indexes, e.dict.indexes...)
+		one.indexes.end = len(b.indexes)
 		b.pieces = append(b.pieces, one)
 		return
 	default:
@@ -361,7 +380,7 @@ func appendOnes(dst []byte, ones []int32, rows int) []byte {
 
 // appendIndexes appends indexes in a dictionary of so many values as a page has
 // them: their width, and one run if they are all the same, else bits.
-func appendIndexes(dst []byte, indexes []byte, to []uint32, entries int) []byte {
+func appendIndexes(dst []byte, indexes []uint16, to []uint32, entries int) []byte {
 	width := bits.Len(uint(max(entries-1, 1)))
 	dst = append(dst, byte(width))
 	same := true

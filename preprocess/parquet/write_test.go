@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"testing"
@@ -360,4 +361,103 @@ func TestWriter_passesErrorsOn(t *testing.T) {
 			t.Fatalf("%d bytes: %v", left, err)
 		}
 	}
+}
+
+// Columns get a dictionary as long as it pays, and all that is written is read
+// back, whatever became too much.
+func TestWriter_keepsDictionariesSmall(t *testing.T) {
+	const rows = 60_000
+	bytesOf := dictionaries(t, rows, []int{3, 5000, 15_000, 20_000, rows})
+	if bytesOf[0] > rows/2 {
+		t.Errorf("3 values: %d bytes", bytesOf[0])
+	}
+	if bytesOf[1] > 3*rows {
+		t.Errorf("5000 values: %d bytes", bytesOf[1])
+	}
+	if bytesOf[4] < 8*rows || bytesOf[4] > 9*rows {
+		t.Errorf("values that all differ: %d bytes", bytesOf[4])
+	}
+	// Together they are too much.
+	for c, n := range dictionaries(t, rows, slices.Repeat([]int{15_000}, 7)) {
+		if n > 9*rows {
+			t.Errorf("column %d: %d bytes", c, n)
+		}
+	}
+}
+
+// dictionaries writes columns of so many distinct values, and tells how many bytes
+// each takes.
+func dictionaries(t *testing.T, rows int, distinct []int) []int64 {
+	t.Helper()
+	const block = 1000
+	layout := &parquet.Layout{}
+	for i := range distinct {
+		layout.Add(fmt.Sprintf("c%d", i), frame.Float, false)
+	}
+	layout.Add("text", frame.Text, false) // few values, some of them long
+	var out bytes.Buffer
+	w, err := parquet.NewWriter(&out, layout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.SetGroupBytes(32 << 20)
+	e := parquet.NewEncoder(layout)
+	blocks := make([]parquet.Block, 4) // filled in turn, as by a job
+	want := make([][]string, len(distinct)+1)
+	random := rand.New(rand.NewPCG(1, 2))
+	for start := 0; start < rows; start += block {
+		var columns []frame.Column
+		for i, n := range distinct {
+			c := frame.Column{Kind: frame.Float}
+			for row := start; row < start+block; row++ {
+				v := row
+				if n < rows {
+					v = random.IntN(n)
+				}
+				c.Floats = append(c.Floats, float64(v)/3)
+				want[i] = append(want[i], number(c.Floats[row-start]))
+			}
+			columns = append(columns, c)
+		}
+		c := frame.Column{Kind: frame.Text}
+		for row := start; row < start+block; row++ {
+			text := []byte("short")
+			if row%50 == 0 {
+				text = bytes.Repeat([]byte{byte(' ' + random.IntN(60))}, 8000)
+			}
+			c.Texts = append(c.Texts, text)
+			want[len(distinct)] = append(want[len(distinct)], string(c.Texts[row-start]))
+		}
+		b := &blocks[start/block%len(blocks)]
+		e.Append(append(columns, c), nil, block, make([]bool, block))
+		e.Finish(b)
+		if err := w.Add(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	kinds := slices.Repeat([]frame.Kind{frame.Float}, len(distinct))
+	got, err := readAll(out.Bytes(), parquet.DefaultLimits(), append(kinds, frame.Text), false, 1<<10, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for c := range want {
+		if !slices.Equal(got[c], want[c]) {
+			t.Errorf("column %d differs", c)
+		}
+	}
+	f, err := pq.OpenFile(bytes.NewReader(out.Bytes()), int64(out.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(f.RowGroups()); n != 1 {
+		t.Fatalf("%d row groups", n)
+	}
+	var sizes []int64
+	for c := range distinct {
+		sizes = append(sizes, f.Metadata().RowGroups[0].Columns[c].MetaData.TotalUncompressedSize)
+	}
+	return sizes
 }

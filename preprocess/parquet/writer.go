@@ -38,6 +38,7 @@ type Writer struct {
 	rows   int64
 	groups int
 	footer metadata
+	few    []bool // leaves of which there are too many values for a dictionary
 
 	target int // bytes of a row group
 	group  group
@@ -49,6 +50,7 @@ type Writer struct {
 type group struct {
 	rows   int64
 	held   int // bytes of pages and dictionaries
+	known  int // entries of all dictionaries
 	pages  slabs
 	blocks []blockPages
 	chunks []chunk // of each leaf
@@ -63,6 +65,7 @@ type blockPages struct {
 // chunk is a column of the row group.
 type chunk struct {
 	unpacked       int64
+	raw, rows      int64 // bytes as PLAIN, and values, of pages of indexes
 	nulls          int64
 	stats          limits
 	dict           dictionaryOf
@@ -74,6 +77,7 @@ func NewWriter(w io.Writer, l *Layout) (*Writer, error) {
 	p := &Writer{w: bufio.NewWriterSize(w, 128<<10), layout: l}
 	p.target = min(max(groupBytes, groupLeafBytes*len(l.leaves)), maxGroupBytes)
 	p.group.chunks = make([]chunk, len(l.leaves))
+	p.few = make([]bool, len(l.leaves))
 	return p, p.write([]byte(Magic))
 }
 
@@ -114,8 +118,9 @@ func (p *Writer) Add(b *Block) error {
 			g.pages.add(b.out[from:one.end])
 			c.unpacked += int64(one.unpacked)
 			c.plain, c.indexed = c.plain || one.plain, c.indexed || !one.plain
+			p.few[i] = p.few[i] || one.unique
 		} else {
-			p.addPage(b, from, one, c, l)
+			p.addPage(b, from, i)
 		}
 		from = one.end
 		if n := g.pages.size - at.start; n <= math.MaxUint32 {
@@ -124,6 +129,7 @@ func (p *Writer) Add(b *Block) error {
 			return fmt.Errorf("a block of rows takes more than %d bytes", math.MaxUint32)
 		}
 	}
+	b.few = append(b.few[:0], p.few...)
 	g.rows += int64(b.rows)
 	g.held += g.pages.size - at.start + 4*len(at.ends)
 	if g.held >= p.target {
@@ -133,28 +139,36 @@ func (p *Writer) Add(b *Block) error {
 }
 
 // addPage makes a page of levels, distinct values and indexes.
-func (p *Writer) addPage(b *Block, from int, one *share, c *chunk, l *leaf) {
-	values, indexes := b.out[one.dict:one.indexes], b.out[one.indexes:one.end]
+func (p *Writer) addPage(b *Block, from, i int) {
+	g := &p.group
+	one, c, l := &b.pieces[i], &g.chunks[i], &p.layout.leaves[i]
+	values, indexes := b.out[one.dict:one.end], b.indexes[one.indexes.start:one.indexes.end]
 	p.body = append(p.body[:0], b.out[from:one.dict]...)
 	encoding := format.RLEDictionary
-	before := len(c.dict.values)
-	if c.dict.merge(values, l.width()) {
-		p.group.held += 2 * (len(c.dict.values) - before) // also as keys
+	size, entries := len(c.dict.values), len(c.dict.index)
+	ok, own := c.dict.merge(values, l.width(), g.known)
+	if ok {
+		g.held += len(c.dict.values) - size
+		g.known += len(c.dict.index) - entries
 		p.body = appendIndexes(p.body, indexes, c.dict.to, len(c.dict.index))
 		c.indexed = true
+		c.raw += int64(one.raw)
+		c.rows += int64(len(indexes))
+		own = c.rows >= 4*manyRows && int64(len(c.dict.index))*20 > c.rows*19
 	} else {
 		encoding = format.Plain
 		p.body = appendValues(p.body, values, indexes, l.width())
 		c.plain = true
 	}
+	p.few[i] = p.few[i] || own
 	page, unpacked := appendPage(p.packed[:0], format.DataPage, b.rows, encoding, p.body, &p.scratch)
 	p.packed = page
-	p.group.pages.add(page)
+	g.pages.add(page)
 	c.unpacked += int64(unpacked)
 }
 
 // appendValues writes out what indexes stand for.
-func appendValues(dst, values, indexes []byte, width int) []byte {
+func appendValues(dst, values []byte, indexes []uint16, width int) []byte {
 	var starts []int
 	at := 0
 	for at < len(values) {
@@ -185,7 +199,7 @@ func (p *Writer) flush() error {
 	}
 	p.groups++
 	p.rows += g.rows
-	g.rows, g.held, g.blocks = 0, 0, g.blocks[:0]
+	g.rows, g.held, g.known, g.blocks = 0, 0, 0, g.blocks[:0]
 	g.pages.reset()
 	for i := range g.chunks {
 		c := &g.chunks[i]
@@ -217,6 +231,8 @@ func (p *Writer) flushColumn(i int, meta *format.ColumnMetaData) error {
 		if l.hot {
 			values, entries = append(append(p.body[:0], l.top...), l.one...), 2
 		}
+		// A dictionary that does not pay is the last one.
+		p.few[i] = p.few[i] || !l.hot && 4*(c.unpacked+int64(len(values))) > 3*(c.raw+c.rows/8) && c.rows >= 4*manyRows
 		page, unpacked := appendPage(p.packed[:0], format.DictionaryPage, entries, format.Plain, values, &p.scratch)
 		p.packed = page
 		c.unpacked += int64(unpacked)
