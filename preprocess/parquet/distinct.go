@@ -104,7 +104,7 @@ func (d *distinct) unique() bool {
 }
 
 // Limits of the dictionaries in a row group: of a column, and of all, of which an
-// entry takes some 70 bytes of memory.
+// entry takes some 50 bytes of memory.
 const (
 	maxEntries    = 1 << 14
 	maxDictBytes  = 256 << 10
@@ -113,9 +113,54 @@ const (
 
 // dictionaryOf collects the values of a column in a row group.
 type dictionaryOf struct {
-	index  map[string]uint32
-	values []byte // as PLAIN has them
-	to     []uint32
+	numbers map[uint64]uint32 // index of each value of 4 or 8 bytes
+	texts   map[string]uint32 // and of others
+	entries int
+	values  []byte // as PLAIN has them
+	to      []uint32
+}
+
+// reset forgets the values, and keeps the memory.
+func (d *dictionaryOf) reset() {
+	clear(d.numbers)
+	clear(d.texts)
+	d.entries, d.values = 0, d.values[:0]
+}
+
+func (d *dictionaryOf) find(value []byte, width int) (i uint32, known bool) {
+	switch width {
+	case 8:
+		i, known = d.numbers[binary.LittleEndian.Uint64(value)]
+	case 4:
+		i, known = d.numbers[uint64(binary.LittleEndian.Uint32(value))]
+	default:
+		i, known = d.texts[string(value)]
+	}
+	return i, known
+}
+
+// add adds a value that is not known.
+func (d *dictionaryOf) add(value []byte, width int) uint32 {
+	i := uint32(d.entries)
+	switch {
+	case width != 8 && width != 4:
+		if d.texts == nil {
+			d.texts = map[string]uint32{}
+		}
+		d.texts[string(value)] = i
+	default:
+		if d.numbers == nil {
+			d.numbers = map[uint64]uint32{}
+		}
+		key := uint64(binary.LittleEndian.Uint32(value))
+		if width == 8 {
+			key = binary.LittleEndian.Uint64(value)
+		}
+		d.numbers[key] = i
+	}
+	d.entries++
+	d.values = append(d.values, value...)
+	return i
 }
 
 // merge adds the distinct values of a block, of which no two are the same, and
@@ -124,10 +169,10 @@ type dictionaryOf struct {
 func (d *dictionaryOf) merge(values []byte, width, all int) (ok, own bool) {
 	const missing = math.MaxUint32
 	d.to = d.to[:0]
-	entries, size := len(d.index), len(d.values)
+	entries, size := d.entries, len(d.values)
 	for rest := values; len(rest) > 0; {
 		n := valueBytes(rest, width)
-		i, known := d.index[string(rest[:n])]
+		i, known := d.find(rest[:n], width)
 		if !known {
 			i = missing
 			entries, size = entries+1, size+n
@@ -138,18 +183,13 @@ func (d *dictionaryOf) merge(values []byte, width, all int) (ok, own bool) {
 	switch {
 	case entries > maxEntries || size > maxDictBytes:
 		return false, true
-	case all+entries-len(d.index) > maxAllEntries:
+	case all+entries-d.entries > maxAllEntries:
 		return false, false
-	}
-	if d.index == nil {
-		d.index = map[string]uint32{}
 	}
 	for at, i := range d.to {
 		n := valueBytes(values, width)
 		if i == missing {
-			d.to[at] = uint32(len(d.index))
-			d.index[string(values[:n])] = d.to[at]
-			d.values = append(d.values, values[:n]...)
+			d.to[at] = d.add(values[:n], width)
 		}
 		values = values[n:]
 	}

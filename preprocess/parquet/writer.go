@@ -145,16 +145,16 @@ func (p *Writer) addPage(b *Block, from, i int) {
 	values, indexes := b.out[one.dict:one.end], b.indexes[one.indexes.start:one.indexes.end]
 	p.body = append(p.body[:0], b.out[from:one.dict]...)
 	encoding := format.RLEDictionary
-	size, entries := len(c.dict.values), len(c.dict.index)
+	size, entries := len(c.dict.values), c.dict.entries
 	ok, own := c.dict.merge(values, l.width(), g.known)
 	if ok {
 		g.held += len(c.dict.values) - size
-		g.known += len(c.dict.index) - entries
-		p.body = appendIndexes(p.body, indexes, c.dict.to, len(c.dict.index))
+		g.known += c.dict.entries - entries
+		p.body = appendIndexes(p.body, indexes, c.dict.to, c.dict.entries)
 		c.indexed = true
 		c.raw += int64(one.raw)
 		c.rows += int64(len(indexes))
-		own = c.rows >= 4*manyRows && int64(len(c.dict.index))*20 > c.rows*19
+		own = c.rows >= 4*manyRows && int64(c.dict.entries)*20 > c.rows*19
 	} else {
 		encoding = format.Plain
 		p.body = appendValues(p.body, values, indexes, l.width())
@@ -203,7 +203,8 @@ func (p *Writer) flush() error {
 	g.pages.reset()
 	for i := range g.chunks {
 		c := &g.chunks[i]
-		*c = chunk{stats: limits{min: c.stats.min[:0], max: c.stats.max[:0]}}
+		c.dict.reset()
+		*c = chunk{stats: limits{min: c.stats.min[:0], max: c.stats.max[:0]}, dict: c.dict}
 	}
 	return nil
 }
@@ -227,7 +228,7 @@ func (p *Writer) flushColumn(i int, meta *format.ColumnMetaData) error {
 		if !c.plain { // as the dictionary is
 			meta.Encoding = append(meta.Encoding, format.Plain)
 		}
-		values, entries := c.dict.values, len(c.dict.index)
+		values, entries := c.dict.values, c.dict.entries
 		if l.hot {
 			values, entries = append(append(p.body[:0], l.top...), l.one...), 2
 		}
