@@ -50,7 +50,7 @@ const (
 	// equal rows take some hundred bytes.
 	rowsPerByte = 1 << 14
 	// maxFooter bounds the metadata at the end of a file, in bytes.
-	maxFooter = 16 << 20
+	maxFooter = 64 << 20
 	// maxList bounds every list in the metadata but that of the row groups.
 	maxList = 1 << 16
 	// maxDepth bounds how deep the metadata is nested; 6 is usual.
