@@ -16,8 +16,8 @@ RESULT     := out/penguins.csv
 
 # The packages that import no Pulumi build in a minute. Those of them that share
 # memory between goroutines are tested with the race detector.
-LIGHT_PACKAGES := ./preprocess/...
-RACE_PACKAGES  := ./preprocess ./preprocess/job ./preprocess/model ./preprocess/report ./preprocess/storage ./preprocess/table
+LIGHT_PACKAGES := ./preprocess/... ./internal/operate/... ./internal/cron
+RACE_PACKAGES  := ./internal/operate ./preprocess ./preprocess/job ./preprocess/model ./preprocess/report ./preprocess/storage ./preprocess/table
 HEAVY_NOTE := the first build compiles the AWS SDK for Pulumi: about 5 minutes on 2 cores
 
 .PHONY: help
@@ -51,12 +51,16 @@ run-plan: build-dsplan ## plan a stack on simulated providers: STACK=dev
 	@bin/dsplan --stack $(STACK)
 
 .PHONY: build
-build: build-job build-dsplan ## build the programs into bin/
+build: build-job build-dspipe build-dsplan ## build the programs into bin/
 	@$(GO_BUILD) "the Pulumi program" "checks that it compiles" -o bin/ds-pipeline .
 
 .PHONY: build-job
 build-job:
 	@$(GO_BUILD) bin/preprocess "the first build takes up to a minute" $(JOB_FLAGS) -o bin/preprocess ./preprocess
+
+.PHONY: build-dspipe
+build-dspipe: ## build the operator's command line, bin/dspipe
+	@$(GO_BUILD) bin/dspipe "the first build takes up to a minute" $(JOB_FLAGS) -o bin/dspipe ./cmd/dspipe
 
 .PHONY: build-dsplan
 build-dsplan:

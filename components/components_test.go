@@ -84,6 +84,16 @@ func validSchedule(suffix string) *ScheduleArgs {
 	}
 }
 
+func validOutputs(suffix string) *OutputsArgs {
+	return &OutputsArgs{
+		ParameterPrefix:    "/ds/preprocessing" + suffix + "/",
+		StateMachineArn:    pulumi.String("arn:aws:states:us-east-1:111111111111:stateMachine:ds-preprocessing-pipeline" + suffix),
+		LogGroupName:       pulumi.String("/ecs/ds-preprocessing-dev" + suffix),
+		ScheduleRuleName:   pulumi.String("rule" + suffix),
+		DeadLetterQueueURL: pulumi.String("https://sqs.us-east-1.amazonaws.com/111111111111/dead-letters" + suffix),
+	}
+}
+
 func validWatch(suffix string) *WatchArgs {
 	return &WatchArgs{
 		Place:            testPlace,
@@ -157,6 +167,9 @@ func kinds() []kind {
 		}},
 		{"schedule", scheduleType, func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error) {
 			return NewSchedule(ctx, name, validSchedule(suffix))
+		}},
+		{"outputs", outputsType, func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error) {
+			return NewOutputs(ctx, name, validOutputs(suffix))
 		}},
 		{"watch", watchType, func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error) {
 			return NewWatch(ctx, name, validWatch(suffix))
@@ -275,7 +288,7 @@ func TestEveryComponent_setsEveryOutput(t *testing.T) {
 // of RegisterResourceOutputs are the same list.
 func TestEveryComponent_registersWhatItDeclares(t *testing.T) {
 	for file, component := range map[string]any{
-		"data_buckets.go": DataBuckets{}, "encryption_key.go": EncryptionKey{}, "processing_cluster.go": ProcessingCluster{}, "pipeline.go": Pipeline{}, "schedule.go": Schedule{}, "watch.go": Watch{}, "monitoring.go": Monitoring{},
+		"data_buckets.go": DataBuckets{}, "encryption_key.go": EncryptionKey{}, "processing_cluster.go": ProcessingCluster{}, "pipeline.go": Pipeline{}, "outputs.go": Outputs{}, "schedule.go": Schedule{}, "watch.go": Watch{}, "monitoring.go": Monitoring{},
 	} {
 		source, err := os.ReadFile(file)
 		if err != nil {
@@ -364,6 +377,22 @@ func badArgs() []badArgsTest {
 			return err
 		})
 	}
+
+	outputs := func(name string, spoil func(*OutputsArgs), want string) {
+		add("outputs "+name, `outputs "outputs": `+want, func(ctx *pulumi.Context) error {
+			args := validOutputs("")
+			spoil(args)
+			_, err := NewOutputs(ctx, "outputs", args)
+			return err
+		})
+	}
+
+	outputs("nothing", func(a *OutputsArgs) { *a = OutputsArgs{ParameterPrefix: "ds"} },
+		`ParameterPrefix: got "ds", want 1 to 14 levels of letters, digits, _ . - between slashes, such as /ds/preprocessing/, at most 900 characters, not starting with aws or ssm
+StateMachineArn: missing
+LogGroupName: missing
+DeadLetterQueueURL: missing
+ScheduleRuleName, ScheduleGroupName: want one of them`)
 
 	buckets("account", func(a *DataBucketsArgs) { a.Place.AccountID = "12345678901" },
 		`Place.AccountID: got "12345678901", want twelve digits`)

@@ -3,7 +3,6 @@ package components
 import (
 	"fmt"
 
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ssm"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"ds-pipeline/preprocess/contract"
@@ -21,17 +20,8 @@ func newParameters(ctx *pulumi.Context, name, prefix string, values map[string]p
 			}
 			continue
 		}
-		if _, err := ssm.NewParameter(ctx, name+"-"+p.Name, &ssm.ParameterArgs{
-			Name:        pulumi.String(prefix + p.Name),
-			Description: pulumi.String("ds-pipeline: " + p.About),
-			Type:        pulumi.String("String"),
-			Tier:        pulumi.String("Standard"),
-			DataType:    pulumi.String("text"),
-			// None of these is a secret, so a preview may show what changes. In
-			// Value everything counts as one.
-			InsecureValue: value.ToStringOutput().ToStringPtrOutput(),
-		}, pulumi.Parent(parent)); err != nil {
-			return fmt.Errorf("create parameter %q: %w", prefix+p.Name, err)
+		if err := newParameter(ctx, name+"-"+p.Name, prefix+p.Name, p.About, value, parent); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -20,16 +20,14 @@ const processingClusterType = "ds-pipeline:components:ProcessingCluster"
 // What the image and the task definition agree on. The Dockerfile repeats them
 // and a test compares.
 const (
-	containerName = "preprocess"
+	containerName = contract.ContainerName
 	containerUser = "65532:65532"
 	scratchDir    = "/tmp"
 )
 
-// ECS calls a log stream <streamPrefix>/<container>/<task>.
-const (
-	streamPrefix    = "run"
-	logStreamPrefix = streamPrefix + "/" + containerName + "/"
-)
+// logStreamPrefix is what the names of the job's log streams begin with; the rest
+// is the id of a task.
+const logStreamPrefix = contract.LogStreamPrefix + "/" + containerName + "/"
 
 // stopTimeoutSeconds is how long a task may take to end after SIGTERM. The job
 // promises 30 s; Fargate allows 120.
@@ -509,7 +507,7 @@ func newTaskDefinition(ctx *pulumi.Context, name string, args *ProcessingCluster
 					Options: map[string]string{
 						"awslogs-group":         in[1],
 						"awslogs-region":        args.Place.Region,
-						"awslogs-stream-prefix": streamPrefix,
+						"awslogs-stream-prefix": contract.LogStreamPrefix,
 						// A run does not wait for CloudWatch; the buffer holds far more
 						// than a run prints.
 						"mode":            "non-blocking",

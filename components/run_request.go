@@ -9,11 +9,11 @@ import (
 // What an execution's input may say. Each is optional: {} is a run of the
 // configured objects, for the month in which the execution was started.
 const (
-	requestPeriod    = "$.input.period"        // the month that the run is for: "2026-11"
-	requestScheduled = "$.input.scheduledTime" // from the schedule; its month (UTC) is the period, unless there is one
+	requestPeriod    = "$.input." + contract.RequestPeriod    // the month that the run is for: "2026-11"
+	requestScheduled = "$.input." + contract.RequestScheduled // from the schedule; its month (UTC) is the period, unless there is one
 	requestInputKey  = "$.input['" + contract.InputKey + "']"
 	requestModelKey  = "$.input['" + contract.ModelKey + "']"
-	requestOutputKey = "$.input['output-key']"
+	requestOutputKey = "$.input['" + contract.RequestOutputKey + "']"
 	requestForce     = "$.input.force" // true: also when the same run is complete already
 )
 

@@ -6,6 +6,8 @@ import (
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"ds-pipeline/internal/cron"
 )
 
 const scheduleType = "ds-pipeline:components:Schedule"
@@ -58,6 +60,10 @@ func (a *ScheduleArgs) checkArrival() error {
 	}
 	return errors.Join(present("ArrivalBucketName", a.ArrivalBucketName != nil), named("ArrivalKey", CheckInputKey(a.ArrivalKey)))
 }
+
+// CheckScheduleExpression reports whether an EventBridge rule accepts text as its
+// schedule.
+func CheckScheduleExpression(text string) error { return cron.Check(text) }
 
 // checkTimes checks the fields Expression and TimeZone.
 func checkTimes(expression, zone string) error {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	_ "time/tzdata" // zones must be known on every machine that deploys
+
+	"ds-pipeline/internal/cron"
 )
 
 // Names of AWS's list of zones; a machine's own list may have more.
@@ -40,15 +42,14 @@ func CheckZonedSchedule(expression, zone string) error {
 	if err != nil {
 		return err
 	}
-	if err := CheckScheduleExpression(expression); err != nil {
+	if err := cron.Check(expression); err != nil {
 		return err
 	}
-	cron := cronPattern.FindStringSubmatch(expression)
-	if cron == nil {
+	fields := cron.Fields(expression)
+	if fields == nil {
 		return fmt.Errorf("got %q with time zone %s, want cron(...): a rate knows no time zone", expression, zone)
 	}
-	fields := strings.Fields(cron[1])
-	minutes, hours := cronFields[0].values(fields[0]), cronFields[1].values(fields[1])
+	minutes, hours := cron.FieldOf(cron.Minutes).Values(fields[0]), cron.FieldOf(cron.Hours).Values(fields[1])
 	earliest := time.Duration(hours[0])*time.Hour + time.Duration(minutes[0])*time.Minute
 	latest := time.Duration(hours[len(hours)-1])*time.Hour + time.Duration(minutes[len(minutes)-1])*time.Minute
 	west, east := offsets(location)
@@ -85,7 +86,7 @@ func offsets(location *time.Location) (west, east time.Duration) {
 func monthEnds(dayOfMonth, month, dayOfWeek string) (first, last bool) {
 	days := possibleDays(dayOfMonth, dayOfWeek)
 	first = days[1]
-	for _, m := range cronFields[3].values(month) {
+	for _, m := range cron.FieldOf(cron.Month).Values(month) {
 		// Of 2028 and 2029, that February of either length is among them.
 		for _, year := range []int{2028, 2029} {
 			last = last || days[time.Date(year, time.Month(m)+1, 0, 0, 0, 0, 0, time.UTC).Day()]
@@ -118,43 +119,9 @@ func possibleDays(dayOfMonth, dayOfWeek string) map[int]bool {
 		n, _ := strconv.Atoi(strings.TrimSuffix(dayOfMonth, "W"))
 		add(n-2, n+2)
 	default:
-		for _, day := range cronFields[2].values(dayOfMonth) {
+		for _, day := range cron.FieldOf(cron.DayOfMonth).Values(dayOfMonth) {
 			days[day] = true
 		}
 	}
 	return days
-}
-
-// values are what a field stands for that consists of numbers, names, ranges,
-// lists and steps, in order.
-func (f cronField) values(text string) []int {
-	stands := make([]bool, f.high+1)
-	for _, item := range strings.Split(text, ",") {
-		base, stepText, stepped := strings.Cut(item, "/")
-		step := 1
-		if stepped {
-			step, _ = strconv.Atoi(stepText)
-		}
-		from, to, ranged := strings.Cut(base, "-")
-		low, high := f.low, f.high
-		if base != "*" {
-			low, _ = f.value(from)
-			switch {
-			case ranged:
-				high, _ = f.value(to)
-			case !stepped:
-				high = low
-			}
-		}
-		for v := low; v <= high; v += max(step, 1) {
-			stands[v] = true
-		}
-	}
-	var out []int
-	for v, is := range stands {
-		if is {
-			out = append(out, v)
-		}
-	}
-	return out
 }

@@ -33,6 +33,7 @@ import (
 //	stateMachineArn     what to start, with {}
 //	topicArn            where failures are announced
 //	scheduleRuleName    the rule that starts the state machine; "" with a time zone
+//	scheduleGroupName   the schedule's group, with a time zone only
 //	deadLetterQueueUrl  starts that could not be delivered
 //	alarmTopicArn       where alarms go, unless they are switched off
 //	costEstimate        a month at rest and a run in US dollars, as of when, and
@@ -199,6 +200,21 @@ func Deploy(ctx *pulumi.Context) error {
 		return err
 	}
 
+	outputsArgs := &components.OutputsArgs{
+		ParameterPrefix:    cfg.ParameterPrefix,
+		StateMachineArn:    pipeline.StateMachineArn,
+		LogGroupName:       processing.LogGroupName,
+		DeadLetterQueueURL: schedule.DeadLetterQueueURL,
+	}
+	if cfg.ScheduleTimezone == "" {
+		outputsArgs.ScheduleRuleName = schedule.RuleName
+	} else {
+		outputsArgs.ScheduleGroupName = schedule.ScheduleGroupName
+	}
+	if _, err := components.NewOutputs(ctx, "outputs", outputsArgs, with); err != nil {
+		return err
+	}
+
 	watchArgs := &components.WatchArgs{
 		Place:            place,
 		KMSKeyArn:        keyArn,
@@ -282,6 +298,9 @@ func Deploy(ctx *pulumi.Context) error {
 	ctx.Export("stateMachineArn", pipeline.StateMachineArn)
 	ctx.Export("topicArn", pipeline.TopicArn)
 	ctx.Export("scheduleRuleName", schedule.RuleName)
+	if cfg.ScheduleTimezone != "" {
+		ctx.Export("scheduleGroupName", schedule.ScheduleGroupName)
+	}
 	ctx.Export("deadLetterQueueUrl", schedule.DeadLetterQueueURL)
 	return nil
 }

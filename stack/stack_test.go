@@ -215,6 +215,8 @@ func TestDeploy_suffixReachesEveryPublishedName(t *testing.T) {
 		"/aws/vendedlogs/states/ds-preprocessing-pipeline", "/aws/vendedlogs/states/ds-preprocessing-watch", "ds-preprocessing-watch",
 		"/ds/preprocessing/artifact-bucket", "/ds/preprocessing/input-bucket", "/ds/preprocessing/input-key",
 		"/ds/preprocessing/model-key", "/ds/preprocessing/output-bucket",
+		"/ds/preprocessing/outputs/dead-letter-queue-url", "/ds/preprocessing/outputs/log-group-name",
+		"/ds/preprocessing/outputs/schedule-rule-name", "/ds/preprocessing/outputs/state-machine-arn",
 		"/ecs/ds-preprocessing-dev",
 		"ds-artifacts-dev-111111111111-us-east-1", "ds-input-dev-111111111111-us-east-1", "ds-output-dev-111111111111-us-east-1",
 		"ds-preprocessing", "ds-preprocessing", "ds-preprocessing-pipeline", "ds-processing-cluster",

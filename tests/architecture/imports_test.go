@@ -23,7 +23,7 @@ const module = "ds-pipeline"
 var arrows = map[string][]string{
 	"":                           {"stack"},
 	"stack":                      {"components", "internal/cost", "preprocess/contract"},
-	"components":                 {"preprocess/contract"},
+	"components":                 {"internal/cron", "preprocess/contract"},
 	"preprocess":                 {"preprocess/contract", "preprocess/job"},
 	"preprocess/contract":        {},
 	"preprocess/codec":           {},
@@ -37,6 +37,9 @@ var arrows = map[string][]string{
 	"preprocess/storage":         {},
 	"preprocess/job":             {"preprocess/codec", "preprocess/contract", "preprocess/frame", "preprocess/manifest", "preprocess/model", "preprocess/parquet", "preprocess/report", "preprocess/storage", "preprocess/table"},
 	"internal/parquettest":       {"preprocess/table"},
+	"internal/awstest":           {"internal/s3test", "preprocess/contract"},
+	"internal/cron":              {},
+	"internal/operate":           {"internal/cost", "internal/cron", "preprocess/contract", "preprocess/job", "preprocess/storage"},
 	"internal/s3test":            {},
 	"internal/simcloud":          {},
 	"internal/simcloud/simstack": {"internal/simcloud"},
@@ -44,6 +47,7 @@ var arrows = map[string][]string{
 	"internal/cloudformation":    {},
 	"internal/cost":              {"preprocess/contract"},
 	"internal/graph":             {},
+	"cmd/dspipe":                 {"internal/operate"},
 	"cmd/dsplan":                 {"internal/cost", "internal/graph", "internal/simcloud", "internal/simcloud/simstack", "stack"},
 	"cmd/dspolicies":             {"policy"},
 	"policy":                     {},
@@ -53,6 +57,8 @@ var arrows = map[string][]string{
 // it imports, and why.
 var forbidden = []struct{ from, prefix, why string }{
 	{"preprocess", "github.com/pulumi/", "the job must build in a minute and run in a small image"},
+	{"cmd/dspipe", "github.com/pulumi/", "it must be small, and build in a minute"},
+	{"cmd/dspipe", "github.com/aws/aws-sdk-go-v2/service/ec2", "it is as large as all the rest: docs/decisions/dspipe.md"},
 	{"preprocess/model", "github.com/aws/", "a model is applied without a network"},
 	{"preprocess/manifest", "github.com/aws/", "others read manifests too"},
 	{"preprocess/pickle", "os/exec", "nothing in a model file is executed"},

@@ -1,4 +1,6 @@
-package components
+// Package cron reads schedules as EventBridge does: which it accepts, and when
+// the next start is.
+package cron
 
 import (
 	"fmt"
@@ -15,12 +17,12 @@ var (
 	ratePattern = regexp.MustCompile(`^rate\(([1-9][0-9]*) (minute|minutes|hour|hours|day|days)\)$`)
 )
 
-// CheckScheduleExpression reports whether an EventBridge rule accepts text as its
+// Check reports whether an EventBridge rule accepts text as its
 // schedule, which is read in UTC. Its six fields differ from those of Unix: there
 // is a year, days of the week count from Sunday as 1, and exactly one of
 // day-of-month and day-of-week is "?". See "Cron expressions" in the EventBridge
 // user guide.
-func CheckScheduleExpression(text string) error {
+func Check(text string) error {
 	if rate := ratePattern.FindStringSubmatch(text); rate != nil {
 		if (rate[1] == "1") == strings.HasSuffix(rate[2], "s") {
 			return fmt.Errorf("got %q, want the unit in the singular for 1 and in the plural for more", text)
@@ -32,16 +34,16 @@ func CheckScheduleExpression(text string) error {
 		return fmt.Errorf("got %q, %s", text, cronWant)
 	}
 	values := strings.Fields(cron[1])
-	if len(values) != len(cronFields) || strings.Join(values, " ") != cron[1] {
+	if len(values) != len(fields) || strings.Join(values, " ") != cron[1] {
 		return fmt.Errorf("got %q with %d fields, %s", text, len(values), cronWant)
 	}
 	var wrong []string
-	for i, field := range cronFields {
+	for i, field := range fields {
 		if problem := field.problem(values[i]); problem != "" {
 			wrong = append(wrong, field.name+" "+problem)
 		}
 	}
-	if (values[2] == "?") == (values[4] == "?") {
+	if (values[DayOfMonth] == "?") == (values[DayOfWeek] == "?") {
 		wrong = append(wrong, "want exactly one of day-of-month and day-of-week to be ?")
 	}
 	if wrong != nil {
@@ -50,8 +52,8 @@ func CheckScheduleExpression(text string) error {
 	return nil
 }
 
-// cronField is what one field of a cron expression accepts.
-type cronField struct {
+// Field is what one field of a cron expression accepts.
+type Field struct {
 	name      string
 	low, high int
 	names     []string // of the values from low on; nil for numbers only
@@ -59,11 +61,34 @@ type cronField struct {
 	want      string // what special accepts, in words
 }
 
+// The fields of a cron expression, by their place.
+const (
+	Minutes = iota
+	Hours
+	DayOfMonth
+	Month
+	DayOfWeek
+	Year
+)
+
+// FieldOf is the field at a place.
+func FieldOf(place int) Field { return fields[place] }
+
+// Fields are the six fields of a cron expression; nil for a rate, and for what
+// is neither.
+func Fields(text string) []string {
+	m := cronPattern.FindStringSubmatch(text)
+	if m == nil {
+		return nil
+	}
+	return strings.Fields(m[1])
+}
+
 var (
 	months = []string{"JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"}
 	days   = []string{"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"}
 
-	cronFields = []cronField{
+	fields = []Field{
 		{name: "minutes", low: 0, high: 59},
 		{name: "hours", low: 0, high: 23},
 		{name: "day-of-month", low: 1, high: 31, special: regexp.MustCompile(`^(\?|L|LW|([1-9]|[12][0-9]|3[01])W)$`), want: ", ?, L, or W after a day"},
@@ -75,7 +100,7 @@ var (
 
 // problem is "" for *, a value, a range, a step after any of these, lists of
 // them, and what special accepts.
-func (f cronField) problem(text string) string {
+func (f Field) problem(text string) string {
 	if text == "*" || f.special != nil && f.special.MatchString(text) {
 		return ""
 	}
@@ -87,7 +112,7 @@ func (f cronField) problem(text string) string {
 	return ""
 }
 
-func (f cronField) accepts(item string) bool {
+func (f Field) accepts(item string) bool {
 	base, step, stepped := strings.Cut(item, "/")
 	if stepped {
 		n, err := strconv.Atoi(step)
@@ -110,7 +135,7 @@ func (f cronField) accepts(item string) bool {
 	return ok && low <= high
 }
 
-func (f cronField) value(text string) (int, bool) {
+func (f Field) value(text string) (int, bool) {
 	if i := slices.Index(f.names, strings.ToUpper(text)); i >= 0 {
 		return f.low + i, true
 	}
@@ -121,10 +146,44 @@ func (f cronField) value(text string) (int, bool) {
 	return n, f.low <= n && n <= f.high
 }
 
-func (f cronField) wrong(item string) string {
+func (f Field) wrong(item string) string {
 	names := ""
 	if f.names != nil {
 		names = fmt.Sprintf(" or %s to %s", f.names[0], f.names[len(f.names)-1])
 	}
 	return fmt.Sprintf("%q: want %d to %d%s%s, *, or ranges, lists and steps of them", item, f.low, f.high, names, f.want)
+}
+
+// Values are what a field stands for that consists of numbers, names, ranges,
+// lists and steps, in order.
+func (f Field) Values(text string) []int {
+	stands := make([]bool, f.high+1)
+	for _, item := range strings.Split(text, ",") {
+		base, stepText, stepped := strings.Cut(item, "/")
+		step := 1
+		if stepped {
+			step, _ = strconv.Atoi(stepText)
+		}
+		from, to, ranged := strings.Cut(base, "-")
+		low, high := f.low, f.high
+		if base != "*" {
+			low, _ = f.value(from)
+			switch {
+			case ranged:
+				high, _ = f.value(to)
+			case !stepped:
+				high = low
+			}
+		}
+		for v := low; v <= high; v += max(step, 1) {
+			stands[v] = true
+		}
+	}
+	var out []int
+	for v, is := range stands {
+		if is {
+			out = append(out, v)
+		}
+	}
+	return out
 }

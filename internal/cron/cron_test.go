@@ -1,4 +1,4 @@
-package components
+package cron
 
 import (
 	"strconv"
@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestCheckScheduleExpression_acceptsWhatEventBridgeAccepts(t *testing.T) {
+func TestCheck_acceptsWhatEventBridgeAccepts(t *testing.T) {
 	for _, text := range []string{
 		"cron(0 9 15 * ? *)", "cron(0/15 * * * ? *)", "cron(0 10 * * ? *)", "cron(15 12 * * ? *)", "cron(0 18 ? * MON-FRI *)",
 		"cron(0 8 1 * ? *)", "cron(0/10 * ? * MON-FRI *)", "cron(0/5 8-17 ? * MON-FRI *)", "cron(30 20 ? * 7 2026-2030)",
@@ -16,13 +16,13 @@ func TestCheckScheduleExpression_acceptsWhatEventBridgeAccepts(t *testing.T) {
 		"cron(0 9 1,15 JAN,jul ? *)", "cron(0 9 15 */3 ? *)", "cron(0 9 ? * sun *)", "cron(59 23 31 12 ? 2199)", "cron(0 9 1-7/2 * ? *)",
 		"rate(1 minute)", "rate(5 minutes)", "rate(1 hour)", "rate(12 hours)", "rate(1 day)", "rate(30 days)",
 	} {
-		if err := CheckScheduleExpression(text); err != nil {
+		if err := Check(text); err != nil {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
 }
 
-func TestCheckScheduleExpression_refusesTheRestAndSaysWhy(t *testing.T) {
+func TestCheck_refusesTheRestAndSaysWhy(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                            "want cron(",
 		"0 9 15 * ? *":                "want cron(",
@@ -58,37 +58,37 @@ func TestCheckScheduleExpression_refusesTheRestAndSaysWhy(t *testing.T) {
 		"cron(0 9 15 * ? *)\n":        "want cron(",
 		"rate(5 minutes) or whatever": "want cron(",
 	} {
-		if err := CheckScheduleExpression(text); err == nil || !strings.Contains(err.Error(), want) {
+		if err := Check(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", text, err, want)
 		}
 	}
 }
 
-// TestCheckScheduleExpression_looksAtEveryFieldAlone writes fields that are right
+// TestCheck_looksAtEveryFieldAlone writes fields that are right
 // by construction, and then puts one number out of its range.
-func TestCheckScheduleExpression_looksAtEveryFieldAlone(t *testing.T) {
+func TestCheck_looksAtEveryFieldAlone(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		values := make([]string, len(cronFields))
-		for i, field := range cronFields {
+		values := make([]string, len(fields))
+		for i, field := range fields {
 			values[i] = rightItems(t, field)
 		}
 		values[rapid.SampledFrom([]int{2, 4}).Draw(t, "unused day")] = "?"
 		text := "cron(" + strings.Join(values, " ") + ")"
-		if err := CheckScheduleExpression(text); err != nil {
+		if err := Check(text); err != nil {
 			t.Fatal(err)
 		}
 
 		i := rapid.IntRange(0, len(values)-1).Draw(t, "field")
-		wrong := rapid.SampledFrom([]int{cronFields[i].low - 1, cronFields[i].high + 1}).Draw(t, "wrong")
+		wrong := rapid.SampledFrom([]int{fields[i].low - 1, fields[i].high + 1}).Draw(t, "wrong")
 		values[i] = strconv.Itoa(wrong)
-		if err := CheckScheduleExpression("cron(" + strings.Join(values, " ") + ")"); err == nil || !strings.Contains(err.Error(), cronFields[i].name+` "`+values[i]) {
-			t.Fatalf("%s with %s: got %v", cronFields[i].name, values[i], err)
+		if err := Check("cron(" + strings.Join(values, " ") + ")"); err == nil || !strings.Contains(err.Error(), fields[i].name+` "`+values[i]) {
+			t.Fatalf("%s with %s: got %v", fields[i].name, values[i], err)
 		}
 	})
 }
 
 // rightItems is a list of values, ranges and steps that a field accepts.
-func rightItems(t *rapid.T, field cronField) string {
+func rightItems(t *rapid.T, field Field) string {
 	var items []string
 	for range rapid.IntRange(1, 3).Draw(t, "items") {
 		low := rapid.IntRange(field.low, field.high).Draw(t, "low")

@@ -1,0 +1,55 @@
+package operate
+
+import (
+	"context"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"ds-pipeline/preprocess/storage"
+)
+
+// cloud makes the clients of AWS's services when they are needed.
+type cloud struct {
+	cfg   aws.Config
+	store *storage.Store
+
+	ssm       func() *ssm.Client
+	sts       func() *sts.Client
+	sfn       func() *sfn.Client
+	logs      func() *cloudwatchlogs.Client
+	events    func() *eventbridge.Client
+	scheduler func() *scheduler.Client
+	sqs       func() *sqs.Client
+}
+
+// newCloud reads the configuration as every AWS tool does.
+func newCloud(ctx context.Context) (*cloud, error) {
+	cfg, err := storage.LoadAWSConfig(ctx)
+	if err != nil {
+		if e := explainCredentials(err); e != nil {
+			return nil, e
+		}
+		return nil, fail(exitConfig, "Choose a region with --region, AWS_REGION or in the profile, or name the stack with --stack.", "%w", err)
+	}
+	return &cloud{
+		cfg:       cfg,
+		store:     storage.New(),
+		ssm:       sync.OnceValue(func() *ssm.Client { return ssm.NewFromConfig(cfg) }),
+		sts:       sync.OnceValue(func() *sts.Client { return sts.NewFromConfig(cfg) }),
+		sfn:       sync.OnceValue(func() *sfn.Client { return sfn.NewFromConfig(cfg) }),
+		logs:      sync.OnceValue(func() *cloudwatchlogs.Client { return cloudwatchlogs.NewFromConfig(cfg) }),
+		events:    sync.OnceValue(func() *eventbridge.Client { return eventbridge.NewFromConfig(cfg) }),
+		scheduler: sync.OnceValue(func() *scheduler.Client { return scheduler.NewFromConfig(cfg) }),
+		sqs:       sync.OnceValue(func() *sqs.Client { return sqs.NewFromConfig(cfg) }),
+	}, nil
+}
+
+func (c *cloud) region() string { return c.cfg.Region }

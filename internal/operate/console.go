@@ -1,0 +1,172 @@
+package operate
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+)
+
+// console is what a person sees and answers. Colors and progress are for a
+// terminal only.
+type console struct {
+	out, err io.Writer
+	in       *bufio.Reader
+	color    bool
+	progress bool // standard error is a terminal
+	person   bool // somebody can be asked
+}
+
+func newConsole(p Program) console {
+	plain := p.Getenv("NO_COLOR") != "" || p.Getenv("TERM") == "dumb"
+	return console{
+		out: p.Stdout, err: p.Stderr, in: bufio.NewReader(p.Stdin),
+		color:    isTerminal(p.Stdout) && !plain,
+		progress: isTerminal(p.Stderr),
+		person:   isTerminal(p.Stderr) && isTerminal(p.Stdin),
+	}
+}
+
+// isTerminal tells a terminal from a file, a pipe and /dev/null.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+func (c console) printf(format string, args ...any) { _, _ = fmt.Fprintf(c.out, format, args...) }
+
+// note tells on standard error what is not part of the result.
+func (c console) note(format string, args ...any) { _, _ = fmt.Fprintf(c.err, format+"\n", args...) }
+
+// The colors of a terminal.
+const (
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	faint  = "2"
+	bold   = "1"
+)
+
+func (c console) paint(color, text string) string {
+	if !c.color || text == "" {
+		return text
+	}
+	return "\x1b[" + color + "m" + text + "\x1b[0m"
+}
+
+// ask shows a question and returns the answer's first letter in lower case, or
+// otherwise if there is none.
+func (c console) ask(question string, otherwise byte) byte {
+	_, _ = fmt.Fprint(c.err, question+" ")
+	line, err := c.in.ReadString('\n')
+	line = strings.ToLower(strings.TrimSpace(line))
+	if err != nil && line == "" || line == "" {
+		if err != nil {
+			_, _ = fmt.Fprintln(c.err)
+		}
+		return otherwise
+	}
+	return line[0]
+}
+
+// printJSON prints one value as a document.
+func (c console) printJSON(v any) error {
+	enc := json.NewEncoder(c.out)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// printLine prints one value as a line.
+func (c console) printLine(v any) error {
+	enc := json.NewEncoder(c.out)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// complain prints an error, the one place that does, and returns the exit status.
+func (s *session) complain(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	if ended, ok := err.(endedError); ok { //nolint:errorlint // never wrapped
+		return int(ended)
+	}
+	e := explain(err)
+	if s.JSON {
+		type problem struct {
+			Message string `json:"message"`
+			Remedy  string `json:"remedy,omitempty"`
+			Status  int    `json:"status"`
+		}
+		line, _ := json.Marshal(map[string]problem{"error": {e.Error(), e.Remedy, e.Status}})
+		_, _ = fmt.Fprintf(s.Stderr, "%s\n", line)
+		return e.Status
+	}
+	_, _ = fmt.Fprintf(s.Stderr, "dspipe: %v\n", e.Err)
+	if e.Remedy != "" {
+		_, _ = fmt.Fprintln(s.Stderr, e.Remedy)
+	}
+	return e.Status
+}
+
+// table prints rows in columns; what a column has only empty cells for is left
+// out. color, unless nil, paints a cell that has been padded.
+func (c console) table(head []string, rows [][]string, color func(column int, cell string) string) {
+	widths := make([]int, len(head))
+	for i := range head {
+		for _, row := range rows {
+			if n := utf8.RuneCountInString(row[i]); row[i] != "" {
+				widths[i] = max(widths[i], n, len(head[i]))
+			}
+		}
+	}
+	line := func(cells []string, paint func(int, string) string) {
+		var b strings.Builder
+		for i, cell := range cells {
+			if widths[i] == 0 {
+				continue
+			}
+			padded := cell + strings.Repeat(" ", max(widths[i]-utf8.RuneCountInString(cell), 0)+2)
+			if paint != nil {
+				padded = paint(i, padded)
+			}
+			b.WriteString(padded)
+		}
+		c.printf("%s\n", strings.TrimRight(b.String(), " "))
+	}
+	line(head, func(_ int, cell string) string { return c.paint(faint, cell) })
+	for _, row := range rows {
+		line(row, color)
+	}
+}
+
+// thousands writes 1234567 as 1,234,567.
+func thousands(n int64) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// durationText writes 3725 s as 1h02m.
+func durationText(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	default:
+		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+	}
+}
+
+// timeText is a time in UTC, as schedules and periods are.
+func timeText(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }

@@ -1,0 +1,180 @@
+// Package dspipe tests the operator's command line as its users meet it: as a
+// process, with a real S3 server and modeled services of AWS over HTTP. What a
+// run does is done by the real job.
+package dspipe
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"log"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ds-pipeline/internal/awstest"
+)
+
+const penguins = "../../examples/penguins/"
+
+var binary, job string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "dspipe")
+	if err != nil {
+		log.Fatal(err)
+	}
+	binary, job = filepath.Join(dir, "dspipe"), filepath.Join(dir, "preprocess")
+	for path, pkg := range map[string]string{binary: "../../cmd/dspipe", job: "../../preprocess"} {
+		if out, err := exec.Command("go", "build", "-o", path, pkg).CombinedOutput(); err != nil {
+			log.Fatalf("build %s: %v\n%s", pkg, err, out)
+		}
+	}
+	status := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(status)
+}
+
+// cloud is a stack with the penguins in it, whose runs are done by the real job.
+func cloud(t *testing.T) *awstest.Server {
+	t.Helper()
+	c := awstest.New(t)
+	put(t, c, awstest.Input, "raw/monthly_data.csv", read(t, penguins+"penguins.csv"))
+	put(t, c, awstest.Artifacts, "models/preprocessing_model.pkl", read(t, penguins+"model.pkl"))
+	c.Job = func(env map[string]string) ([]string, int) { return runJob(t, c, env) }
+	return c
+}
+
+// runJob runs the job as its container would.
+func runJob(t *testing.T, c *awstest.Server, env map[string]string) ([]string, int) {
+	cmd := exec.Command(job, "run")
+	cmd.Env = append(append([]string{"HOME=" + t.TempDir(), "DS_ENVIRONMENT=dev"}, c.Env()...), "AWS_MAX_ATTEMPTS=2", "DS_KEEP=species")
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		cmd.Env = append(cmd.Env, name+"="+env[name])
+	}
+	// The server answers the job while it holds its own lock.
+	unlocked := c.Unlocked()
+	defer unlocked()
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Error(err)
+	}
+	return strings.Split(strings.TrimSpace(string(out)), "\n"), cmd.ProcessState.ExitCode()
+}
+
+func put(t *testing.T, c *awstest.Server, bucket, key, text string) {
+	t.Helper()
+	if err := c.S3.Put(bucket, key, text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func write(t *testing.T, path, text string) string {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// command prepares a process with nothing in its environment but what it needs.
+func command(t *testing.T, env []string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(binary, args...)
+	cmd.Env = append([]string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "DSPIPE_POLL_MS=5", "AWS_MAX_ATTEMPTS=3"}, env...)
+	return cmd
+}
+
+// result is what a process left behind.
+type result struct {
+	status         int
+	stdout, stderr string
+}
+
+// run waits for a process; it may take a minute at most.
+func run(t *testing.T, env []string, args ...string) result {
+	t.Helper()
+	return runIn(t, "", env, args...)
+}
+
+func runIn(t *testing.T, dir string, env []string, args ...string) result {
+	t.Helper()
+	cmd := command(t, env, args...)
+	cmd.Dir = dir
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	err := cmd.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+// expect checks the exit status, and that each text is in what was printed.
+func (r result) expect(t *testing.T, status int, texts ...string) result {
+	t.Helper()
+	if r.status != status {
+		t.Errorf("exit status %d, want %d\n%s%s", r.status, status, r.stdout, r.stderr)
+	}
+	for _, text := range texts {
+		if !strings.Contains(r.stdout+r.stderr, text) {
+			t.Errorf("does not say %q:\n%s--\n%s", text, r.stdout, r.stderr)
+		}
+	}
+	return r
+}
+
+// never checks that a text is not in what was printed.
+func (r result) never(t *testing.T, texts ...string) result {
+	t.Helper()
+	for _, text := range texts {
+		if strings.Contains(r.stdout+r.stderr, text) {
+			t.Errorf("says %q:\n%s--\n%s", text, r.stdout, r.stderr)
+		}
+	}
+	return r
+}
+
+// decode reads standard output as one JSON document.
+func decode[T any](t *testing.T, r result) T {
+	t.Helper()
+	var v T
+	dec := json.NewDecoder(strings.NewReader(r.stdout))
+	if err := dec.Decode(&v); err != nil || dec.More() {
+		t.Fatalf("not one JSON document: %v\n%s\n%s", err, r.stdout, r.stderr)
+	}
+	return v
+}
+
+// waitFor reads a stream until a line holds a text.
+func waitFor(t *testing.T, s *bufio.Scanner, text string) {
+	t.Helper()
+	for s.Scan() {
+		if strings.Contains(s.Text(), text) {
+			return
+		}
+	}
+	t.Fatalf("never said %q", text)
+}
