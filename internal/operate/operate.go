@@ -48,12 +48,14 @@ type globals struct {
 type grammar struct {
 	globals
 
-	Run    runCommand    `cmd:"" help:"Start a run."`
-	Status statusCommand `cmd:"" help:"Show the pipeline, its last run and its next start."`
-	List   listCommand   `cmd:"" help:"List runs, the newest first."`
-	Logs   logsCommand   `cmd:"" help:"Show what the job printed."`
-	Stop   stopCommand   `cmd:"" help:"Stop a run."`
-	Retry  retryCommand  `cmd:"" help:"Redrive a run that failed, was stopped or timed out."`
+	Upload  uploadCommand  `cmd:"" help:"Check data and a model, and upload them."`
+	Run     runCommand     `cmd:"" help:"Start a run."`
+	Status  statusCommand  `cmd:"" help:"Show the pipeline, its last run and its next start."`
+	List    listCommand    `cmd:"" help:"List runs, the newest first."`
+	Logs    logsCommand    `cmd:"" help:"Show what the job printed."`
+	Stop    stopCommand    `cmd:"" help:"Stop a run."`
+	Retry   retryCommand   `cmd:"" help:"Redrive a run that failed, was stopped or timed out."`
+	Results resultsCommand `cmd:"" help:"Check the result of a month, fetch it, show its report."`
 }
 
 // command is one command of the grammar.

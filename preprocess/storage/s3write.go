@@ -22,8 +22,18 @@ func contentType(key string) string {
 		return "application/gzip"
 	case ".zst":
 		return "application/zstd"
+	case ".html":
+		return "text/html; charset=utf-8"
+	case ".json":
+		return "application/json"
+	case ".jsonl", ".ndjson":
+		return "application/x-ndjson"
+	case ".tsv":
+		return "text/tab-separated-values; charset=utf-8"
 	case ".parquet":
 		return "application/vnd.apache.parquet"
+	case ".pkl", ".pickle", ".joblib":
+		return "application/octet-stream"
 	}
 	return "text/csv; charset=utf-8"
 }

@@ -39,7 +39,7 @@ var arrows = map[string][]string{
 	"internal/parquettest":       {"preprocess/table"},
 	"internal/awstest":           {"internal/s3test", "preprocess/contract"},
 	"internal/cron":              {},
-	"internal/operate":           {"internal/cost", "internal/cron", "preprocess/contract", "preprocess/job", "preprocess/storage"},
+	"internal/operate":           {"internal/cost", "internal/cron", "preprocess/contract", "preprocess/job", "preprocess/manifest", "preprocess/storage"},
 	"internal/s3test":            {},
 	"internal/simcloud":          {},
 	"internal/simcloud/simstack": {"internal/simcloud"},

@@ -178,3 +178,15 @@ func waitFor(t *testing.T, s *bufio.Scanner, text string) {
 	}
 	t.Fatalf("never said %q", text)
 }
+
+// waitForFile waits until a file exists.
+func waitForFile(t *testing.T, path string) {
+	t.Helper()
+	for range 1000 {
+		if _, err := os.Stat(path); err == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("%s never came", path)
+}

@@ -1,0 +1,52 @@
+package operate
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+)
+
+// bar shows on a terminal how much of something is done.
+type bar struct{ *progressbar.ProgressBar }
+
+func (c console) bar(what string, size int64) *bar {
+	if !c.progress {
+		return &bar{}
+	}
+	return &bar{progressbar.NewOptions64(size,
+		progressbar.OptionSetWriter(c.err),
+		progressbar.OptionSetDescription(what),
+		progressbar.OptionShowBytes(true),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionSetWidth(30),
+		progressbar.OptionClearOnFinish(),
+	)}
+}
+
+func (b *bar) Write(p []byte) (int, error) {
+	if b.ProgressBar != nil {
+		_ = b.Add64(int64(len(p)))
+	}
+	return len(p), nil
+}
+
+func (b *bar) clear() {
+	if b.ProgressBar != nil {
+		_ = b.Clear()
+	}
+}
+
+// bytesText writes a size for people.
+func bytesText(n int64) string {
+	switch f := float64(n); {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 1e6:
+		return fmt.Sprintf("%.1f kB", f/1e3)
+	case n < 1e9:
+		return fmt.Sprintf("%.1f MB", f/1e6)
+	default:
+		return fmt.Sprintf("%.2f GB", f/1e9)
+	}
+}

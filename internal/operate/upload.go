@@ -1,0 +1,307 @@
+package operate
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"ds-pipeline/preprocess/contract"
+	"ds-pipeline/preprocess/job"
+	"ds-pipeline/preprocess/storage"
+)
+
+// parameter is a parameter that every stack has.
+func (p *place) parameter(name string) (string, error) {
+	if v := p.parameters[name]; v != "" {
+		return v, nil
+	}
+	return "", fail(exitConfig, "Deploy the stack again, which restores its parameters.", "parameter %s%s: missing", p.prefix, name)
+}
+
+type uploadCommand struct {
+	Input    string `type:"path" placeholder:"FILE" help:"Data to upload: CSV, JSON lines or Parquet, compressed or not."`
+	Model    string `type:"path" placeholder:"FILE" help:"Fitted model to upload, as joblib.dump or pickle.dump wrote it."`
+	Script   string `type:"path" placeholder:"FILE" help:"Not supported by the job: refused."`
+	Package  string `type:"path" placeholder:"FILE" help:"Not supported by the job: refused."`
+	InputKey string `placeholder:"KEY" help:"Where the data goes in the input bucket. Another key than the parameter input-key becomes that parameter. Default: what it says."`
+	ModelKey string `placeholder:"KEY" help:"Where the model goes in the artifact bucket. Another key than the parameter model-key becomes that parameter. Default: what it says."`
+
+	Check      bool `default:"true" negatable:"" help:"Try first, here, whether the job would take the model and the data: the header and the first records. Default: yes."`
+	Parameters bool `default:"true" negatable:"" help:"Change the parameter if the key is another. Default: yes."`
+}
+
+// uploaded is one object that was uploaded.
+type uploaded struct {
+	File      string `json:"file"`
+	URI       string `json:"uri"`
+	Size      int64  `json:"size"`
+	SHA256    string `json:"sha256"`
+	Parameter string `json:"parameter,omitempty"` // that was changed
+	Was       string `json:"was,omitempty"`
+
+	name, key string
+}
+
+func (c *uploadCommand) run(ctx context.Context, s *session) error {
+	for _, code := range []struct{ name, path string }{{"script", c.Script}, {"package", c.Package}} {
+		if code.path != "" {
+			return fail(exitConfig, "Put the step into the model.", "--%s: the job runs no %s: with one set, it refuses every run", code.name, code.name)
+		}
+	}
+	if c.Input == "" && c.Model == "" {
+		return usagef("nothing to upload; want --input FILE, --model FILE or both")
+	}
+	if err := (request{InputKey: c.InputKey, ModelKey: c.ModelKey}).check(); err != nil {
+		return err
+	}
+	for _, name := range []string{c.Input, c.Model} {
+		if err := checkFile(name); err != nil {
+			return err
+		}
+	}
+	if err := s.find(ctx); err != nil {
+		return err
+	}
+	objects, err := c.objects(s)
+	if err != nil {
+		return err
+	}
+	if c.Check {
+		if err := c.check(ctx, s); err != nil {
+			return err
+		}
+	}
+	for _, o := range objects {
+		if err := s.upload(ctx, o); err != nil {
+			return err
+		}
+		if err := c.point(ctx, s, o); err != nil {
+			return err
+		}
+		if !s.JSON {
+			s.printf("%s (%s)\n  sha256 %s\n", o.URI, bytesText(o.Size), o.SHA256)
+		}
+	}
+	if s.JSON {
+		return s.printJSON(objects)
+	}
+	return nil
+}
+
+func checkFile(name string) error {
+	if name == "" {
+		return nil
+	}
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return usagef("%s: want a file", name)
+	case info.Size() == 0:
+		return fail(exitData, "", "%s is empty", name)
+	}
+	return nil
+}
+
+// objects are what is to be uploaded, and where to: the model first, so that data
+// that has come finds the model it is for.
+func (c *uploadCommand) objects(s *session) ([]*uploaded, error) {
+	var objects []*uploaded
+	for _, o := range []struct{ file, key, bucket, name string }{
+		{c.Model, c.ModelKey, contract.ArtifactBucket, contract.ModelKey},
+		{c.Input, c.InputKey, contract.InputBucket, contract.InputKey},
+	} {
+		if o.file == "" {
+			continue
+		}
+		bucket, err := s.place.parameter(o.bucket)
+		if err != nil {
+			return nil, err
+		}
+		key := cmp.Or(o.key, s.place.parameters[o.name])
+		u, err := storage.ParsePattern("s3://" + bucket + "/" + key)
+		if err != nil || u.IsPattern() {
+			return nil, usagef("the parameter %s is %q, which is not one object; name the key with --%s", o.name, key, o.name)
+		}
+		if have, want := format(o.file), format(key); o.name == contract.InputKey && have != want {
+			return nil, usagef("%s is %s by its name, but the key %s says %s; want --input-key %s", path.Base(o.file), have, key, want, suggestKey(key, o.file))
+		}
+		objects = append(objects, &uploaded{File: o.file, URI: u.String(), name: o.name, key: key})
+	}
+	return objects, nil
+}
+
+// format is what the job takes an input for by its name.
+func format(name string) string {
+	switch strings.ToLower(path.Ext(packedName(name))) {
+	case ".tsv":
+		return "tab-separated"
+	case ".jsonl", ".ndjson":
+		return "JSON lines"
+	case ".parquet":
+		return "Parquet"
+	}
+	return "CSV"
+}
+
+// packedName is a name without the ending of a compression.
+func packedName(name string) string {
+	for _, ending := range []string{".gz", ".zst"} {
+		if rest, ok := strings.CutSuffix(name, ending); ok {
+			return rest
+		}
+	}
+	return name
+}
+
+func suggestKey(key, file string) string {
+	base := packedName(path.Base(key))
+	return contract.Beside(key, strings.TrimSuffix(base, path.Ext(base))+path.Ext(packedName(file)))
+}
+
+// check tries here what the job would make of the model and the data. Of what is
+// not uploaded the object that is there already is taken.
+func (c *uploadCommand) check(ctx context.Context, s *session) error {
+	env := job.Env{Log: slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	model, err := c.orThere(ctx, s, c.Model, contract.ArtifactBucket, contract.ModelKey, "model")
+	if err != nil {
+		return err
+	}
+	input, err := c.orThere(ctx, s, c.Input, contract.InputBucket, contract.InputKey, "input")
+	if err != nil {
+		return err
+	}
+	var found job.Checked
+	switch {
+	case model == "":
+		s.note("there is no model yet, so that the data cannot be tried with it")
+		return nil
+	case input == "":
+		u, err := storage.ParseURI(model)
+		if err != nil {
+			return err
+		}
+		found, err = job.CheckModel(ctx, u, env)
+		if err != nil {
+			return notTaken(err)
+		}
+		s.note("the model can be read; there is no data yet to try it with")
+		return nil
+	}
+	output := "processed/data.csv"
+	settings, err := job.LoadSettings(ctx, job.Flags{Input: &input, Model: &model, Output: &output}, func(string) string { return "" }, nil)
+	if err != nil {
+		return err
+	}
+	if found, err = job.Check(ctx, settings, env); err != nil {
+		return notTaken(err)
+	}
+	if found.Rejected > 0 {
+		s.note("warning: %d of the first %s records look wrong, the first at %s", found.Rejected, thousands(found.Records), found.Why)
+	}
+	s.note("the job takes them: %d columns in, %d out, the first %s records tried", len(found.Columns), len(found.Result), thousands(found.Records))
+	return nil
+}
+
+// notTaken says that nothing was uploaded.
+func notTaken(err error) error {
+	status := job.ExitStatus(err)
+	return &Error{Status: status, Err: fmt.Errorf("nothing was uploaded, as a run would fail: %w", err),
+		Remedy: "Mend it and upload again; --no-check uploads all the same."}
+}
+
+// orThere is a file, or what the stack has in its place; "" if there is nothing.
+func (c *uploadCommand) orThere(ctx context.Context, s *session, file, bucketName, keyName, what string) (string, error) {
+	if file != "" {
+		return file, nil
+	}
+	bucket, err := s.place.parameter(bucketName)
+	if err != nil {
+		return "", err
+	}
+	u, err := storage.ParsePattern("s3://" + bucket + "/" + s.place.parameters[keyName])
+	if err != nil || u.IsPattern() {
+		return "", nil //nolint:nilerr // what is no object cannot be tried; doctor tells of it
+	}
+	info, err := s.aws.store.Stat(ctx, u)
+	if errors.Is(err, storage.ErrDenied) {
+		s.note("the %s that is there, %s, may not be read: it is not tried", what, u)
+		return "", nil
+	}
+	if err != nil || !info.Exists {
+		return "", err
+	}
+	return u.String(), nil
+}
+
+// upload sends one file. The object appears whole, once S3 has confirmed the
+// checksum of every part.
+func (s *session) upload(ctx context.Context, o *uploaded) error {
+	u, err := storage.ParseURI(o.URI)
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(o.File)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	up, err := s.aws.store.Create(ctx, u, storage.Condition{})
+	if err != nil {
+		return err
+	}
+	sum := sha256.New()
+	bar := s.bar(path.Base(o.File), info.Size())
+	defer bar.clear()
+	o.Size, err = io.Copy(io.MultiWriter(up, sum, bar), f)
+	if err == nil && o.Size != info.Size() {
+		err = fail(exitIO, "Upload it again once it is whole.", "%s changed while it was read", o.File)
+	}
+	if err == nil {
+		_, err = up.Commit()
+	}
+	if err != nil {
+		return errors.Join(err, up.Abort())
+	}
+	o.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	return nil
+}
+
+// point makes the parameter say where the object is.
+func (c *uploadCommand) point(ctx context.Context, s *session, o *uploaded) error {
+	was := s.place.parameters[o.name]
+	if was == o.key || !c.Parameters {
+		return nil
+	}
+	name := s.place.prefix + o.name
+	if _, err := s.aws.ssm().PutParameter(ctx, &ssm.PutParameterInput{Name: &name, Value: &o.key, Overwrite: aws.Bool(true)}); err != nil {
+		return err
+	}
+	o.Parameter, o.Was = name, was
+	s.note("%s is now %s (it was %s); a deployment sets it back, so say it there too: pulumi config set %s %s", name, o.key, was, configKey(o.name), o.key)
+	return nil
+}
+
+// configKey is how the configuration of a stack calls a parameter.
+func configKey(parameter string) string {
+	if parameter == contract.InputKey {
+		return "inputKey"
+	}
+	return "modelKey"
+}

@@ -1,0 +1,137 @@
+package job
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"ds-pipeline/preprocess/contract"
+	"ds-pipeline/preprocess/frame"
+	"ds-pipeline/preprocess/model"
+	"ds-pipeline/preprocess/storage"
+	"ds-pipeline/preprocess/table"
+)
+
+// Checked says what a check has found to be right.
+type Checked struct {
+	Input, Model string   // "" for none
+	Columns      []string // of the input
+	Result       []string // columns that a run would make
+	Steps        string   // the model in words
+	Records      int64    // that were tried
+	Rejected     int64    // of those; a run may take them yet if it reads more
+	Why          string   // the first reason to reject one, with the line
+}
+
+// CheckModel reads a model as a run would.
+func CheckModel(ctx context.Context, u storage.URI, env Env) (Checked, error) {
+	m, _, err := loadModel(ctx, storage.New(), u, env.Log)
+	if err != nil {
+		return Checked{}, err
+	}
+	return Checked{Model: u.String(), Steps: m.Describe()}, nil
+}
+
+// Check does what a run does before it writes anything: it reads the model and the
+// beginning of the input, binds the model to the header and transforms the first
+// records. It says what a run would refuse. The rest of the input is not read.
+func Check(ctx context.Context, s Settings, env Env) (Checked, error) {
+	store := storage.New()
+	m, _, err := loadModel(ctx, store, s.Model, env.Log)
+	if err != nil {
+		return Checked{}, err
+	}
+	in, err := openInputs(ctx, store, s)
+	if err != nil {
+		return Checked{}, err
+	}
+	defer in.close()
+	if s.unnamed && len(in.uris) > 0 {
+		if err := in.detect(ctx, &s); err != nil {
+			return Checked{}, err
+		}
+	}
+	p := &runPass{Settings: s, Env: env, store: store, model: m, in: in, sum: Summary{Input: s.Input.String(), Model: s.Model.String()}}
+	return p.check(ctx)
+}
+
+func (p *runPass) check(ctx context.Context) (Checked, error) {
+	feed, err := openFeed(ctx, p.Settings, p.in)
+	if err != nil {
+		return Checked{}, err
+	}
+	defer feed.close()
+	header, first, err := feed.readNames(p.sizes().first)
+	if err != nil {
+		return Checked{}, err
+	}
+	if p.Dialect.JSON {
+		header = keys(p.model, header, p.Settings)
+	}
+	plan, err := bind(p.model, header, p.Settings)
+	if err != nil {
+		return Checked{}, err
+	}
+	var kinds []frame.Kind
+	if p.Parquet {
+		if kinds, err = p.parquetKinds(ctx, feed, plan); err != nil {
+			return Checked{}, err
+		}
+		if err := feed.choose(plan); err != nil {
+			return Checked{}, feed.failed(err, 1)
+		}
+		if first, err = feed.Next(nil, p.sizes().first); err != nil && !table.AtEnd(err) {
+			return Checked{}, feed.failed(err, 1)
+		}
+	} else {
+		kinds = p.findKinds(plan, first, feed.Offset()-int64(len(first)))
+	}
+	program, err := plan.binding.Compile(kinds)
+	if err != nil {
+		return Checked{}, fail(contract.ExitData, "model %s: %w", p.sum.Model, err)
+	}
+	names, err := plan.header(program.Names())
+	if err != nil {
+		return Checked{}, err
+	}
+	checked := Checked{Input: p.sum.Input, Model: p.sum.Model, Columns: slices.Clone(header), Result: names, Steps: p.model.Describe()}
+	err = p.try(feed, first, plan, program, &checked)
+	return checked, err
+}
+
+// try transforms the records of the first block and keeps nothing of them.
+func (p *runPass) try(feed *feed, first []byte, plan *plan, program *model.Program, checked *Checked) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = PanicError(r)
+		}
+	}()
+	t := &transformer{runPass: p, feed: feed, plan: plan, program: program, seen: make([]bool, plan.layout.Fields)}
+	w, b := t.newWorker(), t.newBlock()
+	b.data = first
+	w.parser.Reset(first, feed.Offset()-int64(len(first)))
+	for batch := w.parser.Next(maxRows); batch != nil; batch = w.parser.Next(maxRows) {
+		if err := w.transform(b, batch); err != nil {
+			return err
+		}
+	}
+	checked.Records, checked.Rejected = table.CountRecords(p.Dialect, plan.layout.Fields, first), int64(len(b.rejected))
+	if len(b.rejected) > 0 {
+		r := b.rejected[0]
+		line := max(feed.lead, 0) + int64(table.LineEnds(first[:r.start])) + 1
+		checked.Why = fmt.Sprintf("line %d: %s", line, r.reason)
+		if r.column != "" {
+			checked.Why = fmt.Sprintf("line %d: column %q: %s", line, r.column, r.reason)
+		}
+	}
+	// Later records may show that a column is of another kind, and then these may be
+	// right, unless nothing can make them so.
+	if len(b.rejected) == 0 || !p.MaxRejects.none() {
+		return nil
+	}
+	_, end := feed.Next(nil, p.sizes().first)
+	if b.always > 0 || table.AtEnd(end) {
+		return fail(contract.ExitData, "input %s: %s", checked.Input, checked.Why)
+	}
+	return nil
+}

@@ -1,0 +1,187 @@
+package dspipe
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ds-pipeline/internal/awstest"
+	"ds-pipeline/preprocess/contract"
+)
+
+func sum(text string) string {
+	s := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(s[:])
+}
+
+func TestUpload_triesAndUploads(t *testing.T) {
+	t.Parallel()
+	c := cloud(t)
+	put(t, c, awstest.Input, contract.DefaultInputKey, "old")
+	input := read(t, penguins+"penguins.csv")
+	run(t, c.Env(), "upload", "--input", penguins+"penguins.csv", "--model", penguins+"model.joblib").expect(t, 0,
+		"the job takes them: 7 columns in, 8 out, the first 344 records tried",
+		"s3://"+awstest.Input+"/raw/monthly_data.csv", "sha256 "+sum(input), "s3://"+awstest.Artifacts+"/models/preprocessing_model.pkl").
+		never(t, "pulumi config set", "\x1b")
+	if got, _ := c.S3.Get(awstest.Input, contract.DefaultInputKey); got != input {
+		t.Errorf("%d bytes are there, want %d", len(got), len(input))
+	}
+	if got, _ := c.S3.Get(awstest.Artifacts, contract.DefaultModelKey); got != read(t, penguins+"model.joblib") {
+		t.Errorf("%d bytes are there", len(got))
+	}
+}
+
+func TestUpload_inPartsIsWhole(t *testing.T) {
+	t.Parallel()
+	c := cloud(t)
+	text := read(t, penguins+"penguins.csv")
+	head, body, _ := strings.Cut(text, "\n")
+	large := write(t, filepath.Join(t.TempDir(), "large.csv"), head+"\n"+strings.Repeat(body, 1000))
+	got := decode[[]struct {
+		URI, SHA256 string
+		Size        int64
+	}](t, run(t, c.Env(), "upload", "--input", large, "--json").expect(t, 0))
+	there, _ := c.S3.Get(awstest.Input, contract.DefaultInputKey)
+	if len(got) != 1 || got[0].SHA256 != sum(there) || got[0].Size != int64(len(there)) || len(there) < 10<<20 {
+		t.Errorf("got %+v; %d bytes are there", got, len(there))
+	}
+	if n := c.S3.Uploads(awstest.Input); n != 0 {
+		t.Errorf("%d uploads are left", n)
+	}
+}
+
+func TestUpload_refusesWhatARunWouldRefuse(t *testing.T) {
+	t.Parallel()
+	c := cloud(t)
+	dir := t.TempDir()
+	lacks := write(t, filepath.Join(dir, "lacks.csv"), "species,island\nAdelie,Torgersen\n")
+	bad := write(t, filepath.Join(dir, "bad.csv"), strings.Replace(read(t, penguins+"penguins.csv"), "181", "many", 1))
+	notModel := write(t, filepath.Join(dir, "model.pkl"), "not a pickle")
+	empty := write(t, filepath.Join(dir, "empty.csv"), "")
+	parquet := write(t, filepath.Join(dir, "data.parquet"), "PAR1")
+	for _, tt := range []struct {
+		args   []string
+		status int
+		want   string
+	}{
+		{[]string{"--input", lacks}, 65, "lacks columns that the model was fitted with"},
+		{[]string{"--input", bad}, 65, `line 2: column "flipper_length_mm"`},
+		{[]string{"--model", notModel}, 65, "model " + notModel},
+		{[]string{"--input", empty}, 65, "is empty"},
+		{[]string{"--input", dir}, 64, "want a file"},
+		{[]string{"--input", filepath.Join(dir, "none.csv")}, 66, "no such file"},
+		{[]string{"--input", parquet}, 64, "data.parquet is Parquet by its name, but the key raw/monthly_data.csv says CSV; want --input-key raw/monthly_data.parquet"},
+		{[]string{"--script", lacks}, 78, "the job runs no script"},
+		{[]string{"--package", lacks}, 78, "the job runs no package"},
+		{nil, 64, "nothing to upload"},
+		{[]string{"--input", bad, "--input-key", "/x"}, 64, "--input-key"},
+	} {
+		run(t, c.Env(), append([]string{"upload"}, tt.args...)...).expect(t, tt.status, tt.want)
+	}
+	if got := c.Asked("S3.PUT"); len(got) > 0 {
+		t.Errorf("uploaded: %q", got)
+	}
+	run(t, c.Env(), "upload", "--input", lacks, "--no-check").expect(t, 0, "monthly_data.csv (32 B)")
+}
+
+func TestUpload_pointsTheParameterAtANewKey(t *testing.T) {
+	t.Parallel()
+	c := cloud(t)
+	run(t, c.Env(), "upload", "--input", penguins+"penguins.csv", "--input-key", "raw/2026-11.csv").expect(t, 0,
+		"/ds/preprocessing/input-key is now raw/2026-11.csv (it was raw/monthly_data.csv)", "pulumi config set inputKey raw/2026-11.csv")
+	run(t, c.Env(), "upload", "--model", penguins+"model.pkl", "--model-key", "models/next.pkl", "--no-parameters").expect(t, 0)
+	if in, model := c.Parameters[contract.InputKey], c.Parameters[contract.ModelKey]; in != "raw/2026-11.csv" || model != contract.DefaultModelKey {
+		t.Errorf("the parameters are %s and %s", in, model)
+	}
+	c.Fail(awstest.Fault{Operation: "SSM.PutParameter", Times: -1, Status: 400, Code: "AccessDeniedException", Message: "no"})
+	run(t, c.Env(), "upload", "--input", penguins+"penguins.csv", "--input-key", "raw/other.csv").expect(t, 77, "permission missing: ssm:PutParameter")
+}
+
+func TestUpload_withoutAModelYet(t *testing.T) {
+	t.Parallel()
+	c := awstest.New(t)
+	run(t, c.Env(), "upload", "--input", penguins+"penguins.csv").expect(t, 0, "there is no model yet")
+	c = awstest.New(t)
+	run(t, c.Env(), "upload", "--model", penguins+"model.pkl").expect(t, 0, "there is no data yet")
+}
+
+func TestUpload_namesTheMissingPermission(t *testing.T) {
+	t.Parallel()
+	c := cloud(t)
+	c.Fail(awstest.Fault{Operation: "S3.PUT", Times: -1, Status: 403, Code: "AccessDenied"})
+	run(t, c.Env(), "upload", "--input", penguins+"penguins.csv").expect(t, 77, "permission denied", "s3:PutObject on arn:aws:s3:::"+awstest.Input+"/raw/monthly_data.csv")
+}
+
+// ran is a cloud in which a run of 2026-11 has succeeded.
+func ran(t *testing.T) *awstest.Server {
+	t.Helper()
+	c := cloud(t)
+	run(t, c.Env(), "run", "--period", "2026-11", "--wait").expect(t, 0)
+	return c
+}
+
+func TestResults_areFetchedAndCompared(t *testing.T) {
+	t.Parallel()
+	c := ran(t)
+	run(t, c.Env(), "results", "--period", "2026-11").expect(t, 0, "period    2026-11", "rows      344 in, 344 out, 0 rejected", "columns   7 in, 9 out",
+		"output    s3://"+awstest.Output+"/processed/period=2026-11/data.csv", "report    s3://", "verified  sizes and versions")
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	run(t, c.Env(), "results", "--download", dir).expect(t, 0, "output    "+filepath.Join(dir, "data.csv"), "verified  every byte, by SHA-256")
+	if got := read(t, filepath.Join(dir, "data.csv")); got != read(t, penguins+"expected.csv") {
+		t.Errorf("got %d bytes", len(got))
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 3 {
+		t.Errorf("got %v, %v, want the result, the report and the manifest", entries, err)
+	}
+	got := decode[struct {
+		Period, Verified string
+		Objects          []struct{ Name, URI, SHA256 string }
+		Manifest         struct{ Rows struct{ In int } }
+	}](t, run(t, c.Env(), "results", "--json", "--verify").expect(t, 0))
+	if got.Period != "2026-11" || got.Verified != "sha256" || len(got.Objects) != 2 || got.Manifest.Rows.In != 344 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestResults_thatWereChangedAreRefused(t *testing.T) {
+	t.Parallel()
+	c := ran(t)
+	key := "processed/period=2026-11/data.csv"
+	was, _ := c.S3.Get(awstest.Output, key)
+	run(t, c.Env(), "results", "--period", "2026-10").expect(t, 66, "no result of 2026-10", "dspipe run --period 2026-10")
+	put(t, c, awstest.Output, key, was[:len(was)-2]+"9\n")
+	run(t, c.Env(), "results", "--period", "2026-11").expect(t, 65, "another version than the manifest says", "run the period again")
+	// The newest is a copy, of which only the size shows without reading.
+	put(t, c, awstest.Output, "processed/data.csv", was[:len(was)-2]+"9\n")
+	dir := t.TempDir()
+	run(t, c.Env(), "results", "--download", dir).expect(t, 65, "its SHA-256 is ", "but the manifest says "+sum(was))
+	if entries, _ := os.ReadDir(dir); len(entries) != 0 {
+		t.Errorf("%v is left", entries)
+	}
+	put(t, c, awstest.Output, "processed/data.csv", "short")
+	run(t, c.Env(), "results").expect(t, 65, "5 bytes, but the manifest says")
+	put(t, c, awstest.Output, "processed/manifest.json", "{}")
+	run(t, c.Env(), "results").expect(t, 65, "not a manifest of this program")
+}
+
+func TestResults_openTheReport(t *testing.T) {
+	t.Parallel()
+	c := ran(t)
+	dir := t.TempDir()
+	seen := filepath.Join(dir, "seen")
+	browser := filepath.Join(dir, "browser")
+	if err := os.WriteFile(browser, []byte(fmt.Sprintf("#!/bin/sh\ncp \"$1\" %s.part && mv %s.part %s\n", seen, seen, seen)), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	run(t, append(c.Env(), "BROWSER="+browser, "TMPDIR="+dir), "results", "--open").expect(t, 0, "the report is "+dir)
+	waitForFile(t, seen)
+	if !strings.Contains(read(t, seen), "<html") {
+		t.Error("the browser was not shown the report")
+	}
+	run(t, append(c.Env(), "BROWSER="+filepath.Join(dir, "none"), "TMPDIR="+dir), "results", "--open").expect(t, 74, "no browser could be started", "BROWSER")
+}
