@@ -47,6 +47,7 @@ type Server struct {
 
 	mu         sync.Mutex
 	Account    string // of the credentials
+	Stack      Stack
 	Parameters map[string]string
 	Logs       map[string][]cwltypes.OutputLogEvent // by the name of a stream in LogGroup
 	PageSize   int                                  // the most that one answer lists
@@ -135,6 +136,10 @@ type service struct {
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, layerPath) {
+		s.serveLayer(w, r)
+		return
+	}
 	svc, operation, body, form, err := s.read(r)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)

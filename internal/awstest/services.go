@@ -47,20 +47,36 @@ func init() { // a literal would refer to itself through the methods
 			"DescribeExecution":   typed((*Server).describeExecution),
 			"ListExecutions":      typed((*Server).listExecutions),
 			"GetExecutionHistory": typed((*Server).getExecutionHistory),
+
+			"DescribeStateMachine": typed(describeStateMachine),
 		}),
 		"Logs_20140328": jsonService("CloudWatch Logs", "1.1", true, map[string]operation{
 			"GetLogEvents":    typed((*Server).getLogEvents),
 			"FilterLogEvents": typed((*Server).filterLogEvents),
+
+			"DescribeLogGroups": typed(describeLogGroups),
 		}),
 		"AWSEvents": jsonService("EventBridge", "1.1", false, map[string]operation{
-			"DescribeRule": typed((*Server).describeRule),
+			"DescribeRule":      typed((*Server).describeRule),
+			"ListTargetsByRule": typed(listTargetsByRule),
 		}),
 		"AmazonSQS": jsonService("SQS", "1.0", false, map[string]operation{
 			"GetQueueAttributes": typed((*Server).getQueueAttributes),
+			"ReceiveMessage":     typed(receiveMessage),
+		}),
+		"AmazonEC2ContainerServiceV20141113": jsonService("ECS", "1.1", true, map[string]operation{
+			"DescribeClusters":       typed(describeClusters),
+			"DescribeTaskDefinition": typed(describeTaskDefinition),
+		}),
+		"AmazonEC2ContainerRegistry_V20150921": jsonService("ECR", "1.1", true, map[string]operation{
+			"BatchGetImage":          typed(batchGetImage),
+			"GetDownloadUrlForLayer": typed(getDownloadURL),
 		}),
 	}
 	queryServices = map[string]*service{
 		"2011-06-15": {name: "STS", answer: answerSTS},
+		"2010-05-08": {name: "IAM", answer: answerIAM},
+		"2016-11-15": {name: "EC2", answer: answerEC2, camel: true, lists: ec2Lists},
 	}
 }
 
@@ -196,7 +212,8 @@ func answerScheduler(s *Server, operation string, _ []byte, form url.Values, r *
 		state = schedulertypes.ScheduleStateDisabled
 	}
 	return &scheduler.GetScheduleOutput{Name: &name, GroupName: &group, ScheduleExpression: &s.Expression,
-		ScheduleExpressionTimezone: aws.String("Europe/Berlin"), State: state}, nil
+		ScheduleExpressionTimezone: aws.String("Europe/Berlin"), State: state,
+		Target: &schedulertypes.Target{Arn: aws.String(Machine), RoleArn: aws.String(roleArn("schedule"))}}, nil
 }
 
 func (s *Server) getQueueAttributes(in *sqs.GetQueueAttributesInput) (*sqs.GetQueueAttributesOutput, error) {

@@ -6,13 +6,17 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"ds-pipeline/internal/ec2"
 	"ds-pipeline/preprocess/storage"
 )
 
@@ -28,6 +32,10 @@ type cloud struct {
 	events    func() *eventbridge.Client
 	scheduler func() *scheduler.Client
 	sqs       func() *sqs.Client
+	ecs       func() *ecs.Client
+	iam       func() *iam.Client
+	ec2       func() *ec2.Client
+	ecr       func(region string) *ecr.Client // an image may be in another region
 }
 
 // newCloud reads the configuration as every AWS tool does.
@@ -49,6 +57,12 @@ func newCloud(ctx context.Context) (*cloud, error) {
 		events:    sync.OnceValue(func() *eventbridge.Client { return eventbridge.NewFromConfig(cfg) }),
 		scheduler: sync.OnceValue(func() *scheduler.Client { return scheduler.NewFromConfig(cfg) }),
 		sqs:       sync.OnceValue(func() *sqs.Client { return sqs.NewFromConfig(cfg) }),
+		ecs:       sync.OnceValue(func() *ecs.Client { return ecs.NewFromConfig(cfg) }),
+		iam:       sync.OnceValue(func() *iam.Client { return iam.NewFromConfig(cfg) }),
+		ec2:       sync.OnceValue(func() *ec2.Client { return ec2.New(cfg) }),
+		ecr: func(region string) *ecr.Client {
+			return ecr.NewFromConfig(cfg, func(o *ecr.Options) { o.Region = region })
+		},
 	}, nil
 }
 

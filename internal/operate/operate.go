@@ -56,6 +56,7 @@ type grammar struct {
 	Stop    stopCommand    `cmd:"" help:"Stop a run."`
 	Retry   retryCommand   `cmd:"" help:"Redrive a run that failed, was stopped or timed out."`
 	Results resultsCommand `cmd:"" help:"Check the result of a month, fetch it, show its report."`
+	Doctor  doctorCommand  `cmd:"" help:"Look at everything that a run needs, and say what is wrong and what to do."`
 }
 
 // command is one command of the grammar.

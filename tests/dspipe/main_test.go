@@ -47,6 +47,8 @@ func cloud(t *testing.T) *awstest.Server {
 	c := awstest.New(t)
 	put(t, c, awstest.Input, "raw/monthly_data.csv", read(t, penguins+"penguins.csv"))
 	put(t, c, awstest.Artifacts, "models/preprocessing_model.pkl", read(t, penguins+"model.pkl"))
+	c.Stack.Definition = read(t, "../../components/testdata/machine.json")
+	c.Stack.Container = read(t, "../../components/testdata/container.json")
 	c.Job = func(env map[string]string) ([]string, int) { return runJob(t, c, env) }
 	return c
 }

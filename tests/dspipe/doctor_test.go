@@ -1,0 +1,167 @@
+package dspipe
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"ds-pipeline/internal/awstest"
+	"ds-pipeline/preprocess/contract"
+)
+
+type diagnosis struct {
+	Well   bool
+	Checks []struct{ Check, Outcome, Detail, Remedy string }
+}
+
+// of is one finding as "outcome: detail → remedy".
+func (d diagnosis) of(check string) string {
+	for _, f := range d.Checks {
+		if f.Check == check {
+			return f.Outcome + ": " + f.Detail + " → " + f.Remedy
+		}
+	}
+	return "none"
+}
+
+func TestDoctor_findsNothingWhereAllIsWell(t *testing.T) {
+	t.Parallel()
+	c := cloud(t)
+	c.Past("fine", `{"period":"2026-10"}`, time.Hour, []string{metrics("1", "1", "0", "0")}, 0)
+	c.PageSize = 3
+	out := run(t, c.Env(), "doctor").expect(t, 0, "ok       credentials      "+awstest.User+" in account 111111111111, region us-east-1",
+		"subnet-1 in us-east-11 by igw-1", "subnet-2 in us-east-12 by igw-1", "task may do all", "machine may do all", "7 columns in, 8 out; the first 344 records are fine",
+		"kept for 14 days", "for linux/amd64", "15 09:00:00 UTC").never(t, "problem", "unknown", "warning", "→")
+	d := decode[diagnosis](t, run(t, c.Env(), "doctor", "--json").expect(t, 0))
+	if n := strings.Count(out.stdout, "ok  "); !d.Well || len(d.Checks) != 17 || n != 17 {
+		t.Errorf("%d checks, %d are fine: %+v", len(d.Checks), n, d)
+	}
+}
+
+func TestDoctor_namesEachProblemAndItsRemedy(t *testing.T) {
+	t.Parallel()
+	toNAT := []ec2types.Route{{DestinationCidrBlock: aws.String("0.0.0.0/0"), NatGatewayId: aws.String("nat-1"), State: ec2types.RouteStateBlackhole}}
+	for name, tt := range map[string]struct {
+		spoil func(c *awstest.Server)
+		check string
+		want  string
+	}{
+		"no parameter":    {func(c *awstest.Server) { delete(c.Parameters, contract.ModelKey) }, "parameters", "problem: missing: /ds/preprocessing/model-key → Deploy the stack again"},
+		"no outputs":      {func(c *awstest.Server) { delete(c.Parameters, contract.OutputStateMachineArn) }, "parameters", "problem: missing: /ds/preprocessing/outputs/state-machine-arn"},
+		"a script":        {func(c *awstest.Server) { c.Parameters[contract.ScriptKey] = "s.py" }, "parameters", "refuses every run with one set → Unset scriptKey"},
+		"no machine":      {func(c *awstest.Server) { c.Parameters[contract.OutputStateMachineArn] += "x" }, "state machine", "does not exist"},
+		"another machine": {func(c *awstest.Server) { c.Stack.Definition = `{"States":{}}` }, "state machine", "is not the pipeline: it has no state Preprocess"},
+		"no cluster":      {func(c *awstest.Server) { c.Stack.NoCluster = true }, "cluster", "does not exist, or is not active"},
+		"no Spot": {func(c *awstest.Server) {
+			c.Stack.Definition = strings.Replace(c.Stack.Definition, `"LaunchType": "FARGATE"`, `"CapacityProviderStrategy": [{}]`, 1)
+		}, "cluster", "does not offer FARGATE_SPOT"},
+		"no task": {func(c *awstest.Server) {
+			c.Stack.Definition = strings.ReplaceAll(c.Stack.Definition, "ds-preprocessing:7", "ds-preprocessing:8")
+		}, "task definition", "ds-preprocessing:8 does not exist"},
+		"another prefix": {func(c *awstest.Server) {
+			c.Stack.Container = strings.Replace(c.Stack.Container, awstest.Prefix, "/other/", 1)
+		}, "task definition", "reads its settings below /other/, not /ds/preprocessing/ → Look at the stack"},
+		"no image":          {func(c *awstest.Server) { c.Stack.NoImage = true }, "image", "does not exist → Deploy the stack again, which builds"},
+		"another processor": {func(c *awstest.Server) { c.Stack.Architecture = "arm64" }, "image", "is for linux/arm64, but the task runs on linux/amd64"},
+		"an index":          {func(c *awstest.Server) { c.Stack.ImageIndex = true; c.Stack.Architecture = "arm64" }, "image", "is for linux/arm64, but"},
+		"task role":         {func(c *awstest.Server) { c.Stack.Denied = []string{"task s3:PutObject"} }, "task role", "problem: task lacks\ns3:PutObject on arn:aws:s3:::" + awstest.Output + "/processed/data.csv"},
+		"execution role":    {func(c *awstest.Server) { c.Stack.Denied = []string{"execution ecr:BatchGetImage"} }, "execution role", "ecr:BatchGetImage on arn:aws:ecr:us-east-1:111111111111:repository/ds-preprocessing"},
+		"machine role":      {func(c *awstest.Server) { c.Stack.Denied = []string{"machine ecs:RunTask"} }, "machine role", "ecs:RunTask on " + awstest.TaskDefinition},
+		"schedule's role":   {func(c *awstest.Server) { c.Stack.Denied = []string{"schedule states:StartExecution"} }, "schedule", "schedule lacks\nstates:StartExecution on " + awstest.Machine},
+		"no subnets":        {func(c *awstest.Server) { c.Stack.NoSubnets = true }, "network", "The subnet ID 'subnet-1' does not exist"},
+		"no way out":        {func(c *awstest.Server) { c.Stack.Routes = []ec2types.Route{} }, "network", "no route to the internet, and no endpoints for com.amazonaws.us-east-1.ecr.api, com"},
+		"a way to nowhere":  {func(c *awstest.Server) { c.Stack.Routes = toNAT }, "network", "leads nowhere: nat-1 is gone"},
+		"no address": {func(c *awstest.Server) {
+			c.Stack.Definition = strings.Replace(c.Stack.Definition, `"ENABLED"`, `"DISABLED"`, 1)
+		}, "network", "a task needs a public address, and it gets none"},
+		"no log group": {func(c *awstest.Server) { c.Stack.NoLogGroup = true }, "log group", "/ecs/ds-preprocessing-dev does not exist: no task can start"},
+		"another log group": {func(c *awstest.Server) {
+			c.Stack.Container = strings.Replace(c.Stack.Container, awstest.LogGroup, "/ecs/other", 1)
+		}, "log group", `the task writes to "/ecs/other"`},
+		"another target": {func(c *awstest.Server) { c.Stack.OtherTarget = true }, "schedule", "starts something else than " + awstest.Machine},
+		"no rule":        {func(c *awstest.Server) { c.Parameters[contract.OutputScheduleRuleName] = "gone" }, "schedule", "Rule gone does not exist"},
+		"dead letters":   {func(c *awstest.Server) { c.DeadLetters = []string{`{"scheduledTime":"2026-11-15T09:00:00Z"}`} }, "dead letters", "1 starts could not be delivered\n{\"scheduledTime\":\"2026-11-15T09:00:00Z\"}: NO_PERMISSIONS → Mend"},
+		"no input":       {func(c *awstest.Server) { c.Parameters[contract.InputKey] = "raw/none.csv" }, "input", "raw/none.csv does not exist → Upload it: dspipe upload --input FILE."},
+		"an empty input": {func(c *awstest.Server) {
+			_ = c.S3.Put(awstest.Input, "raw/empty.csv", "")
+			c.Parameters[contract.InputKey] = "raw/empty.csv"
+		}, "input", "raw/empty.csv is empty"},
+		"no model":   {func(c *awstest.Server) { _ = c.S3.Put(awstest.Artifacts, contract.DefaultModelKey, "junk") }, "model", "problem: model s3://" + awstest.Artifacts},
+		"other data": {func(c *awstest.Server) { _ = c.S3.Put(awstest.Input, contract.DefaultInputKey, "a,b\n1,2\n") }, "model and input", "lacks columns that the model was fitted with"},
+		"a failure": {func(c *awstest.Server) {
+			c.Past("broken", `{"period":"2026-10"}`, time.Hour, []string{`{"level":"ERROR","msg":"line 7"}`}, 65)
+		}, "last runs", "the last one did not succeed\nbroken 2026-10: failed (65): the job ended with exit status 65"},
+		"denied": {func(c *awstest.Server) {
+			c.Fail(awstest.Fault{Operation: "IAM.SimulatePrincipalPolicy", Times: -1, Status: 403, Code: "AccessDenied", Message: "User is not authorized to perform: iam:SimulatePrincipalPolicy on resource: role"})
+		}, "task role", "unknown: permission missing: iam:SimulatePrincipalPolicy on role"},
+		"EC2 denied": {func(c *awstest.Server) {
+			c.Fail(awstest.Fault{Operation: "EC2.DescribeSubnets", Times: -1, Status: 403, Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation."})
+		}, "network", "unknown: permission missing: ec2:DescribeSubnets"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := cloud(t)
+			tt.spoil(c)
+			d := decode[diagnosis](t, run(t, c.Env(), "doctor", "--json").expect(t, 1))
+			if got := d.of(tt.check); d.Well || !strings.Contains(got, tt.want) {
+				t.Errorf("%s: got %q, want %q", tt.check, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestDoctor_knowsOtherWaysOut(t *testing.T) {
+	t.Parallel()
+	c := cloud(t)
+	c.Stack.Definition = strings.Replace(c.Stack.Definition, `"ENABLED"`, `"DISABLED"`, 1)
+	c.Stack.Routes = []ec2types.Route{{DestinationCidrBlock: aws.String("0.0.0.0/0"), NatGatewayId: aws.String("nat-1"), State: ec2types.RouteStateActive}}
+	run(t, c.Env(), "doctor").expect(t, 0, "subnet-1 in us-east-11 by nat-1")
+	c.Stack.Routes, c.Stack.Endpoints = []ec2types.Route{}, []string{"ecr.api", "ecr.dkr", "logs", "s3", "ssm"}
+	c.Fail(awstest.Fault{Operation: "EC2.DescribeRouteTables", Times: 1, Status: 503, Code: "RequestLimitExceeded", Message: "Request limit exceeded."})
+	run(t, c.Env(), "doctor").expect(t, 0, "subnet-2 in us-east-12 by endpoints")
+}
+
+func TestDoctor_aDisabledScheduleIsWellIfItIsWished(t *testing.T) {
+	t.Parallel()
+	c := cloud(t)
+	c.RuleDisabled = true
+	run(t, c.Env(), "doctor").expect(t, 0, "warning  schedule")
+	dir := project(t, "config:\n  aws:region: us-east-1\n  ds-pipeline:scheduleEnabled: false\n")
+	run(t, c.Env(), "doctor", "--stack", "dev", "--dir", dir).expect(t, 0, "disabled, as the stack is configured")
+	dir = project(t, "config:\n  aws:region: us-east-1\n")
+	run(t, c.Env(), "doctor", "--stack", "dev", "--dir", dir).expect(t, 1, "is disabled, but scheduleEnabled is true")
+}
+
+func TestDoctor_withoutCredentialsAsksNothingElse(t *testing.T) {
+	t.Parallel()
+	c := cloud(t)
+	c.Fail(awstest.Fault{Operation: "*", Times: -1, Status: 403, Code: "ExpiredToken", Message: "expired"})
+	run(t, c.Env(), "doctor").expect(t, 1, "problem  credentials", "the credentials have expired", "→ Log in again").never(t, "parameters")
+	c = cloud(t)
+	c.Account = "999999999999"
+	dir := project(t, "config:\n  aws:region: us-east-1\n  ds-pipeline:accountId: \"111111111111\"\n")
+	run(t, c.Env(), "doctor", "--stack", "dev", "--dir", dir).expect(t, 1, "problem  credentials", "wrong account").never(t, "parameters")
+}
+
+// TestDoctor_isWhatThePageSays compares the checks with docs/troubleshooting.md.
+func TestDoctor_isWhatThePageSays(t *testing.T) {
+	t.Parallel()
+	c := cloud(t)
+	page := read(t, "../../docs/troubleshooting.md")
+	d := decode[diagnosis](t, run(t, c.Env(), "doctor", "--json"))
+	var described []string
+	for _, m := range regexp.MustCompile(`(?m)^### (.+)$`).FindAllStringSubmatch(page, -1) {
+		described = append(described, m[1])
+	}
+	var checks []string
+	for _, f := range d.Checks {
+		checks = append(checks, f.Check)
+	}
+	if got, want := strings.Join(described, ", "), strings.Join(checks, ", "); got != want {
+		t.Errorf("the page describes %s\nthe checks are %s", got, want)
+	}
+}
