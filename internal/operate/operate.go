@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -48,15 +49,16 @@ type globals struct {
 type grammar struct {
 	globals
 
-	Upload  uploadCommand  `cmd:"" help:"Check data and a model, and upload them."`
-	Run     runCommand     `cmd:"" help:"Start a run."`
-	Status  statusCommand  `cmd:"" help:"Show the pipeline, its last run and its next start."`
-	List    listCommand    `cmd:"" help:"List runs, the newest first."`
-	Logs    logsCommand    `cmd:"" help:"Show what the job printed."`
-	Stop    stopCommand    `cmd:"" help:"Stop a run."`
-	Retry   retryCommand   `cmd:"" help:"Redrive a run that failed, was stopped or timed out."`
-	Results resultsCommand `cmd:"" help:"Check the result of a month, fetch it, show its report."`
-	Doctor  doctorCommand  `cmd:"" help:"Look at everything that a run needs, and say what is wrong and what to do."`
+	Upload   uploadCommand   `cmd:"" help:"Check data and a model, and upload them."`
+	Run      runCommand      `cmd:"" help:"Start a run."`
+	Status   statusCommand   `cmd:"" help:"Show the pipeline, its last run and its next start."`
+	List     listCommand     `cmd:"" help:"List runs, the newest first."`
+	Logs     logsCommand     `cmd:"" help:"Show what the job printed."`
+	Stop     stopCommand     `cmd:"" help:"Stop a run."`
+	Retry    retryCommand    `cmd:"" help:"Redrive a run that failed, was stopped or timed out."`
+	Results  resultsCommand  `cmd:"" help:"Check the result of a month, fetch it, show its report."`
+	Backfill backfillCommand `cmd:"" help:"Run many months, some at a time; skip what is done."`
+	Doctor   doctorCommand   `cmd:"" help:"Look at everything that a run needs, and say what is wrong and what to do."`
 }
 
 // command is one command of the grammar.
@@ -139,6 +141,7 @@ func (p Program) parser(g *grammar) *kong.Kong {
 			"version":       p.versionText(),
 			"prefix":        contract.DefaultParameterPrefix,
 			"output_prefix": contract.OutputPrefix,
+			"most_parallel": strconv.Itoa(mostParallel),
 		},
 		kong.Writers(p.Stdout, p.Stderr),
 		kong.Exit(func(code int) { panic(exit(code)) }),
