@@ -8,6 +8,8 @@ import (
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/s3"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"ds-pipeline/preprocess/contract"
 )
 
 const dataBucketsType = "ds-pipeline:components:DataBuckets"
@@ -74,14 +76,14 @@ func (a *DataBucketsArgs) validate() error {
 }
 
 // bucketPurposes is the second word of the name of each bucket with data.
-var bucketPurposes = []string{"input", "output", "artifacts"}
+var bucketPurposes = []string{contract.InputPurpose, contract.OutputPurpose, contract.ArtifactPurpose}
 
 // logsPurpose is the second word of the name of the bucket of access logs.
 const logsPurpose = "logs"
 
-// bucketName builds the published name of a bucket; nothing else does.
+// bucketName is the published name of a bucket.
 func (a *DataBucketsArgs) bucketName(purpose string) string {
-	return fmt.Sprintf("ds-%s-%s-%s-%s%s", purpose, a.Environment, a.Place.AccountID, a.Place.Region, a.Suffix)
+	return contract.BucketName(purpose, a.Environment, a.Place.AccountID, a.Place.Region, a.Suffix)
 }
 
 // CheckBucketNames reports every bucket name that S3 would refuse for an

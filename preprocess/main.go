@@ -16,6 +16,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"ds-pipeline/preprocess/console"
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/job"
 )
@@ -159,11 +160,11 @@ func (p program) complain(err error) {
 }
 
 func (p program) preprocess(ctx context.Context, c runCommand) error {
-	terminal := isTerminal(p.stdout)
+	terminal := console.IsTerminal(p.stdout)
 	text := c.Log == "text" || c.Log == "auto" && terminal
 	var log *slog.Logger
 	if text {
-		log = slog.New(&textHandler{out: p.stdout})
+		log = slog.New(console.NewTextHandler(p.stdout))
 	} else {
 		log = slog.New(slog.NewJSONHandler(p.stdout, nil))
 	}
@@ -187,7 +188,7 @@ func (p program) preprocess(ctx context.Context, c runCommand) error {
 		if summary.Repeated {
 			log.Info(message)
 		}
-		printSummary(p.stdout, summary)
+		console.PrintSummary(p.stdout, summary)
 		return nil
 	}
 	log.Info(message,
@@ -232,10 +233,10 @@ func (p program) runJob(ctx context.Context, c runCommand, log *slog.Logger, tex
 	if !text {
 		log.Info("starting", "version", versionText(), "input", settings.Input.String(),
 			"model", settings.Model.String(), "output", settings.Output.String(), "workers", settings.Workers)
-	} else if isTerminal(p.stderr) {
-		bar := newBar(p.stderr)
-		defer bar.clear()
-		env.Progress = bar.set
+	} else if console.IsTerminal(p.stderr) {
+		bar := console.NewBar(p.stderr)
+		defer bar.Clear()
+		env.Progress = bar.Set
 	}
 	return job.Run(ctx, settings, env)
 }
@@ -261,7 +262,7 @@ func (p program) verify(ctx context.Context, c verifyCommand) error {
 }
 
 func (p program) inspect(ctx context.Context, c inspectCommand) error {
-	log := slog.New(&textHandler{out: p.stderr})
+	log := slog.New(console.NewTextHandler(p.stderr))
 	text, err := job.Inspect(ctx, job.Flags{Model: c.Model}, p.getenv, p.params, log, c.JSON)
 	if err == nil {
 		if _, werr := io.WriteString(p.stdout, text); werr != nil {

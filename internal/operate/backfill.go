@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	show "ds-pipeline/preprocess/console"
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/manifest"
 	"ds-pipeline/preprocess/storage"
@@ -161,7 +162,7 @@ func (b *backfill) survey(ctx context.Context) error {
 			return err
 		}
 		if done != nil && !b.c.Force && b.isDone(*done, m) {
-			m.State, m.rows = monthDone, thousands(done.Rows.Out)
+			m.State, m.rows = monthDone, show.Thousands(done.Rows.Out)
 		}
 	}
 	return nil
@@ -324,7 +325,7 @@ func (b *backfill) set(m *month, state string, r *pipelineRun) {
 	b.mu.Unlock()
 	switch {
 	case b.JSON || detached:
-	case b.progress && isTerminal(b.out):
+	case b.progress && show.IsTerminal(b.out):
 		b.draw()
 	case changed && r == nil:
 		b.note("%s started: %s", m.Period, executionName(m.arn))
@@ -335,7 +336,7 @@ func (b *backfill) set(m *month, state string, r *pipelineRun) {
 
 // draw shows the table on a terminal, in the place of the one before.
 func (b *backfill) draw() {
-	if b.JSON || !b.progress || !isTerminal(b.out) {
+	if b.JSON || !b.progress || !show.IsTerminal(b.out) {
 		return
 	}
 	b.mu.Lock()

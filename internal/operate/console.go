@@ -5,12 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 	"unicode/utf8"
 
-	"golang.org/x/term"
+	show "ds-pipeline/preprocess/console"
 )
 
 // console is what a person sees and answers. Colors and progress are for a
@@ -27,16 +26,10 @@ func newConsole(p Program) console {
 	plain := p.Getenv("NO_COLOR") != "" || p.Getenv("TERM") == "dumb"
 	return console{
 		out: p.Stdout, err: p.Stderr, in: bufio.NewReader(p.Stdin),
-		color:    isTerminal(p.Stdout) && !plain,
-		progress: isTerminal(p.Stderr),
-		person:   isTerminal(p.Stderr) && isTerminal(p.Stdin),
+		color:    show.IsTerminal(p.Stdout) && !plain,
+		progress: show.IsTerminal(p.Stderr),
+		person:   show.IsTerminal(p.Stderr) && show.IsTerminal(p.Stdin),
 	}
-}
-
-// isTerminal tells a terminal from a file, a pipe and /dev/null.
-func isTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 func (c console) printf(format string, args ...any) { _, _ = fmt.Fprintf(c.out, format, args...) }
@@ -145,15 +138,6 @@ func (c console) table(head []string, rows [][]string, color func(column int, ce
 	for _, row := range rows {
 		line(row, color)
 	}
-}
-
-// thousands writes 1234567 as 1,234,567.
-func thousands(n int64) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
 }
 
 // durationText writes 3725 s as 1h02m.

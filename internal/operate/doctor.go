@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 
+	show "ds-pipeline/preprocess/console"
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/job"
 	"ds-pipeline/preprocess/storage"
@@ -212,7 +213,7 @@ func (d *doctor) object(ctx context.Context, bucketName, keyName, what, remedy s
 	case info.Size == 0:
 		return nil, problem(remedy, "the %s %s is empty", what, u)
 	}
-	return &u, ok("%s, %s, of %s UTC", u, bytesText(info.Size), timeText(info.Modified))
+	return &u, ok("%s, %s, of %s UTC", u, show.Size(info.Size), timeText(info.Modified))
 }
 
 func (d *doctor) input(ctx context.Context) finding {
@@ -259,7 +260,7 @@ func (d *doctor) fit(ctx context.Context) finding {
 	if found.Rejected > 0 {
 		return warning("", "%d of the first %d records look wrong, the first at %s", found.Rejected, found.Records, found.Why)
 	}
-	return ok("%d columns in, %d out; the first %s records are fine", len(found.Columns), len(found.Result), thousands(found.Records))
+	return ok("%d columns in, %d out; the first %s records are fine", len(found.Columns), len(found.Result), show.Thousands(found.Records))
 }
 
 func (d *doctor) lastRuns(ctx context.Context) finding {

@@ -49,16 +49,19 @@ type globals struct {
 type grammar struct {
 	globals
 
-	Upload   uploadCommand   `cmd:"" help:"Check data and a model, and upload them."`
-	Run      runCommand      `cmd:"" help:"Start a run."`
-	Status   statusCommand   `cmd:"" help:"Show the pipeline, its last run and its next start."`
-	List     listCommand     `cmd:"" help:"List runs, the newest first."`
-	Logs     logsCommand     `cmd:"" help:"Show what the job printed."`
-	Stop     stopCommand     `cmd:"" help:"Stop a run."`
-	Retry    retryCommand    `cmd:"" help:"Redrive a run that failed, was stopped or timed out."`
-	Results  resultsCommand  `cmd:"" help:"Check the result of a month, fetch it, show its report."`
-	Backfill backfillCommand `cmd:"" help:"Run many months, some at a time; skip what is done."`
-	Doctor   doctorCommand   `cmd:"" help:"Look at everything that a run needs, and say what is wrong and what to do."`
+	Upload     uploadCommand     `cmd:"" help:"Check data and a model, and upload them."`
+	Run        runCommand        `cmd:"" help:"Start a run."`
+	Status     statusCommand     `cmd:"" help:"Show the pipeline, its last run and its next start."`
+	List       listCommand       `cmd:"" help:"List runs, the newest first."`
+	Logs       logsCommand       `cmd:"" help:"Show what the job printed."`
+	Stop       stopCommand       `cmd:"" help:"Stop a run."`
+	Retry      retryCommand      `cmd:"" help:"Redrive a run that failed, was stopped or timed out."`
+	Results    resultsCommand    `cmd:"" help:"Check the result of a month, fetch it, show its report."`
+	Backfill   backfillCommand   `cmd:"" help:"Run many months, some at a time; skip what is done."`
+	Local      localCommand      `cmd:"" help:"Run the job here, as the cloud would run it."`
+	Doctor     doctorCommand     `cmd:"" help:"Look at everything that a run needs, and say what is wrong and what to do."`
+	Completion completionCommand `cmd:"" help:"Print a script for a shell that completes commands and flags."`
+	Man        manCommand        `cmd:"" help:"Print the manual page: dspipe man > dspipe.1; man ./dspipe.1."`
 }
 
 // command is one command of the grammar.

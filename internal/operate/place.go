@@ -164,16 +164,7 @@ func (s *session) connect(ctx context.Context) error {
 	if prefix = cmp.Or(prefix, contract.DefaultParameterPrefix); !strings.HasPrefix(prefix, "/") || !strings.HasSuffix(prefix, "/") {
 		return usagef("--prefix: got %q, want a path that starts and ends with a slash, such as %s", prefix, contract.DefaultParameterPrefix)
 	}
-	if s.Region != "" {
-		_ = os.Setenv("AWS_REGION", s.Region)
-	}
-	if s.Profile != "" {
-		// Keys in the environment would beat the profile that was asked for.
-		_ = os.Setenv("AWS_PROFILE", s.Profile)
-		_ = os.Unsetenv("AWS_ACCESS_KEY_ID")
-		_ = os.Unsetenv("AWS_SECRET_ACCESS_KEY")
-		_ = os.Unsetenv("AWS_SESSION_TOKEN")
-	}
+	s.chooseCredentials()
 	_ = os.Setenv(contract.EnvParameterPrefix, prefix)
 	var err error
 	if s.aws, err = newCloud(ctx); err != nil {
@@ -196,6 +187,20 @@ func (s *session) connect(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// chooseCredentials leaves profile and region in the environment.
+func (s *session) chooseCredentials() {
+	if s.Region != "" {
+		_ = os.Setenv("AWS_REGION", s.Region)
+	}
+	if s.Profile != "" {
+		// Keys in the environment would beat the profile that was asked for.
+		_ = os.Setenv("AWS_PROFILE", s.Profile)
+		_ = os.Unsetenv("AWS_ACCESS_KEY_ID")
+		_ = os.Unsetenv("AWS_SECRET_ACCESS_KEY")
+		_ = os.Unsetenv("AWS_SESSION_TOKEN")
+	}
 }
 
 // find connects, and reads where the parts of the stack are.

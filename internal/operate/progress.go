@@ -1,7 +1,6 @@
 package operate
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -34,19 +33,5 @@ func (b *bar) Write(p []byte) (int, error) {
 func (b *bar) clear() {
 	if b.ProgressBar != nil {
 		_ = b.Clear()
-	}
-}
-
-// bytesText writes a size for people.
-func bytesText(n int64) string {
-	switch f := float64(n); {
-	case n < 1000:
-		return fmt.Sprintf("%d B", n)
-	case n < 1e6:
-		return fmt.Sprintf("%.1f kB", f/1e3)
-	case n < 1e9:
-		return fmt.Sprintf("%.1f MB", f/1e6)
-	default:
-		return fmt.Sprintf("%.2f GB", f/1e9)
 	}
 }

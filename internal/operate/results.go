@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	show "ds-pipeline/preprocess/console"
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/manifest"
 	"ds-pipeline/preprocess/storage"
@@ -236,18 +237,18 @@ func (s *session) printResults(r results) {
 		field("period", "%s", r.Period)
 	}
 	field("made", "%s UTC in %s", timeText(m.Finished), durationText(m.Finished.Sub(m.Started).Round(time.Second)))
-	field("rows", "%s in, %s out, %s rejected", thousands(m.Rows.In), thousands(m.Rows.Out), thousands(m.Rows.Rejected))
+	field("rows", "%s in, %s out, %s rejected", show.Thousands(m.Rows.In), show.Thousands(m.Rows.Out), show.Thousands(m.Rows.Rejected))
 	field("columns", "%d in, %d out", m.Columns.In, m.Columns.Out)
 	for _, in := range m.Inputs {
-		field("input", "%s (%s)", in.URI, bytesText(in.Size))
+		field("input", "%s (%s)", in.URI, show.Size(in.Size))
 	}
-	field("model", "%s (%s)", m.Model.URI, bytesText(m.Model.Size))
+	field("model", "%s (%s)", m.Model.URI, show.Size(m.Model.Size))
 	for _, o := range r.Objects {
 		where := o.URI
 		if o.File != "" {
 			where = o.File
 		}
-		field(o.Name, "%s (%s)", where, bytesText(o.Size))
+		field(o.Name, "%s (%s)", where, show.Size(o.Size))
 	}
 	field("verified", "%s", s.paint(green, map[string]string{"sha256": "every byte, by SHA-256", "size and version": "sizes and versions"}[r.Verified]))
 }

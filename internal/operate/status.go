@@ -20,6 +20,7 @@ import (
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"ds-pipeline/internal/cron"
+	show "ds-pipeline/preprocess/console"
 	"ds-pipeline/preprocess/contract"
 )
 
@@ -252,7 +253,7 @@ func countText(n *int64) string {
 	if n == nil {
 		return ""
 	}
-	return thousands(*n)
+	return show.Thousands(*n)
 }
 
 // statusText is the status of a run in a word or two.
@@ -299,12 +300,12 @@ func (s *session) printRun(r *pipelineRun) {
 	}
 	if j := r.Job; j != nil {
 		if j.RowsIn != nil {
-			rows := thousands(*j.RowsIn) + " in"
+			rows := show.Thousands(*j.RowsIn) + " in"
 			if j.RowsOut != nil {
-				rows += ", " + thousands(*j.RowsOut) + " out"
+				rows += ", " + show.Thousands(*j.RowsOut) + " out"
 			}
 			if j.RowsRejected != nil {
-				rows += ", " + thousands(*j.RowsRejected) + " rejected"
+				rows += ", " + show.Thousands(*j.RowsRejected) + " rejected"
 			}
 			field("rows", "%s", rows)
 		}
@@ -337,11 +338,19 @@ func (s *session) printRun(r *pipelineRun) {
 // remedyOf is what to do about a run that did not succeed.
 func remedyOf(r *pipelineRun) string {
 	if r.ExitStatus != nil {
-		for _, e := range contract.ExitStatuses() {
-			if e.Code == *r.ExitStatus && e.Remedy != "" {
-				return e.Remedy
-			}
+		if remedy := remedyOfStatus(*r.ExitStatus); remedy != "" {
+			return remedy
 		}
 	}
 	return "Mend what the cause names; then dspipe retry " + r.Name + "."
+}
+
+// remedyOfStatus is what to do about an exit status of the job; "" for none.
+func remedyOfStatus(status int) string {
+	for _, e := range contract.ExitStatuses() {
+		if e.Code == status {
+			return e.Remedy
+		}
+	}
+	return ""
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
+	show "ds-pipeline/preprocess/console"
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/job"
 	"ds-pipeline/preprocess/storage"
@@ -90,7 +91,7 @@ func (c *uploadCommand) run(ctx context.Context, s *session) error {
 			return err
 		}
 		if !s.JSON {
-			s.printf("%s (%s)\n  sha256 %s\n", o.URI, bytesText(o.Size), o.SHA256)
+			s.printf("%s (%s)\n  sha256 %s\n", o.URI, show.Size(o.Size), o.SHA256)
 		}
 	}
 	if s.JSON {
@@ -209,9 +210,9 @@ func (c *uploadCommand) check(ctx context.Context, s *session) error {
 		return notTaken(err)
 	}
 	if found.Rejected > 0 {
-		s.note("warning: %d of the first %s records look wrong, the first at %s", found.Rejected, thousands(found.Records), found.Why)
+		s.note("warning: %d of the first %s records look wrong, the first at %s", found.Rejected, show.Thousands(found.Records), found.Why)
 	}
-	s.note("the job takes them: %d columns in, %d out, the first %s records tried", len(found.Columns), len(found.Result), thousands(found.Records))
+	s.note("the job takes them: %d columns in, %d out, the first %s records tried", len(found.Columns), len(found.Result), show.Thousands(found.Records))
 	return nil
 }
 

@@ -1,6 +1,9 @@
 package contract
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // What the task definition, the state machine and whoever operates them agree on.
 const (
@@ -51,4 +54,17 @@ func Outputs() []Output {
 		{OutputScheduleGroupName, "scheduleGroupName", "the group of the schedule that starts the pipeline"},
 		{OutputDeadLetterQueueURL, "deadLetterQueueUrl", "starts that could not be delivered"},
 	}
+}
+
+// Purposes of buckets.
+const (
+	InputPurpose    = "input"
+	OutputPurpose   = "output"
+	ArtifactPurpose = "artifacts"
+)
+
+// BucketName is the published name of a bucket of a stack. suffix, which may be
+// "", tells stacks of one environment, account and region apart.
+func BucketName(purpose, environment, account, region, suffix string) string {
+	return fmt.Sprintf("ds-%s-%s-%s-%s%s", purpose, environment, account, region, suffix)
 }

@@ -1,8 +1,9 @@
-package main
+// Package console is what the programs show to people: progress, a log, and what a
+// run did.
+package console
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,21 +17,23 @@ import (
 	"ds-pipeline/preprocess/job"
 )
 
-// isTerminal tells a terminal from a file, a pipe and /dev/null.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+// IsTerminal tells a terminal from a file, a pipe and /dev/null.
+func IsTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// bar is the progress bar of a terminal.
-type bar struct {
+// Bar is the progress bar of a terminal.
+type Bar struct {
 	out io.Writer
 	bar *progressbar.ProgressBar
 }
 
-func newBar(out io.Writer) *bar { return &bar{out: out} }
+// NewBar makes a bar, which appears when it is first set.
+func NewBar(out io.Writer) *Bar { return &Bar{out: out} }
 
-func (b *bar) set(done, size int64) {
+// Set shows how many bytes are done, of how many (-1 if unknown).
+func (b *Bar) Set(done, size int64) {
 	if b.bar == nil {
 		b.bar = progressbar.NewOptions64(size,
 			progressbar.OptionSetWriter(b.out),
@@ -48,24 +51,30 @@ func (b *bar) set(done, size int64) {
 	_ = b.bar.Set64(done)
 }
 
-func (b *bar) clear() {
+// Clear removes it.
+func (b *Bar) Clear() {
 	if b.bar != nil {
 		_ = b.bar.Clear()
 	}
 }
 
-// textHandler logs for people: the level unless it is the usual one, the
+// TextHandler logs for people: the level unless it is the usual one, the
 // message, and key=value pairs.
-type textHandler struct {
+type TextHandler struct {
 	out   io.Writer
 	attrs []slog.Attr
 }
 
-func (h *textHandler) Enabled(_ context.Context, level slog.Level) bool {
+// NewTextHandler makes a handler that writes to out.
+func NewTextHandler(out io.Writer) *TextHandler { return &TextHandler{out: out} }
+
+// Enabled is for messages that people should see.
+func (h *TextHandler) Enabled(_ context.Context, level slog.Level) bool {
 	return level >= slog.LevelInfo
 }
 
-func (h *textHandler) Handle(_ context.Context, r slog.Record) error {
+// Handle writes one line.
+func (h *TextHandler) Handle(_ context.Context, r slog.Record) error {
 	var line strings.Builder
 	if r.Level != slog.LevelInfo {
 		line.WriteString(strings.ToLower(r.Level.String()) + ": ")
@@ -84,23 +93,25 @@ func (h *textHandler) Handle(_ context.Context, r slog.Record) error {
 	return err
 }
 
-func (h *textHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &textHandler{out: h.out, attrs: append(h.attrs[:len(h.attrs):len(h.attrs)], attrs...)}
+// WithAttrs makes a handler that adds these pairs to each line.
+func (h *TextHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &TextHandler{out: h.out, attrs: append(h.attrs[:len(h.attrs):len(h.attrs)], attrs...)}
 }
 
-func (h *textHandler) WithGroup(string) slog.Handler { return h }
+// WithGroup makes no difference.
+func (h *TextHandler) WithGroup(string) slog.Handler { return h }
 
-// printSummary says in a few aligned lines what a run did.
-func printSummary(w io.Writer, s job.Summary) {
+// PrintSummary says in a few aligned lines what a run did.
+func PrintSummary(w io.Writer, s job.Summary) {
 	if len(s.Inputs) > 0 {
-		_, _ = fmt.Fprintf(w, "inputs    %s\n", thousands(int64(len(s.Inputs))))
+		_, _ = fmt.Fprintf(w, "inputs    %s\n", Thousands(int64(len(s.Inputs))))
 	}
 	_, _ = fmt.Fprintf(w, "rows      %s in, %s out, %s rejected\ncolumns   %d in, %d out\n",
-		thousands(s.RowsIn), thousands(s.RowsOut), thousands(s.RowsRejected), s.ColumnsIn, s.ColumnsOut)
+		Thousands(s.RowsIn), Thousands(s.RowsOut), Thousands(s.RowsRejected), s.ColumnsIn, s.ColumnsOut)
 	if !s.Repeated {
 		_, _ = fmt.Fprintf(w, "time      %.2f s with %d workers, %.1f MB/s\n", s.Elapsed.Seconds(), s.Workers, s.MBPerSecond())
 	}
-	_, _ = fmt.Fprintf(w, "result    %s (%s)\n", s.Output, size(s.BytesOut))
+	_, _ = fmt.Fprintf(w, "result    %s (%s)\n", s.Output, Size(s.BytesOut))
 	if s.Newest != "" {
 		_, _ = fmt.Fprintf(w, "newest    %s\n", s.Newest)
 	}
@@ -116,42 +127,17 @@ func printSummary(w io.Writer, s job.Summary) {
 	}
 }
 
-// printVerification says a line of each object, and what the run was.
-func printVerification(out io.Writer, v job.Verification) error {
-	w := &lines{w: out}
-	for _, o := range v.Objects {
-		state := "same"
-		if o.Problem != "" {
-			state = "DIFFERS"
-		}
-		w.printf("%-8s  %-10s  %s (%s)", state, o.Name, o.URI, size(o.Size))
-	}
-	m, of := v.Run, ""
-	if m.Period != "" {
-		of = " of " + m.Period
-	}
-	w.printf("run%s   published %s by %s", of, m.Finished.UTC().Format(time.RFC3339), m.Job.Version)
-	w.printf("rows      %s in, %s out, %s rejected", thousands(m.Rows.In), thousands(m.Rows.Out), thousands(m.Rows.Rejected))
-	return w.err
-}
-
-func printVerificationJSON(out io.Writer, v job.Verification) error {
-	e := json.NewEncoder(out)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
-}
-
-// thousands writes 1234567 as 1,234,567.
-func thousands(n int64) string {
+// Thousands writes 1234567 as 1,234,567.
+func Thousands(n int64) string {
 	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
 		text = text[:i] + "," + text[i:]
 	}
 	return text
 }
 
-// size writes a number of bytes in decimal units.
-func size(n int64) string {
+// Size writes a number of bytes in decimal units.
+func Size(n int64) string {
 	switch {
 	case n < 1e3:
 		return fmt.Sprintf("%d B", n)

@@ -1,0 +1,54 @@
+package dspipe
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"ds-pipeline/internal/awstest"
+)
+
+func TestLocal_runsTheJobOnFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	out := filepath.Join(dir, "out.csv")
+	run(t, nil, "local", "--input", penguins+"penguins.csv", "--model", penguins+"model.pkl", "--output", out).expect(t, 0, "rows      344 in, 344 out, 0 rejected", "result    "+out)
+	got := decode[struct {
+		Rows   int `json:"rows_out"`
+		Result string
+	}](t, run(t, nil, "local", "--input", penguins+"penguins.csv", "--model", penguins+"model.pkl", "--output", out, "--period", "2026-11", "--json").expect(t, 0))
+	if got.Rows != 344 || got.Result != filepath.Join(dir, "period=2026-11", "out.csv") {
+		t.Errorf("got %+v", got)
+	}
+	bad := write(t, filepath.Join(dir, "bad.csv"), "a,b\n")
+	run(t, nil, "local", "--input", bad, "--model", penguins+"model.pkl", "--output", out).expect(t, 65, "lacks columns", "replace the data or the model")
+	run(t, nil, "local", "--input", filepath.Join(dir, "none"), "--model", penguins+"model.pkl", "--output", out).expect(t, 66, "it does not exist")
+	run(t, nil, "local").expect(t, 64, "Want --stack NAME; or --input, --model and --output; or --buckets DIR")
+}
+
+func TestLocal_takesTheSettingsOfAStack(t *testing.T) {
+	t.Parallel()
+	project := project(t, "config:\n  aws:region: us-east-1\n  ds-pipeline:accountId: \"111111111111\"\n  ds-pipeline:inputKey: raw/my.csv\n  ds-pipeline:taskCpu: \"4096\"\n")
+	dir := t.TempDir()
+	for _, d := range []string{"input/raw", "artifacts/models"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, filepath.Join(dir, "input/raw/my.csv"), read(t, penguins+"penguins.csv"))
+	write(t, filepath.Join(dir, "artifacts/models/preprocessing_model.pkl"), read(t, penguins+"model.pkl"))
+	run(t, nil, "local", "--stack", "dev", "--dir", project, "--buckets", dir).expect(t, 0, "with 4 workers", "result    "+filepath.Join(dir, "output/processed/data.csv"))
+	write(t, filepath.Join(project, "Pulumi.dev.yaml"), read(t, filepath.Join(project, "Pulumi.dev.yaml"))+"  ds-pipeline:scriptKey: s.py\n")
+	run(t, nil, "local", "--stack", "dev", "--dir", project, "--buckets", dir).expect(t, 78, "running a script is not supported")
+}
+
+// TestLocal_usesAnyS3 needs no other service: an emulator may not have one.
+func TestLocal_usesAnyS3(t *testing.T) {
+	t.Parallel()
+	c := cloud(t)
+	project := project(t, "config:\n  aws:region: us-east-1\n  ds-pipeline:accountId: \"111111111111\"\n")
+	run(t, c.Env(), "local", "--stack", "dev", "--dir", project).expect(t, 0, "result    s3://"+awstest.Output+"/processed/data.csv")
+	if _, ok := c.S3.Get(awstest.Output, "processed/manifest.json"); !ok || len(c.Asked("STS")) > 0 || len(c.Asked("SSM")) > 0 {
+		t.Errorf("a manifest: %v; asked %q", ok, c.Asked("S"))
+	}
+}
