@@ -105,10 +105,10 @@ func (s *session) printFinding(f finding) {
 	lines := strings.Split(f.Detail, "\n")
 	s.printf("%s  %-16s %s\n", s.paint(color, fmt.Sprintf("%-7s", f.Outcome)), f.Check, lines[0])
 	for _, l := range lines[1:] {
-		s.printf("%26s %s\n", "", l)
+		s.printf("%26s%s\n", "", l)
 	}
 	if f.Remedy != "" {
-		s.printf("%26s %s\n", "", s.paint(bold, "→ "+f.Remedy))
+		s.printf("%26s%s\n", "", s.paint(bold, "→ "+f.Remedy))
 	}
 }
 

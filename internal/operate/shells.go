@@ -3,6 +3,7 @@ package operate
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -17,8 +18,8 @@ type completionCommand struct {
 // from the grammar, so that it fits this binary.
 func (c *completionCommand) run(_ context.Context, s *session) error {
 	write := map[string]func(*kong.Application) string{"bash": bashCompletion, "zsh": zshCompletion, "fish": fishCompletion}[c.Shell]
-	s.printf("%s", write(s.parser(&grammar{}).Model))
-	return nil
+	_, err := io.WriteString(s.Stdout, write(s.parser(&grammar{}).Model))
+	return err
 }
 
 // commandsOf are the commands that help shows.
@@ -202,8 +203,8 @@ type manCommand struct{}
 
 // run prints the manual page, made from the grammar.
 func (c *manCommand) run(_ context.Context, s *session) error {
-	s.printf("%s", manPage(s.parser(&grammar{}).Model))
-	return nil
+	_, err := io.WriteString(s.Stdout, manPage(s.parser(&grammar{}).Model))
+	return err
 }
 
 // roff escapes text for a manual page.
