@@ -14,7 +14,7 @@ const (
 	requestInputKey  = "$.input['" + contract.InputKey + "']"
 	requestModelKey  = "$.input['" + contract.ModelKey + "']"
 	requestOutputKey = "$.input['" + contract.RequestOutputKey + "']"
-	requestForce     = "$.input.force" // true: also when the same run is complete already
+	requestForce     = "$.input." + contract.RequestForce // true: also when the same run is complete already
 )
 
 const remedyRequest = "Start again with an input that is right; {} runs what is configured."

@@ -45,6 +45,7 @@ type request struct {
 	InputKey      string `json:"input-key"`
 	ModelKey      string `json:"model-key"`
 	OutputKey     string `json:"output-key"`
+	Force         bool   `json:"force"`
 }
 
 func (s *Server) startExecution(in *sfn.StartExecutionInput) (*sfn.StartExecutionOutput, error) {
@@ -83,6 +84,9 @@ func (s *Server) newExecution(name, input string, started time.Time) *execution 
 		e.period = started.Format("2006-01")
 	}
 	e.env = map[string]string{contract.EnvPeriod: e.period, "DS_INPUT_KEY": cmp.Or(r.InputKey, s.Parameters[contract.InputKey]), "DS_MODEL_KEY": r.ModelKey}
+	if r.Force {
+		e.env[contract.EnvForce] = "true"
+	}
 	if r.OutputKey != "" {
 		e.env[contract.EnvOutput] = "s3://" + Output + "/" + r.OutputKey
 	}

@@ -1,9 +1,11 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	"golang.org/x/term"
 
 	show "ds-pipeline/preprocess/console"
 	"ds-pipeline/preprocess/contract"
@@ -161,20 +164,41 @@ func (b *backfill) survey(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if done != nil && !b.c.Force && b.isDone(*done, m) {
+		if done == nil || b.c.Force {
+			continue
+		}
+		same, err := b.isDone(ctx, *done, m)
+		if err != nil {
+			return err
+		}
+		if same {
 			m.State, m.rows = monthDone, show.Thousands(done.Rows.Out)
 		}
 	}
 	return nil
 }
 
-// isDone tells whether a result is of the input and the model that are asked for.
-func (b *backfill) isDone(done manifest.Manifest, m *month) bool {
+// isDone tells whether a result is of the input and the model that are asked for,
+// as they are now.
+func (b *backfill) isDone(ctx context.Context, done manifest.Manifest, m *month) (bool, error) {
 	input, artifacts := b.place.parameters[contract.InputBucket], b.place.parameters[contract.ArtifactBucket]
-	if done.Settings.Input != "s3://"+input+"/"+m.InputKey {
-		return false
+	model := cmp.Or(b.c.ModelKey, b.place.parameters[contract.ModelKey])
+	if len(done.Inputs) != 1 {
+		return false, nil
 	}
-	return b.c.ModelKey == "" || done.Model.URI == "s3://"+artifacts+"/"+b.c.ModelKey
+	for _, o := range []struct {
+		read manifest.Object
+		want storage.URI
+	}{{done.Inputs[0], storage.URI{Bucket: input, Key: m.InputKey}}, {done.Model, storage.URI{Bucket: artifacts, Key: model}}} {
+		if o.read.URI != o.want.String() {
+			return false, nil
+		}
+		now, err := b.aws.store.Stat(ctx, o.want)
+		if err != nil || now.Exists && now.Version != o.read.Version { // what is gone was read when it was there
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // work runs what is not done, some at a time, until all has ended, something is
@@ -278,7 +302,7 @@ func (b *backfill) workOff(ctx context.Context, queue <-chan *month) error {
 			return ctx.Err()
 		}
 		if m.arn == "" {
-			arn, err := b.start(ctx, request{Period: m.Period, InputKey: m.InputKey, ModelKey: b.c.ModelKey})
+			arn, err := b.start(ctx, request{Period: m.Period, InputKey: m.InputKey, ModelKey: b.c.ModelKey, Force: b.c.Force})
 			if err != nil {
 				return err
 			}
@@ -325,7 +349,7 @@ func (b *backfill) set(m *month, state string, r *pipelineRun) {
 	b.mu.Unlock()
 	switch {
 	case b.JSON || detached:
-	case b.progress && show.IsTerminal(b.out):
+	case b.canDraw():
 		b.draw()
 	case changed && r == nil:
 		b.note("%s started: %s", m.Period, executionName(m.arn))
@@ -336,7 +360,7 @@ func (b *backfill) set(m *month, state string, r *pipelineRun) {
 
 // draw shows the table on a terminal, in the place of the one before.
 func (b *backfill) draw() {
-	if b.JSON || !b.progress || !show.IsTerminal(b.out) {
+	if b.JSON || !b.canDraw() {
 		return
 	}
 	b.mu.Lock()
@@ -345,7 +369,20 @@ func (b *backfill) draw() {
 		b.printf("\x1b[%dA\x1b[J", b.drawn)
 	}
 	b.drawn = len(b.months) + 1
+	b.printf("\x1b[?7l") // a line that is too long is cut, not wrapped
 	b.tableOf()
+	b.printf("\x1b[?7h")
+}
+
+// canDraw tells whether the table can be drawn in its own place: on a terminal
+// that is high enough.
+func (b *backfill) canDraw() bool {
+	f, ok := b.out.(*os.File)
+	if !ok || !b.progress || b.Getenv("TERM") == "dumb" {
+		return false
+	}
+	_, height, err := term.GetSize(int(f.Fd()))
+	return err == nil && len(b.months)+2 < height
 }
 
 // print shows the table for good.

@@ -17,6 +17,7 @@ import (
 
 	show "ds-pipeline/preprocess/console"
 	"ds-pipeline/preprocess/contract"
+	"ds-pipeline/preprocess/job"
 	"ds-pipeline/preprocess/manifest"
 	"ds-pipeline/preprocess/storage"
 )
@@ -79,9 +80,15 @@ func (c *resultsCommand) run(ctx context.Context, s *session) error {
 	if err := s.checkObjects(ctx, *m, output); err != nil {
 		return err
 	}
-	if c.Verify || c.Download != "" {
+	if c.Verify && c.Download == "" {
 		found.Verified = "sha256"
-		if err := c.fetch(ctx, s, found.Objects, text); err != nil {
+		if err := verify(ctx, output); err != nil {
+			return err
+		}
+	}
+	if c.Download != "" {
+		found.Verified = "sha256"
+		if err := c.download(ctx, s, found.Objects, text); err != nil {
 			return err
 		}
 	}
@@ -151,24 +158,28 @@ func (s *session) checkObjects(ctx context.Context, m manifest.Manifest, output 
 	return nil
 }
 
-// fetch reads all objects, compares their sums and keeps them if that is wished.
-func (c *resultsCommand) fetch(ctx context.Context, s *session, objects []resultObject, text []byte) error {
-	if c.Download != "" {
-		if err := os.MkdirAll(c.Download, 0o755); err != nil { //nolint:gosec // as the umask says
-			return err
-		}
+// verify compares every byte of a result with its manifest, as preprocess verify
+// does.
+func verify(ctx context.Context, output storage.URI) error {
+	uri := output.String()
+	_, err := job.Verify(ctx, job.Flags{Output: &uri}, false, func(string) string { return "" }, nil)
+	if job.ExitStatus(err) == exitData {
+		return &Error{Status: exitData, Err: err, Remedy: remedyResult}
+	}
+	return err
+}
+
+// download fetches all objects and the manifest.
+func (c *resultsCommand) download(ctx context.Context, s *session, objects []resultObject, text []byte) error {
+	if err := os.MkdirAll(c.Download, 0o755); err != nil { //nolint:gosec // as the umask says
+		return err
 	}
 	for i := range objects {
 		o := &objects[i]
-		if c.Download != "" {
-			o.File = filepath.Join(c.Download, path.Base(o.URI))
-		}
+		o.File = filepath.Join(c.Download, path.Base(o.URI))
 		if err := s.fetch(ctx, *o); err != nil {
 			return err
 		}
-	}
-	if c.Download == "" {
-		return nil
 	}
 	return writeFile(filepath.Join(c.Download, contract.ManifestName), func(w io.Writer) error {
 		_, err := w.Write(text)
@@ -176,8 +187,7 @@ func (c *resultsCommand) fetch(ctx context.Context, s *session, objects []result
 	})
 }
 
-// fetch reads one object to its end, compares its sum, and keeps it in its file
-// unless that is "".
+// fetch downloads one object to its file, if its sum is right.
 func (s *session) fetch(ctx context.Context, o resultObject) error {
 	u, err := storage.ParseURI(o.URI)
 	if err != nil {
@@ -195,7 +205,7 @@ func (s *session) fetch(ctx context.Context, o resultObject) error {
 	defer func() { _ = r.Close() }()
 	bar := s.bar(path.Base(o.URI), o.Size)
 	defer bar.clear()
-	read := func(w io.Writer) error {
+	return writeFile(o.File, func(w io.Writer) error {
 		sum := sha256.New()
 		if _, err := io.Copy(io.MultiWriter(w, sum, bar), r); err != nil {
 			return err
@@ -204,11 +214,7 @@ func (s *session) fetch(ctx context.Context, o resultObject) error {
 			return fail(exitData, remedyResult, "%s %s: its SHA-256 is %s, but the manifest says %s", o.Name, o.URI, got, o.SHA256)
 		}
 		return nil
-	}
-	if o.File == "" {
-		return read(io.Discard)
-	}
-	return writeFile(o.File, read)
+	})
 }
 
 // writeFile writes a file whole or not at all.

@@ -22,6 +22,7 @@ type request struct {
 	InputKey  string `placeholder:"KEY" help:"Object of the input bucket to read. Default: as the parameter input-key says."`
 	ModelKey  string `placeholder:"KEY" help:"Object of the artifact bucket that is the model. Default: as the parameter model-key says."`
 	OutputKey string `placeholder:"KEY" help:"Where the result goes, below ${output_prefix}. Default: data.csv there."`
+	Force     bool   `help:"Run also if the same was done before: the same month, inputs, model, settings and program."`
 }
 
 func (r request) check() error {
@@ -57,7 +58,7 @@ func checkObjectKey(key string) error {
 
 // input is the request as the state machine reads it.
 func (r request) input() string {
-	doc := map[string]string{}
+	doc := map[string]any{}
 	for _, m := range []struct{ name, value string }{
 		{contract.RequestPeriod, r.Period}, {contract.InputKey, r.InputKey}, {contract.ModelKey, r.ModelKey}, {contract.RequestOutputKey, r.OutputKey},
 	} {
@@ -65,9 +66,12 @@ func (r request) input() string {
 			doc[m.name] = m.value
 		}
 	}
+	if r.Force {
+		doc[contract.RequestForce] = true
+	}
 	text, err := json.Marshal(doc)
 	if err != nil {
-		panic(err) // not of texts
+		panic(err) // not of these
 	}
 	return string(text)
 }

@@ -60,7 +60,8 @@ type jobLog struct {
 	Report       string   `json:"report,omitempty"`
 	Manifest     string   `json:"manifest,omitempty"`
 	Newest       string   `json:"newest,omitempty"`
-	Message      string   `json:"message,omitempty"` // the last error
+	Repeated     bool     `json:"repeated,omitempty"` // the same was done before, and nothing now
+	Message      string   `json:"message,omitempty"`  // the last error
 }
 
 // ended reports whether nothing more will happen, unless it is redriven.
@@ -390,16 +391,20 @@ func (j *jobLog) read(line string) bool {
 	case entry.Metrics != nil:
 		j.RowsIn, j.RowsOut, j.RowsRejected, j.Drifted = whole(entry.RowsIn), whole(entry.RowsOut), whole(entry.RowsRejected), whole(entry.Drifted)
 		j.Seconds = entry.Seconds
-	case entry.Msg == "published":
+	case entry.Manifest != "": // the last line of a success
 		j.Result, j.Rejects, j.Report, j.Manifest, j.Newest = entry.Result, entry.Rejects, entry.Report, entry.Manifest, entry.Newest
 		var counts struct {
 			In       *int64 `json:"rows_in"`
 			Out      *int64 `json:"rows_out"`
 			Rejected *int64 `json:"rows_rejected"`
 			Drifted  *int64 `json:"drifted_columns"`
+			Repeated bool   `json:"repeated"`
 		}
 		if json.Unmarshal([]byte(line), &counts) == nil {
 			j.RowsIn, j.RowsOut, j.RowsRejected, j.Drifted = counts.In, counts.Out, counts.Rejected, counts.Drifted
+			if j.Repeated = counts.Repeated; j.Repeated {
+				j.Drifted = nil // nobody looked
+			}
 		}
 	case entry.Level == "ERROR":
 		j.Message = entry.Msg

@@ -299,6 +299,9 @@ func (s *session) printRun(r *pipelineRun) {
 		field("cost", "about $%.4f for the task", r.CostUSD)
 	}
 	if j := r.Job; j != nil {
+		if j.Repeated {
+			field("", "nothing was to be done: the same was published before; --force does it again")
+		}
 		if j.RowsIn != nil {
 			rows := show.Thousands(*j.RowsIn) + " in"
 			if j.RowsOut != nil {

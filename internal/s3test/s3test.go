@@ -297,6 +297,10 @@ func Fail(w http.ResponseWriter, r *http.Request, status int, code string) {
 
 // Put makes an object.
 func (s *Server) Put(bucket, key, text string) error {
+	// The backend would give it the metadata of the object before, its checksum too.
+	if _, err := s.Backend.DeleteObject(bucket, key); err != nil {
+		return err
+	}
 	_, err := s.Backend.PutObject(bucket, key, map[string]string{}, strings.NewReader(text), int64(len(text)), nil)
 	return err
 }

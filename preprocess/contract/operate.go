@@ -25,6 +25,7 @@ const (
 	RequestPeriod    = "period"        // the month that the run is for: "2026-11"
 	RequestScheduled = "scheduledTime" // from the schedule; its month in UTC is the period, unless there is one
 	RequestOutputKey = "output-key"    // below OutputPrefix
+	RequestForce     = "force"         // true: also what is done already
 )
 
 // Outputs of a stack that stand in Parameter Store too, so that whoever operates

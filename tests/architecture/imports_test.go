@@ -24,7 +24,7 @@ var arrows = map[string][]string{
 	"":                           {"stack"},
 	"stack":                      {"components", "internal/cost", "preprocess/contract"},
 	"components":                 {"internal/cron", "preprocess/contract"},
-	"preprocess":                 {"preprocess/console", "preprocess/contract", "preprocess/job"},
+	"preprocess":                 {"preprocess/console", "preprocess/contract", "preprocess/job", "preprocess/manifest"},
 	"preprocess/console":         {"preprocess/job"},
 	"preprocess/contract":        {},
 	"preprocess/codec":           {},

@@ -57,9 +57,11 @@ func TestBackfill_runsEveryMonthAndSkipsWhatIsDone(t *testing.T) {
 	if names, _ := c.Started(); len(names) != 9 {
 		t.Errorf("%d runs, want 9", len(names))
 	}
+	put(t, c, awstest.Input, "raw/2026-03.csv", strings.Replace(read(t, penguins+"penguins.csv"), "181", "182", 1))
+	run(t, c.Env(), append(args, "--dry-run")...).expect(t, 0, "2026-03  waiting", "2026-05  done before")
 	// Of another model it is not done.
 	put(t, c, awstest.Artifacts, "models/next.pkl", read(t, penguins+"model.pkl"))
-	run(t, c.Env(), append(args, "--dry-run", "--model-key", "models/next.pkl")...).expect(t, 0, "2026-03  waiting")
+	run(t, c.Env(), append(args, "--dry-run", "--model-key", "models/next.pkl")...).expect(t, 0, "2026-05  waiting")
 }
 
 func TestBackfill_keepsToItsLimitAndAdoptsWhatRuns(t *testing.T) {

@@ -27,7 +27,7 @@ func TestRun_followsToTheEnd(t *testing.T) {
 	c.Blind, c.PageSize = 2, 3 // Step Functions has not heard yet; everything comes in pages
 	run(t, c.Env(), "run", "--period", "2026-11", "--follow").expect(t, 0,
 		"Claim  claiming the period", "CheckInput", "was started", "ended with exit status 0", // steps
-		"starting version=preprocess", "published result=s3://"+awstest.Output+"/processed/period=2026-11/data.csv", // log
+		"starting version=preprocess", "published repeated=false result=s3://"+awstest.Output+"/processed/period=2026-11/data.csv", // log
 		"rows      344 in, 344 out, 0 rejected", "period    2026-11", "status    succeeded", "cost      about $0.0025").
 		never(t, "_aws", "\x1b[")
 	if got, ok := c.S3.Get(awstest.Output, "processed/period=2026-11/data.csv"); !ok || got != read(t, penguins+"expected.csv") {
@@ -112,6 +112,14 @@ func TestRun_sameRequestIsDoneOnce(t *testing.T) {
 	run(t, c.Env(), "run", "--period", "2026-11", "--input-key", "raw/late.csv", "--wait").expect(t, 1, "another execution is working on period 2026-11")
 }
 
+func TestRun_sameAsBeforeIsNotDoneAgain(t *testing.T) {
+	t.Parallel()
+	c := cloud(t)
+	run(t, c.Env(), "run", "--period", "2026-11", "--wait").expect(t, 0).never(t, "nothing was to be done")
+	run(t, c.Env(), "run", "--period", "2026-11", "--wait").expect(t, 0, "nothing was to be done: the same was published before", "rows      344 in", "processed/period=2026-11/data.csv")
+	run(t, c.Env(), "run", "--period", "2026-11", "--wait", "--force").expect(t, 0, "rows      344 in").never(t, "nothing was to be done")
+}
+
 func TestRun_refusesMistakesBeforeItAsksAnybody(t *testing.T) {
 	t.Parallel()
 	c := cloud(t)
@@ -125,7 +133,7 @@ func TestRun_refusesMistakesBeforeItAsksAnybody(t *testing.T) {
 		{[]string{"run", "--input-key", "/raw/data.csv"}, "--input-key: got \"/raw/data.csv\", want no slash at the start"},
 		{[]string{"run", "--input-key", "s3://bucket/raw/data.csv"}, "want the key alone, without the bucket"},
 		{[]string{"run", "--perid", "2026-11"}, `unknown flag --perid, did you mean "--period"?`},
-		{[]string{"rn"}, `did you mean "run"?`},
+		{[]string{"statsu"}, `did you mean "status"?`},
 		{[]string{"list", "--status", "good"}, `must be one of`},
 		{[]string{"list", "--limit=-1"}, `--limit: got -1, want 0 or more`},
 		{[]string{"logs", "--since", "yesterday"}, `--since`},
