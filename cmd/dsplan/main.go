@@ -29,12 +29,13 @@ and shows every component, resource and output. Needs no account, no credentials
 network, and leaves nothing behind. A mistake in the program is reported as the engine's
 error on its resource.
 
-Exit status: 0 planned, 1 the plan has errors, 64 the command line is wrong,
-130 interrupted.`
+Exit status: 0 planned, 1 the plan has errors, 2 --diff found changes,
+64 the command line is wrong, 130 interrupted.`
 
 const (
 	exitOK          = 0
 	exitErrors      = 1
+	exitChanges     = 2
 	exitUsage       = 64
 	exitInterrupted = 130
 )
@@ -46,6 +47,8 @@ type cli struct {
 	InputGB float64 `name:"input-gb" default:"1" help:"Size of one input, for --cost."`
 	Runs    float64 `name:"runs" default:"1" help:"Runs in a month, for --cost."`
 	Graph   bool    `help:"Draw who starts, reads, writes and tells what, by the plan's permissions, as SVG instead."`
+	IAM     bool    `name:"iam" help:"List who may do what on which resources by the plan's policies, and under which conditions, instead; as JSON with --json."`
+	Diff    string  `placeholder:"FILE" type:"path" help:"Tell what a deployment would change instead, compared with what 'pulumi stack export' or --export wrote; as JSON with --json. What was changed in AWS by hand does not show."`
 	Export  string  `placeholder:"FILE" type:"path" help:"Also write the deployment as 'pulumi stack export' does. Secrets in it are encrypted with PULUMI_CONFIG_PASSPHRASE; without it, with a key that nobody keeps."`
 	Account string  `placeholder:"ID" help:"Account that the simulated credentials belong to. Default: the one that the stack is for."`
 	Dir     string  `default:"." type:"existingdir" help:"Directory of Pulumi.yaml."`
@@ -80,6 +83,9 @@ func (p program) main(ctx context.Context, args []string) int {
 	if _, err = parser.Parse(args); asked {
 		return exitOK // --help was answered
 	}
+	if err == nil && flags.Diff != "" && (flags.Cost || flags.Graph || flags.IAM || flags.Export != "") {
+		err = errors.New("--diff plans nothing new: want it without --cost, --graph, --iam and --export")
+	}
 	if err == nil && flags.Account != "" && !isAccount(flags.Account) {
 		err = fmt.Errorf("--account: got %q, want 12 digits", flags.Account)
 	}
@@ -90,6 +96,8 @@ func (p program) main(ctx context.Context, args []string) int {
 	switch err := p.plan(ctx, flags); {
 	case err == nil:
 		return exitOK
+	case errors.Is(err, errChanges):
+		return exitChanges
 	case ctx.Err() != nil:
 		fmt.Fprintln(p.stderr, "dsplan: interrupted")
 		return exitInterrupted
@@ -102,6 +110,9 @@ func (p program) main(ctx context.Context, args []string) int {
 	}
 }
 
+// errChanges says that --diff found some.
+var errChanges = errors.New("there are changes")
+
 func isAccount(s string) bool {
 	return len(s) == 12 && strings.Trim(s, "0123456789") == ""
 }
@@ -112,6 +123,9 @@ func (p program) plan(ctx context.Context, flags cli) error {
 		return err
 	}
 	s.Cloud.Know(given(s))
+	if flags.Diff != "" {
+		return p.diff(ctx, s, flags)
+	}
 	if flags.Export != "" {
 		// Deriving the key takes a moment, so only when it is needed.
 		_, s.Secrets, err = passphrase.NewPassphraseSecretsManager(p.passphrase())
@@ -143,6 +157,9 @@ func (p program) plan(ctx context.Context, flags cli) error {
 	if flags.Cost {
 		return printCost(p.stdout, planned, flags)
 	}
+	if flags.IAM {
+		return printIAM(p.stdout, planned, flags.JSON)
+	}
 	if flags.Graph {
 		return printGraph(p.stdout, s, planned)
 	}
@@ -169,6 +186,14 @@ func given(s *simstack.Stack) simcloud.Others {
 
 // passphrase is the user's, or one that is forgotten at once.
 func (p program) passphrase() string {
+	if phrase := p.givenPassphrase(); phrase != "" {
+		return phrase
+	}
+	return rand.Text()
+}
+
+// givenPassphrase is the user's, or "".
+func (p program) givenPassphrase() string {
 	if phrase := p.getenv("PULUMI_CONFIG_PASSPHRASE"); phrase != "" {
 		return phrase
 	}
@@ -177,7 +202,7 @@ func (p program) passphrase() string {
 			return strings.TrimSpace(string(text))
 		}
 	}
-	return rand.Text()
+	return ""
 }
 
 // enter makes dir the working directory, where the CLI runs a program.

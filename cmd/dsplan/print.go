@@ -11,6 +11,7 @@ import (
 
 	pkgresource "github.com/pulumi/pulumi/pkg/v3/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 
 	"ds-pipeline/internal/simcloud/simstack"
 )
@@ -218,19 +219,26 @@ func (t *tree) count(urn resource.URN) int {
 // kindOf shortens a type: aws:s3/bucketV2:BucketV2 is s3.BucketV2, our own
 // ds-pipeline:components:DataBuckets is DataBuckets.
 func kindOf(r *pkgresource.State) string {
-	pkg, rest, _ := strings.Cut(string(r.Type), ":")
+	if isProvider(r) {
+		_, name, _ := strings.Cut(strings.TrimPrefix(string(r.Type), "pulumi:"), ":")
+		return "provider " + name
+	}
+	return shortType(r.Type, r.Custom)
+}
+
+// shortType shortens a type that is no provider's.
+func shortType(typ tokens.Type, custom bool) string {
+	pkg, rest, _ := strings.Cut(string(typ), ":")
 	module, name, _ := strings.Cut(rest, ":")
 	module, _, _ = strings.Cut(module, "/")
 	switch {
-	case isProvider(r):
-		return "provider " + name
-	case r.Type == "pulumi:pulumi:Stack":
+	case typ == "pulumi:pulumi:Stack":
 		return "Stack"
 	case pkg == "aws":
 		return module + "." + name
 	case pkg == "awsx":
 		return "awsx." + module + "." + name
-	case !r.Custom:
+	case !custom:
 		return name
 	}
 	return pkg + "." + name
