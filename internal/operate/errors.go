@@ -152,7 +152,12 @@ func explainAPI(err error) *Error {
 		var dns *net.DNSError
 		var send *smithyhttp.RequestSendError
 		if errors.As(err, &dns) || errors.As(err, &send) || errors.Is(err, context.DeadlineExceeded) {
-			return &Error{Status: exitUnavailable, Err: fmt.Errorf("%s did not answer: %w", service, innermost(err)), Remedy: remedyNoAnswer}
+			said := fmt.Errorf("%s did not answer: %w", service, innermost(err))
+			var object *storage.Error
+			if errors.As(err, &object) {
+				said = fmt.Errorf("%s %s: %w", object.Op, object.URI, said)
+			}
+			return &Error{Status: exitUnavailable, Err: said, Remedy: remedyNoAnswer}
 		}
 		return nil
 	}
@@ -232,6 +237,11 @@ func deniedObject(err error) string {
 func innermost(err error) error {
 	for {
 		next := errors.Unwrap(err)
+		if several, ok := err.(interface{ Unwrap() []error }); ok {
+			if all := several.Unwrap(); len(all) > 0 {
+				next = all[len(all)-1] // the cause, after the kind
+			}
+		}
 		if next == nil {
 			return err
 		}

@@ -20,6 +20,7 @@ type localCommand struct {
 	Output  string `placeholder:"URI" help:"Where the result goes. Default: the stack's."`
 	Buckets string `type:"path" placeholder:"DIR" help:"Directory that stands for the buckets: it has their objects in input/, artifacts/ and output/."`
 	Period  string `placeholder:"YYYY-MM" help:"Month that the run is for. Default: none."`
+	Force   bool   `help:"Run also if the same was done before: the same month, inputs, model, settings and program."`
 }
 
 // run runs the job here with the settings that its container would have. The
@@ -72,6 +73,9 @@ func (c *localCommand) settings(ctx context.Context, s *session) (job.Settings, 
 				return job.Settings{}, err
 			}
 		}
+	}
+	if c.Force {
+		flags.Force = &c.Force
 	}
 	if cpu >= 1024 {
 		flags.Workers = given(strconv.Itoa(cpu / 1024)) // Fargate gives the task so many CPUs
@@ -148,13 +152,19 @@ func (c *localCommand) preprocess(ctx context.Context, s *session, settings job.
 	}
 	summary, err := job.Run(ctx, settings, env)
 	if err != nil {
+		if e := explainAPI(err); e != nil {
+			return e
+		}
 		return &Error{Status: job.ExitStatus(err), Err: err, Remedy: remedyOfStatus(job.ExitStatus(err))}
+	}
+	if summary.Repeated {
+		s.note("%s", summary.RepeatedText())
 	}
 	if s.JSON {
 		return s.printJSON(map[string]any{
 			"result": summary.Output, "input": summary.Input, "model": summary.Model, "period": summary.Period, "rejects": summary.Rejects, "report": summary.Report,
 			"manifest": summary.Manifest, "newest": summary.Newest, "rows_in": summary.RowsIn, "rows_out": summary.RowsOut, "rows_rejected": summary.RowsRejected,
-			"columns_in": summary.ColumnsIn, "columns_out": summary.ColumnsOut, "drifted_columns": summary.Drift.Columns(), "seconds": summary.Elapsed.Seconds(), "workers": summary.Workers,
+			"repeated": summary.Repeated, "columns_in": summary.ColumnsIn, "columns_out": summary.ColumnsOut, "drifted_columns": summary.Drift.Columns(), "seconds": summary.Elapsed.Seconds(), "workers": summary.Workers,
 		})
 	}
 	show.PrintSummary(s.out, summary)

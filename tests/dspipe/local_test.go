@@ -20,6 +20,8 @@ func TestLocal_runsTheJobOnFiles(t *testing.T) {
 	if got.Rows != 344 || got.Result != filepath.Join(dir, "period=2026-11", "out.csv") {
 		t.Errorf("got %+v", got)
 	}
+	run(t, nil, "local", "--input", penguins+"penguins.csv", "--model", penguins+"model.pkl", "--output", out, "--period", "2026-11").expect(t, 0, "nothing to do: ", "--force runs again")
+	run(t, nil, "local", "--input", penguins+"penguins.csv", "--model", penguins+"model.pkl", "--output", out, "--period", "2026-11", "--force").expect(t, 0).never(t, "nothing to do")
 	bad := write(t, filepath.Join(dir, "bad.csv"), "a,b\n")
 	run(t, nil, "local", "--input", bad, "--model", penguins+"model.pkl", "--output", out).expect(t, 65, "lacks columns", "replace the data or the model")
 	run(t, nil, "local", "--input", filepath.Join(dir, "none"), "--model", penguins+"model.pkl", "--output", out).expect(t, 66, "it does not exist")
@@ -51,4 +53,6 @@ func TestLocal_usesAnyS3(t *testing.T) {
 	if _, ok := c.S3.Get(awstest.Output, "processed/manifest.json"); !ok || len(c.Asked("STS")) > 0 || len(c.Asked("SSM")) > 0 {
 		t.Errorf("a manifest: %v; asked %q", ok, c.Asked("S"))
 	}
+	run(t, []string{"AWS_EC2_METADATA_DISABLED=true", "AWS_REGION=us-east-1", "AWS_ENDPOINT_URL=" + c.URL}, "local", "--stack", "dev", "--dir", project).expect(t, 77, "no credentials for AWS were found", "--profile")
+	run(t, append(c.Env(), "AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_MAX_ATTEMPTS=1"), "local", "--stack", "dev", "--dir", project).expect(t, 69, "read s3://"+awstest.Output+"/processed/data.csv: S3 did not answer: connection refused")
 }
