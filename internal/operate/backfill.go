@@ -178,23 +178,38 @@ func (b *backfill) survey(ctx context.Context) error {
 	return nil
 }
 
-// isDone tells whether a result is of the input and the model that are asked for,
+// isDone tells whether a result is of the inputs and the model that are asked for,
 // as they are now.
 func (b *backfill) isDone(ctx context.Context, done manifest.Manifest, m *month) (bool, error) {
-	input, artifacts := b.place.parameters[contract.InputBucket], b.place.parameters[contract.ArtifactBucket]
-	model := cmp.Or(b.c.ModelKey, b.place.parameters[contract.ModelKey])
-	if len(done.Inputs) != 1 {
+	bucket, artifacts := b.place.parameters[contract.InputBucket], b.place.parameters[contract.ArtifactBucket]
+	input, err := storage.ParsePattern("s3://" + bucket + "/" + m.InputKey)
+	if err != nil {
+		return false, err
+	}
+	model := storage.URI{Bucket: artifacts, Key: cmp.Or(b.c.ModelKey, b.place.parameters[contract.ModelKey])}
+	if done.Settings.Input != input.String() {
 		return false, nil
 	}
-	for _, o := range []struct {
-		read manifest.Object
-		want storage.URI
-	}{{done.Inputs[0], storage.URI{Bucket: input, Key: m.InputKey}}, {done.Model, storage.URI{Bucket: artifacts, Key: model}}} {
-		if o.read.URI != o.want.String() {
+	uris, err := b.aws.store.List(ctx, input)
+	if errors.Is(err, storage.ErrNotFound) {
+		uris, err = nil, nil // what is gone was read when it was there
+	}
+	if err != nil {
+		return false, err
+	}
+	if uris != nil && len(uris) != len(done.Inputs) {
+		return false, nil
+	}
+	for i, u := range append(uris, model) {
+		read := done.Model
+		if i < len(uris) {
+			read = done.Inputs[i]
+		}
+		if read.URI != u.String() {
 			return false, nil
 		}
-		now, err := b.aws.store.Stat(ctx, o.want)
-		if err != nil || now.Exists && now.Version != o.read.Version { // what is gone was read when it was there
+		now, err := b.aws.store.Stat(ctx, u)
+		if err != nil || now.Exists && now.Version != read.Version {
 			return false, err
 		}
 	}

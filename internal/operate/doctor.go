@@ -200,7 +200,20 @@ func (d *doctor) object(ctx context.Context, bucketName, keyName, what, remedy s
 	if bucket == "" || key == "" {
 		return nil, unknown("", notKnownCheck)
 	}
-	u, err := storage.ParseURI("s3://" + bucket + "/" + key)
+	u, err := storage.ParsePattern("s3://" + bucket + "/" + key)
+	if err == nil && u.IsPattern() && keyName == contract.InputKey {
+		found, err := d.aws.store.List(ctx, u)
+		if errors.Is(err, storage.ErrNotFound) {
+			return nil, problem(remedy, "there is no %s that %s stands for", what, u)
+		}
+		if err != nil {
+			return nil, unanswered(err)
+		}
+		return &u, ok("%s, %d objects from %s on", u, len(found), found[0])
+	}
+	if err == nil && u.IsPattern() {
+		err = fmt.Errorf("%s: want one object", u)
+	}
 	if err != nil {
 		return nil, problem("Correct the parameter "+d.place.prefix+keyName+" in the configuration of the stack.", "%v", err)
 	}
@@ -245,14 +258,12 @@ func (d *doctor) fit(ctx context.Context) finding {
 	if d.inputURI == nil || d.modelURI == nil {
 		return unknown("", notKnownCheck)
 	}
-	input, model, output := d.inputURI.String(), d.modelURI.String(), "processed/data.csv"
-	settings, err := job.LoadSettings(ctx, job.Flags{Input: &input, Model: &model, Output: &output}, func(string) string { return "" }, nil)
-	if err != nil {
-		return problem("", "%v", err)
+	if d.task == nil {
+		return unknown("", notKnownCheck)
 	}
-	found, err := job.Check(ctx, settings, quietEnv())
+	found, err := tryJob(ctx, d.inputURI.String(), d.modelURI.String(), d.task.environment, quietEnv())
 	if err != nil {
-		if job.ExitStatus(err) == exitData {
+		if status := job.ExitStatus(err); status == exitData || status == exitConfig {
 			return problem("Replace the data or the model: dspipe upload tries them before it uploads.", "%v", err)
 		}
 		return unanswered(err)
@@ -260,7 +271,7 @@ func (d *doctor) fit(ctx context.Context) finding {
 	if found.Rejected > 0 {
 		return warning("", "%d of the first %d records look wrong, the first at %s", found.Rejected, found.Records, found.Why)
 	}
-	return ok("%d columns in, %d out; the first %s records are fine", len(found.Columns), len(found.Result), show.Thousands(found.Records))
+	return ok("%d columns in, %d out%s", len(found.Columns), len(found.Result), triedText(found))
 }
 
 func (d *doctor) lastRuns(ctx context.Context) finding {

@@ -45,6 +45,7 @@ type taskFacts struct {
 	image                   string
 	architecture            string // as images call it: amd64 or arm64
 	logGroup                string
+	environment             map[string]string // of the container
 }
 
 func (d *doctor) stateMachine(ctx context.Context) finding {
@@ -139,21 +140,22 @@ func (d *doctor) taskDefinition(ctx context.Context) finding {
 	}
 	c := t.ContainerDefinitions[i]
 	facts := &taskFacts{arn: d.machine.taskDefinition, taskRole: aws.ToString(t.TaskRoleArn), executionRole: aws.ToString(t.ExecutionRoleArn),
-		image: aws.ToString(c.Image), architecture: "amd64"}
+		image: aws.ToString(c.Image), architecture: "amd64", environment: map[string]string{}}
 	if t.RuntimePlatform != nil && t.RuntimePlatform.CpuArchitecture == ecstypes.CPUArchitectureArm64 {
 		facts.architecture = "arm64"
 	}
 	if c.LogConfiguration != nil {
 		facts.logGroup = c.LogConfiguration.Options["awslogs-group"]
 	}
+	for _, e := range c.Environment {
+		facts.environment[aws.ToString(e.Name)] = aws.ToString(e.Value)
+	}
 	d.task = facts
 	if t.Status != ecstypes.TaskDefinitionStatusActive {
 		return problem(remedyDeploy, "%s is %s", d.machine.taskDefinition, t.Status)
 	}
-	for _, e := range c.Environment {
-		if aws.ToString(e.Name) == contract.EnvParameterPrefix && aws.ToString(e.Value) != d.place.prefix {
-			return problem("Look at the stack that it belongs to: --prefix "+aws.ToString(e.Value)+".", "%s reads its settings below %s, not %s", d.machine.taskDefinition, aws.ToString(e.Value), d.place.prefix)
-		}
+	if prefix := facts.environment[contract.EnvParameterPrefix]; prefix != "" && prefix != d.place.prefix {
+		return problem("Look at the stack that it belongs to: --prefix "+prefix+".", "%s reads its settings below %s, not %s", d.machine.taskDefinition, prefix, d.place.prefix)
 	}
 	return ok("%s: %s CPU units, %s MiB, %s", d.machine.taskDefinition[strings.LastIndexByte(d.machine.taskDefinition, '/')+1:], aws.ToString(t.Cpu), aws.ToString(t.Memory), facts.architecture)
 }

@@ -53,12 +53,13 @@ func (c *localCommand) run(ctx context.Context, s *session) error {
 // configuration would put into Parameter Store.
 func (c *localCommand) settings(ctx context.Context, s *session) (job.Settings, error) {
 	values, cpu := map[string]string{contract.InputKey: contract.DefaultInputKey, contract.ModelKey: contract.DefaultModelKey}, 0
+	var environment map[string]string
 	if s.Stack != "" {
 		f, err := readStackFile(s.Dir, s.Stack)
 		if err != nil {
 			return job.Settings{}, err
 		}
-		values = f.parameters(s.Region)
+		values, environment = f.parameters(s.Region), f.jobEnvironment()
 		cpu, _ = strconv.Atoi(f.text("taskCpu"))
 		s.Region, s.Profile = cmp.Or(s.Region, f.text("aws:region")), cmp.Or(s.Profile, f.text("aws:profile"))
 	}
@@ -68,7 +69,11 @@ func (c *localCommand) settings(ctx context.Context, s *session) (job.Settings, 
 		flags.Input = firstGiven(flags.Input, below("input", values[contract.InputKey]))
 		flags.Model = firstGiven(flags.Model, below("artifacts", values[contract.ModelKey]))
 		if flags.Output == nil {
-			flags.Output = below("output", contract.OutputKey)
+			key := contract.OutputKey
+			if environment[contract.EnvOutputFormat] == "parquet" {
+				key = contract.ParquetOutputKey
+			}
+			flags.Output = below("output", key)
 			if err := os.MkdirAll(filepath.Dir(*flags.Output), 0o755); err != nil { //nolint:gosec // as the umask says
 				return job.Settings{}, err
 			}
@@ -80,17 +85,15 @@ func (c *localCommand) settings(ctx context.Context, s *session) (job.Settings, 
 	if cpu >= 1024 {
 		flags.Workers = given(strconv.Itoa(cpu / 1024)) // Fargate gives the task so many CPUs
 	}
-	env := func(string) string { return "" } // not the person's: a container has none of those
-	if values[contract.ScriptKey]+values[contract.PackageKey] != "" {
-		// The job reads them only beside other parameters; here they always count.
-		env = func(name string) string {
-			for _, p := range contract.Parameters() {
-				if p.Env == name && (p.Name == contract.ScriptKey || p.Name == contract.PackageKey) {
-					return values[p.Name]
-				}
+	settings := settingsOnly(environment) // the person's environment is not the container's
+	env := func(name string) string {
+		for _, p := range contract.Parameters() {
+			// The job reads these two only beside others; here they always count.
+			if p.Env == name && (p.Name == contract.ScriptKey || p.Name == contract.PackageKey) {
+				return values[p.Name]
 			}
-			return ""
 		}
+		return settings(name)
 	}
 	parameters := func(_ context.Context, names []string) (map[string]string, error) {
 		found := map[string]string{}
@@ -122,6 +125,17 @@ func (f *stackFile) parameters(region string) map[string]string {
 		values[name] = contract.BucketName(purpose, environment, account, region, f.text("resourceSuffix"))
 	}
 	return values
+}
+
+// jobEnvironment is what the stack puts into the environment of the container.
+func (f *stackFile) jobEnvironment() map[string]string {
+	environment := map[string]string{}
+	for _, setting := range contract.Settings() {
+		if v := f.text(setting.Key); v != "" {
+			environment[setting.Env] = v
+		}
+	}
+	return environment
 }
 
 func given(text string) *string {

@@ -24,7 +24,7 @@ import (
 
 type resultsCommand struct {
 	Period    string `placeholder:"YYYY-MM" help:"Month of the result. Default: the newest result."`
-	OutputKey string `placeholder:"KEY" help:"Where runs put it, if they were told so. Default: data.csv below ${output_prefix}."`
+	OutputKey string `placeholder:"KEY" help:"Where runs put it, if they were told so. Default: data.csv or data.parquet below ${output_prefix}."`
 	Download  string `placeholder:"DIR" type:"path" help:"Fetch the result and what stands beside it into a directory, and compare all of it with the manifest."`
 	Verify    bool   `help:"Read all objects to the end and compare their SHA-256 with the manifest. Without it, and without --download, sizes and versions are compared."`
 	Open      bool   `help:"Open the report in a browser."`
@@ -72,6 +72,9 @@ func (c *resultsCommand) run(ctx context.Context, s *session) error {
 	}
 	if m == nil {
 		return c.missing(output)
+	}
+	if c.OutputKey == "" {
+		output = besideURI(output, path.Base(m.Output.URI)) // it may be Parquet
 	}
 	found := results{Period: m.Period, Verified: "size and version", Manifest: *m}
 	for _, o := range m.Published() {

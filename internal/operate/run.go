@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -19,7 +20,7 @@ import (
 // request is what a run is started with; what is "" is left to the stack.
 type request struct {
 	Period    string `placeholder:"YYYY-MM" help:"Month that the run is for. Default: this month, in UTC."`
-	InputKey  string `placeholder:"KEY" help:"Object of the input bucket to read. Default: as the parameter input-key says."`
+	InputKey  string `placeholder:"KEY" help:"Object of the input bucket to read, or a prefix that ends in a slash or a glob for several. Default: as the parameter input-key says."`
 	ModelKey  string `placeholder:"KEY" help:"Object of the artifact bucket that is the model. Default: as the parameter model-key says."`
 	OutputKey string `placeholder:"KEY" help:"Where the result goes, below ${output_prefix}. Default: data.csv there."`
 	Force     bool   `help:"Run also if the same was done before: the same month, inputs, model, settings and program."`
@@ -35,7 +36,11 @@ func (r request) check() error {
 		if k.key == "" {
 			continue
 		}
-		if err := checkObjectKey(k.key); err != nil {
+		check := storage.CheckKey
+		if k.flag == contract.InputKey {
+			check = storage.CheckPattern
+		}
+		if err := errors.Join(checkObjectKey(k.key), check(k.key)); err != nil {
 			return usagef("--%s: %w", k.flag, err)
 		}
 	}
@@ -53,7 +58,7 @@ func checkObjectKey(key string) error {
 	if strings.HasPrefix(key, "/") || strings.TrimSpace(key) != key || strings.ContainsAny(key, "\n\r") {
 		return fmt.Errorf("got %q, want no slash at the start, white space at either end or line break", key)
 	}
-	return storage.CheckKey(key)
+	return nil
 }
 
 // input is the request as the state machine reads it.

@@ -66,6 +66,11 @@ func (c *uploadCommand) run(ctx context.Context, s *session) error {
 	if err := (request{InputKey: c.InputKey, ModelKey: c.ModelKey}).check(); err != nil {
 		return err
 	}
+	if c.InputKey != "" {
+		if err := storage.CheckKey(c.InputKey); err != nil {
+			return usagef("--input-key: %w", err)
+		}
+	}
 	for _, name := range []string{c.Input, c.Model} {
 		if err := checkFile(name); err != nil {
 			return err
@@ -201,18 +206,65 @@ func (c *uploadCommand) check(ctx context.Context, s *session) error {
 		s.note("the model can be read; there is no data yet to try it with")
 		return nil
 	}
-	output := "processed/data.csv"
-	settings, err := job.LoadSettings(ctx, job.Flags{Input: &input, Model: &model, Output: &output}, func(string) string { return "" }, nil)
-	if err != nil {
-		return err
-	}
-	if found, err = job.Check(ctx, settings, env); err != nil {
+	if found, err = tryJob(ctx, input, model, s.jobEnvironment(ctx), env); err != nil {
 		return notTaken(err)
 	}
 	if found.Rejected > 0 {
 		s.note("warning: %d of the first %s records look wrong, the first at %s", found.Rejected, show.Thousands(found.Records), found.Why)
 	}
-	s.note("the job takes them: %d columns in, %d out, the first %s records tried", len(found.Columns), len(found.Result), show.Thousands(found.Records))
+	s.note("the job takes them: %d columns in, %d out%s", len(found.Columns), len(found.Result), triedText(found))
+	return nil
+}
+
+// triedText says how many records were tried; "" for none, as of Parquet.
+func triedText(c job.Checked) string {
+	if c.Records == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", the first %s records tried", show.Thousands(c.Records))
+}
+
+// tryJob does what a run of the container would do before it writes. Of its
+// environment only what the contract calls settings counts.
+func tryJob(ctx context.Context, input, model string, environment map[string]string, env job.Env) (job.Checked, error) {
+	output := "data.csv" // beside nothing of theirs
+	if environment[contract.EnvOutputFormat] == "parquet" {
+		output = "data.parquet"
+	}
+	settings, err := job.LoadSettings(ctx, job.Flags{Input: &input, Model: &model, Output: &output}, settingsOnly(environment), nil)
+	if err != nil {
+		return job.Checked{}, err
+	}
+	return job.Check(ctx, settings, env)
+}
+
+// settingsOnly reads the job's settings in an environment, and nothing else.
+func settingsOnly(environment map[string]string) func(string) string {
+	return func(name string) string {
+		for _, setting := range contract.Settings() {
+			if setting.Env == name {
+				return environment[name]
+			}
+		}
+		return ""
+	}
+}
+
+// jobEnvironment is the environment of the job's container: the one that is
+// deployed, else what the stack file says.
+func (s *session) jobEnvironment(ctx context.Context) map[string]string {
+	d := &doctor{session: s}
+	d.stateMachine(ctx)
+	d.taskDefinition(ctx)
+	if d.task != nil {
+		return d.task.environment
+	}
+	if s.Stack != "" {
+		if f, err := readStackFile(s.Dir, s.Stack); err == nil {
+			return f.jobEnvironment()
+		}
+	}
+	s.note("what the job's settings are may not be read: it is tried with none")
 	return nil
 }
 
@@ -233,8 +285,14 @@ func (c *uploadCommand) orThere(ctx context.Context, s *session, file, bucketNam
 		return "", err
 	}
 	u, err := storage.ParsePattern("s3://" + bucket + "/" + s.place.parameters[keyName])
-	if err != nil || u.IsPattern() {
+	if err != nil {
 		return "", nil //nolint:nilerr // what is no object cannot be tried; doctor tells of it
+	}
+	if u.IsPattern() {
+		if _, err := s.aws.store.List(ctx, u); err != nil {
+			return "", nil //nolint:nilerr // as above
+		}
+		return u.String(), nil
 	}
 	info, err := s.aws.store.Stat(ctx, u)
 	if errors.Is(err, storage.ErrDenied) {

@@ -7,7 +7,6 @@ import (
 
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/frame"
-	"ds-pipeline/preprocess/model"
 	"ds-pipeline/preprocess/storage"
 	"ds-pipeline/preprocess/table"
 )
@@ -18,7 +17,7 @@ type Checked struct {
 	Columns      []string // of the input
 	Result       []string // columns that a run would make
 	Steps        string   // the model in words
-	Records      int64    // that were tried
+	Records      int64    // that were tried; none of Parquet
 	Rejected     int64    // of those; a run may take them yet if it reads more
 	Why          string   // the first reason to reject one, with the line
 }
@@ -61,52 +60,27 @@ func (p *runPass) check(ctx context.Context) (Checked, error) {
 		return Checked{}, err
 	}
 	defer feed.close()
-	header, first, err := feed.readNames(p.sizes().first)
+	b, err := p.prepare(ctx, feed)
 	if err != nil {
 		return Checked{}, err
 	}
-	if p.Dialect.JSON {
-		header = keys(p.model, header, p.Settings)
-	}
-	plan, err := bind(p.model, header, p.Settings)
-	if err != nil {
-		return Checked{}, err
-	}
-	var kinds []frame.Kind
+	checked := Checked{Input: p.sum.Input, Model: p.sum.Model, Columns: slices.Clone(b.header), Result: b.names, Steps: p.model.Describe()}
 	if p.Parquet {
-		if kinds, err = p.parquetKinds(ctx, feed, plan); err != nil {
-			return Checked{}, err
-		}
-		if err := feed.choose(plan); err != nil {
-			return Checked{}, feed.failed(err, 1)
-		}
-		if first, err = feed.Next(nil, p.sizes().first); err != nil && !table.AtEnd(err) {
-			return Checked{}, feed.failed(err, 1)
-		}
-	} else {
-		kinds = p.findKinds(plan, first, feed.Offset()-int64(len(first)))
+		return checked, nil // its records have types, so that few can be wrong
 	}
-	program, err := plan.binding.Compile(kinds)
-	if err != nil {
-		return Checked{}, fail(contract.ExitData, "model %s: %w", p.sum.Model, err)
-	}
-	names, err := plan.header(program.Names())
-	if err != nil {
-		return Checked{}, err
-	}
-	checked := Checked{Input: p.sum.Input, Model: p.sum.Model, Columns: slices.Clone(header), Result: names, Steps: p.model.Describe()}
-	err = p.try(feed, first, plan, program, &checked)
+	err = p.try(feed, b, &checked)
 	return checked, err
 }
 
 // try transforms the records of the first block and keeps nothing of them.
-func (p *runPass) try(feed *feed, first []byte, plan *plan, program *model.Program, checked *Checked) (err error) {
+func (p *runPass) try(feed *feed, bound *bound, checked *Checked) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = PanicError(r)
 		}
 	}()
-	t := &transformer{runPass: p, feed: feed, plan: plan, program: program, seen: make([]bool, plan.layout.Fields)}
+	first, plan := bound.first, bound.plan
+	t := &transformer{runPass: p, feed: feed, plan: plan, program: bound.program, result: &result{writer: nowhere{}}, seen: make([]bool, plan.layout.Fields)}
 	w, b := t.newWorker(), t.newBlock()
 	b.data = first
 	w.parser.Reset(first, feed.Offset()-int64(len(first)))
@@ -135,3 +109,15 @@ func (p *runPass) try(feed *feed, first []byte, plan *plan, program *model.Progr
 	}
 	return nil
 }
+
+// nowhere writes nothing.
+type nowhere struct{}
+
+func (nowhere) begin() error            { return nil }
+func (nowhere) newEncoder() encoder     { return nowhere{} }
+func (nowhere) add(*block) (int, error) { return 0, nil }
+func (nowhere) close() error            { return nil }
+func (nowhere) abandon()                {}
+
+func (nowhere) append(*block, *table.Batch, []frame.Column) {}
+func (nowhere) finish(*block)                               {}

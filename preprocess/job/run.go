@@ -242,48 +242,12 @@ func (p *runPass) run(ctx context.Context) error {
 		return err
 	}
 	defer feed.close()
-	header, first, err := feed.readNames(p.sizes().first)
+	b, err := p.prepare(ctx, feed)
 	if err != nil {
 		return err
 	}
-	if p.Dialect.JSON {
-		header = keys(p.model, header, p.Settings)
-	}
-	if p.Input.IsPattern() {
-		p.sum.Inputs = make([]InputRows, len(p.in.uris))
-		for i, u := range p.in.uris {
-			p.sum.Inputs[i].Input = u.String()
-		}
-	}
-	plan, err := bind(p.model, header, p.Settings)
-	if err != nil {
-		return err
-	}
-	var kinds []frame.Kind
-	if p.Parquet {
-		if kinds, err = p.parquetKinds(ctx, feed, plan); err != nil {
-			return err
-		}
-		if err := feed.choose(plan); err != nil {
-			return feed.failed(err, 1)
-		}
-	} else {
-		kinds = p.findKinds(plan, first, feed.Offset()-int64(len(first)))
-	}
-	program, err := plan.binding.Compile(kinds)
-	for err != nil && !p.Parquet && plan.takeFigures(model.TextColumns(err)) {
-		// What is no number there makes its record useless, not the input.
-		kinds = p.kinds(plan)
-		program, err = plan.binding.Compile(kinds)
-	}
-	if err != nil {
-		return fail(contract.ExitData, "model %s: %w", p.sum.Model, err)
-	}
-	names, err := plan.header(program.Names())
-	if err != nil {
-		return err
-	}
-	p.sum.ColumnsIn, p.sum.ColumnsOut = len(header), len(names)
+	first, plan, program, names := b.first, b.plan, b.program, b.names
+	p.sum.ColumnsIn, p.sum.ColumnsOut = len(b.header), len(names)
 
 	p.statistics = p.newStatistics(plan, program.Names())
 
@@ -325,6 +289,62 @@ func (p *runPass) run(ctx context.Context) error {
 		p.sum.Report = page.uri.String()
 	}
 	return nil
+}
+
+// bound is a model that has found its columns in the input.
+type bound struct {
+	header  []string // of the input
+	first   []byte   // records of it that are read already
+	plan    *plan
+	program *model.Program
+	names   []string // of the result's columns
+}
+
+// prepare reads the beginning of the input, binds the model to its columns and
+// compiles it for the kinds that they seem to have.
+func (p *runPass) prepare(ctx context.Context, feed *feed) (*bound, error) {
+	header, first, err := feed.readNames(p.sizes().first)
+	if err != nil {
+		return nil, err
+	}
+	if p.Dialect.JSON {
+		header = keys(p.model, header, p.Settings)
+	}
+	if p.Input.IsPattern() {
+		p.sum.Inputs = make([]InputRows, len(p.in.uris))
+		for i, u := range p.in.uris {
+			p.sum.Inputs[i].Input = u.String()
+		}
+	}
+	plan, err := bind(p.model, header, p.Settings)
+	if err != nil {
+		return nil, err
+	}
+	var kinds []frame.Kind
+	if p.Parquet {
+		if kinds, err = p.parquetKinds(ctx, feed, plan); err != nil {
+			return nil, err
+		}
+		if err := feed.choose(plan); err != nil {
+			return nil, feed.failed(err, 1)
+		}
+	} else {
+		kinds = p.findKinds(plan, first, feed.Offset()-int64(len(first)))
+	}
+	program, err := plan.binding.Compile(kinds)
+	for err != nil && !p.Parquet && plan.takeFigures(model.TextColumns(err)) {
+		// What is no number there makes its record useless, not the input.
+		kinds = p.kinds(plan)
+		program, err = plan.binding.Compile(kinds)
+	}
+	if err != nil {
+		return nil, fail(contract.ExitData, "model %s: %w", p.sum.Model, err)
+	}
+	names, err := plan.header(program.Names())
+	if err != nil {
+		return nil, err
+	}
+	return &bound{header: header, first: first, plan: plan, program: program, names: names}, nil
 }
 
 // incomplete says that the result is published although the run has failed.

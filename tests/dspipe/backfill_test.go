@@ -64,6 +64,26 @@ func TestBackfill_runsEveryMonthAndSkipsWhatIsDone(t *testing.T) {
 	run(t, c.Env(), append(args, "--dry-run", "--model-key", "models/next.pkl")...).expect(t, 0, "2026-05  waiting")
 }
 
+func TestBackfill_ofSeveralObjectsAMonth(t *testing.T) {
+	t.Parallel()
+	c := cloud(t)
+	text := read(t, penguins+"penguins.csv")
+	c.Job = func(job func(map[string]string) ([]string, int)) func(map[string]string) ([]string, int) {
+		return func(env map[string]string) ([]string, int) {
+			env["DS_INPUT_KEY"] = "raw/2026-01/" // the server knows objects only
+			return job(env)
+		}
+	}(c.Job)
+	put(t, c, awstest.Input, "raw/2026-01/", "marks the folder")
+	put(t, c, awstest.Input, "raw/2026-01/a.csv", text)
+	put(t, c, awstest.Input, "raw/2026-01/b.csv", text)
+	args := []string{"backfill", "--from", "2026-01", "--to", "2026-01", "--input-key", "raw/{period}/"}
+	run(t, c.Env(), args...).expect(t, 0, "2026-01  succeeded", "688")
+	run(t, c.Env(), args...).expect(t, 0, "2026-01  done before")
+	put(t, c, awstest.Input, "raw/2026-01/c.csv", text)
+	run(t, c.Env(), append(args, "--dry-run")...).expect(t, 0, "2026-01  waiting")
+}
+
 func TestBackfill_keepsToItsLimitAndAdoptsWhatRuns(t *testing.T) {
 	t.Parallel()
 	c := monthly(t)

@@ -185,3 +185,50 @@ func TestResults_openTheReport(t *testing.T) {
 	}
 	run(t, append(c.Env(), "BROWSER="+filepath.Join(dir, "none"), "TMPDIR="+dir), "results", "--open").expect(t, 74, "no browser could be started", "BROWSER")
 }
+
+// withSettings makes the container's environment hold one more setting.
+func withSettings(c *awstest.Server, name, value string) {
+	c.Stack.Container = strings.Replace(c.Stack.Container, `"environment": [`, fmt.Sprintf(`"environment": [{"name": %q, "value": %q},`, name, value), 1)
+}
+
+func TestUpload_triesWithTheSettingsOfTheStack(t *testing.T) {
+	t.Parallel()
+	c := cloud(t)
+	withSettings(c, "DS_KEEP", "species,year")
+	run(t, c.Env(), "upload", "--input", penguins+"penguins.csv").expect(t, 65, `"year" to keep not in the header`)
+	c.Fail(awstest.Fault{Operation: "SFN.DescribeStateMachine", Times: -1, Status: 400, Code: "AccessDeniedException", Message: "no"})
+	run(t, c.Env(), "upload", "--input", penguins+"penguins.csv").expect(t, 0, "it is tried with none")
+	dir := project(t, "config:\n  aws:region: us-east-1\n  ds-pipeline:keepColumns: year\n")
+	run(t, c.Env(), "upload", "--input", penguins+"penguins.csv", "--stack", "dev", "--dir", dir).expect(t, 65, `"year" to keep not in the header`)
+}
+
+func TestInput_mayBeAPrefix(t *testing.T) {
+	t.Parallel()
+	c := cloud(t)
+	c.Parameters[contract.InputKey] = "raw/2026-11/"
+	d := decode[diagnosis](t, run(t, c.Env(), "doctor", "--json").expect(t, 1))
+	if got := d.of("input"); !strings.Contains(got, "there is no input that s3://"+awstest.Input+"/raw/2026-11/ stands for") {
+		t.Errorf("got %q", got)
+	}
+	put(t, c, awstest.Input, "raw/2026-11/a.csv", read(t, penguins+"penguins.csv"))
+	put(t, c, awstest.Input, "raw/2026-11/b.csv", read(t, penguins+"penguins.csv"))
+	run(t, c.Env(), "doctor").expect(t, 0, "raw/2026-11/, 2 objects from s3://"+awstest.Input+"/raw/2026-11/a.csv on", "the first 344 records tried")
+	run(t, c.Env(), "upload", "--model", penguins+"model.joblib").expect(t, 0, "the job takes them")
+	run(t, c.Env(), "upload", "--input", penguins+"penguins.csv").expect(t, 64, "which is not one object; name the key with --input-key")
+	run(t, c.Env(), "upload", "--input", penguins+"penguins.csv", "--input-key", "raw/2026-11/").expect(t, 64, "ends in a slash")
+	run(t, c.Env(), "run", "--input-key", "raw/2026-11/").expect(t, 0)
+}
+
+func TestResults_mayBeParquet(t *testing.T) {
+	t.Parallel()
+	c := cloud(t)
+	job := c.Job
+	c.Job = func(env map[string]string) ([]string, int) {
+		env["DS_OUTPUT_FORMAT"] = "parquet"
+		return job(env)
+	}
+	run(t, c.Env(), "run", "--period", "2026-11", "--wait").expect(t, 0, "period=2026-11/data.parquet")
+	run(t, c.Env(), "results", "--period", "2026-11", "--verify").expect(t, 0, "output    s3://"+awstest.Output+"/processed/period=2026-11/data.parquet")
+	dir := t.TempDir()
+	run(t, c.Env(), "results", "--download", dir).expect(t, 0, filepath.Join(dir, "data.parquet"))
+}

@@ -34,7 +34,7 @@ func TestDoctor_findsNothingWhereAllIsWell(t *testing.T) {
 	c.Past("fine", `{"period":"2026-10"}`, time.Hour, []string{metrics("1", "1", "0", "0")}, 0)
 	c.PageSize = 3
 	out := run(t, c.Env(), "doctor").expect(t, 0, "ok       credentials      "+awstest.User+" in account 111111111111, region us-east-1",
-		"subnet-1 in us-east-11 by igw-1", "subnet-2 in us-east-12 by igw-1", "task may do all", "machine may do all", "7 columns in, 8 out; the first 344 records are fine",
+		"subnet-1 in us-east-11 by igw-1", "subnet-2 in us-east-12 by igw-1", "task may do all", "machine may do all", "7 columns in, 8 out, the first 344 records tried",
 		"kept for 14 days", "for linux/amd64", "15 09:00:00 UTC").never(t, "problem", "unknown", "warning", "→")
 	d := decode[diagnosis](t, run(t, c.Env(), "doctor", "--json").expect(t, 0))
 	if n := strings.Count(out.stdout, "ok  "); !d.Well || len(d.Checks) != 17 || n != 17 {

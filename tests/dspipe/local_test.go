@@ -40,7 +40,10 @@ func TestLocal_takesTheSettingsOfAStack(t *testing.T) {
 	write(t, filepath.Join(dir, "input/raw/my.csv"), read(t, penguins+"penguins.csv"))
 	write(t, filepath.Join(dir, "artifacts/models/preprocessing_model.pkl"), read(t, penguins+"model.pkl"))
 	run(t, nil, "local", "--stack", "dev", "--dir", project, "--buckets", dir).expect(t, 0, "with 4 workers", "result    "+filepath.Join(dir, "output/processed/data.csv"))
-	write(t, filepath.Join(project, "Pulumi.dev.yaml"), read(t, filepath.Join(project, "Pulumi.dev.yaml"))+"  ds-pipeline:scriptKey: s.py\n")
+	stack := filepath.Join(project, "Pulumi.dev.yaml")
+	write(t, stack, read(t, stack)+"  ds-pipeline:keepColumns: species\n  ds-pipeline:outputFormat: parquet\n")
+	run(t, []string{"DS_KEEP=nothing"}, "local", "--stack", "dev", "--dir", project, "--buckets", dir).expect(t, 0, "columns   7 in, 9 out", "result    "+filepath.Join(dir, "output/processed/data.parquet"))
+	write(t, stack, read(t, stack)+"  ds-pipeline:scriptKey: s.py\n")
 	run(t, nil, "local", "--stack", "dev", "--dir", project, "--buckets", dir).expect(t, 78, "running a script is not supported")
 }
 
