@@ -2,8 +2,8 @@ package table
 
 import (
 	"bufio"
-	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"strconv"
 	"strings"
@@ -147,24 +147,52 @@ func FuzzAppendFloat(f *testing.F) {
 	})
 }
 
+// Many numbers: one alone is learnt by heart, with all the jumps it takes.
+const benchmarkNumbers = 1 << 16
+
 func BenchmarkParseFloat(b *testing.B) {
-	for _, text := range []string{"7", "16.64", "169553.0", "0.38178", "-4.31042876856748", "5.8549300462367775", "1.5e-07"} {
-		b.Run(text, func(b *testing.B) {
-			data := []byte(text)
-			for b.Loop() {
-				ParseFloat(data)
+	r := rand.New(rand.NewPCG(1, 2))
+	for name, draw := range map[string]func() string{
+		"full":        func() string { return strconv.FormatFloat(r.NormFloat64()*10+50, 'g', -1, 64) },
+		"money":       func() string { return strconv.FormatFloat(r.ExpFloat64()*1000, 'f', 2, 64) },
+		"count":       func() string { return strconv.Itoa(r.IntN(500)) },
+		"measurement": func() string { return strconv.FormatFloat(r.NormFloat64(), 'f', 6, 64) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			values := make([][]byte, benchmarkNumbers)
+			for i := range values {
+				values[i] = []byte(draw())
+			}
+			for i := 0; b.Loop(); i++ {
+				if _, ok := ParseFloat(values[i%len(values)]); !ok {
+					b.Fatalf("%s is no number", values[i%len(values)])
+				}
 			}
 		})
 	}
 }
 
 func BenchmarkAppendFloat(b *testing.B) {
-	for _, f := range []float64{0, 7, 16.64, 169553.5, -1.1295782707213093, 0.008847205346294044, 1.5e-07} {
-		b.Run(fmt.Sprint(f), func(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for name, draw := range map[string]func() float64{
+		"scaled":  r.NormFloat64,
+		"uniform": r.Float64,
+		"large":   func() float64 { return 1000 * r.NormFloat64() },
+		"code":    func() float64 { return float64(r.IntN(40)) },
+		"money":   func() float64 { return float64(r.IntN(1e6)) / 100 },
+	} {
+		b.Run(name, func(b *testing.B) {
+			values := make([]float64, benchmarkNumbers)
+			for i := range values {
+				values[i] = draw()
+			}
+			var dst []byte
 			b.ReportAllocs()
-			var dst [64]byte
-			for b.Loop() {
-				AppendFloat(dst[:0], f)
+			for i := 0; b.Loop(); i++ {
+				if i%1024 == 0 {
+					dst = dst[:0]
+				}
+				dst = AppendFloat(dst, values[i%len(values)])
 			}
 		})
 	}

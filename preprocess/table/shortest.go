@@ -1,6 +1,7 @@
 package table
 
 import (
+	"encoding/binary"
 	"math"
 	"math/big"
 	"math/bits"
@@ -113,7 +114,6 @@ func shortest(f float64) (digits uint64, exponent int) {
 	if biased != 0 {
 		c, q = fraction|1<<52, biased-1075
 	}
-	even := c&1 == 0
 	// The interval of the numbers that round to f, in quarters of an ulp.
 	left := 4*c - 2
 	closer := 0
@@ -124,7 +124,7 @@ func shortest(f float64) (digits uint64, exponent int) {
 	// k = ⌊log10 2^q⌋, or of 3/4·2^q.
 	k := (q*1262611 - closer) >> 22
 	// h = q + ⌊log2 10^-k⌋ + 1
-	h := q + (-k*1741647)>>19 + 1
+	h := uint(q+(-k*1741647)>>19+1) & 63 // a few
 
 	p := powers[-k-minPower]
 	if !p.exact { // round the power up
@@ -132,154 +132,143 @@ func shortest(f float64) (digits uint64, exponent int) {
 		p.lo, carry = bits.Add64(p.lo, 1, 0)
 		p.hi += carry
 	}
-	lower := roundToOdd(&p, left<<h)
-	middle := roundToOdd(&p, 4*c<<h)
-	upper := roundToOdd(&p, (4*c+2)<<h)
-	if !even {
-		lower++
-		upper--
-	}
+	lower := roundToOdd(p.hi, p.lo, left<<h)
+	middle := roundToOdd(p.hi, p.lo, 4*c<<h)
+	upper := roundToOdd(p.hi, p.lo, (4*c+2)<<h)
+	odd := c & 1
+	lower += odd
+	upper -= odd
 
+	// Which of the neighbors it is, is a matter of chance that no processor
+	// foresees: there are no jumps.
 	s := middle / 4
+	up := (middle&3 + s&1 + 1) >> 2 // half goes to even
+	_, tooLow := bits.Sub64(4*s, lower, 0)
+	_, tooHigh := bits.Sub64(upper, 4*s+4, 0)
+	if tooLow != tooHigh { // exactly one of the two is inside
+		up = tooLow
+	}
+	best := s + up
 	if s >= 10 {
 		// One digit less, if exactly one such number is inside.
-		t := s / 10
-		under, over := lower <= 40*t, 40*t+40 <= upper
-		if under != over {
-			if over {
-				t++
-			}
-			return t, k + 1
+		t := s / 10 * 10
+		_, tooLow := bits.Sub64(4*t, lower, 0)
+		_, tooHigh := bits.Sub64(upper, 4*t+40, 0)
+		t += 10 * tooLow
+		if tooLow != tooHigh {
+			best = t
 		}
 	}
-	under, over := lower <= 4*s, 4*s+4 <= upper
-	if under != over {
-		if over {
-			s++
-		}
-		return s, k
-	}
-	if half := 4*s + 2; middle > half || middle == half && s&1 == 1 {
-		s++
-	}
-	return s, k
+	return best, k
 }
 
-// roundToOdd is ⌊p·v/2^128⌋ with the last bit set if anything was cut off.
-func roundToOdd(p *power, v uint64) uint64 {
-	low, _ := bits.Mul64(p.lo, v)
-	high, middle := bits.Mul64(p.hi, v)
+// roundToOdd is ⌊(hi·2^64 + lo)·v/2^128⌋ with the last bit set if anything was
+// cut off.
+func roundToOdd(hi, lo, v uint64) uint64 {
+	low, _ := bits.Mul64(lo, v)
+	high, middle := bits.Mul64(hi, v)
 	middle, carry := bits.Add64(middle, low, 0)
 	high += carry
-	if middle > 1 {
-		high |= 1
-	}
-	return high
+	_, rest := bits.Sub64(1, middle, 0)
+	return high | rest
 }
 
-// trimZeros drops the zeros at the end of digits.
-func trimZeros(digits uint64, exponent int) (uint64, int) {
-	if digits%10 != 0 {
-		return digits, exponent
+// room makes sure that n more bytes fit.
+func room(dst []byte, n int) []byte {
+	if cap(dst)-len(dst) < n {
+		dst = append(dst, make([]byte, n)...)[:len(dst)]
 	}
-	if digits%1e8 == 0 {
-		digits, exponent = digits/1e8, exponent+8
-	}
-	if digits%1e4 == 0 {
-		digits, exponent = digits/1e4, exponent+4
-	}
-	if digits%100 == 0 {
-		digits, exponent = digits/100, exponent+2
-	}
-	for digits%10 == 0 {
-		digits, exponent = digits/10, exponent+1
-	}
-	return digits, exponent
+	return dst
 }
 
-const pairs = "00010203040506070809" +
-	"10111213141516171819" +
-	"20212223242526272829" +
-	"30313233343536373839" +
-	"40414243444546474849" +
-	"50515253545556575859" +
-	"60616263646566676869" +
-	"70717273747576777879" +
-	"80818283848586878889" +
-	"90919293949596979899"
-
-// writeDigits writes the last len(b) digits of v.
-func writeDigits(b []byte, v uint64) {
-	i := len(b)
-	for i >= 2 {
-		d := v % 100 * 2
-		v /= 100
-		i -= 2
-		b[i], b[i+1] = pairs[d], pairs[d+1]
-	}
-	if i == 1 {
-		b[0] = '0' + byte(v%10)
-	}
+// eightDigits has the decimal digits of v < 1e8 as bytes from 0 to 9, the first
+// one lowest, zeros in front included. It divides by 10^4, 100 and 10 in
+// 1, 2 and 4 lanes at once.
+func eightDigits(v uint64) uint64 {
+	x := v/1e4 | v%1e4<<32
+	q := x * 10486 >> 20 & 0x7f0000007f // x/100: 10486/2^20 is close enough below 10^4
+	x = q | (x-100*q)<<16
+	q = x * 103 >> 10 & 0xf000f000f000f // x/10: 103/2^10 is close enough below 100
+	return q | (x-10*q)<<8
 }
 
-// countDigits is the number of decimal digits of v, at least 1.
-func countDigits(v uint64) int {
-	// 1233/2^12 is log10(2).
-	n := bits.Len64(v|1) * 1233 >> 12
-	if n < len(tens) && v >= tens[n] {
-		n++
-	}
-	return max(n, 1)
-}
-
-var tens = [...]uint64{
-	1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
-}
+// maxShortest is how many bytes appendShortest needs, those included that it
+// writes and does not keep.
+const maxShortest = 32
 
 // appendShortest appends a finite number that is not 0 as Python's repr does.
 func appendShortest(dst []byte, f float64) []byte {
-	if f < 0 {
-		dst = append(dst, '-')
-		f = -f
-	}
-	digits, exponent := trimZeros(shortest(f))
-	n := countDigits(digits)
-	point := n + exponent // digits before the decimal point
+	dst = room(dst, maxShortest)
+	length := len(dst)
+	sign := int(math.Float64bits(f) >> 63)
+	dst = dst[:length+sign+maxShortest-1]
+	dst[length] = '-' // overwritten if f is above 0
+	b := (*[maxShortest - 1]byte)(dst[length+sign:])
 
-	var buf [32]byte
+	digits, exponent := shortest(math.Abs(f))
+	point := 17 + exponent // digits before the decimal point
+	if more := digits * 10; digits < 1e16 {
+		digits = more
+		point--
+	}
+	for digits < 1e16 {
+		digits *= 10
+		point--
+	}
+
+	// 17 digits, those at the end being zeros: one, eight and eight.
+	const ascii = 0x3030303030303030
+	first := byte('0' + digits/1e16)
+	middle, last := eightDigits(digits%1e16/1e8), eightDigits(digits%1e8)
+	n := 17 - bits.LeadingZeros64(last)/8 // those that count
+	if last == 0 {
+		n = 9 - bits.LeadingZeros64(middle)/8
+	}
+	middle, last = middle|ascii, last|ascii
+
+	put := func(at int, eight uint64) { binary.LittleEndian.PutUint64(b[at:at+8], eight) }
+	end := 0
 	switch {
 	case point > 16 || point < -3: // d.ddde+XX
-		writeDigits(buf[1:n+1], digits)
-		buf[0] = buf[1]
-		buf[1] = '.'
-		end := n + 1
-		if n == 1 {
+		b[0], b[1] = first, '.'
+		put(2, middle)
+		put(10, last)
+		if end = n + 1; n == 1 {
 			end = 1
 		}
-		sign, e := byte('+'), point-1
+		mark, e := byte('+'), point-1
 		if e < 0 {
-			sign, e = '-', -e
+			mark, e = '-', -e
 		}
-		buf[end], buf[end+1] = 'e', sign
+		b[end], b[end+1] = 'e', mark
 		end += 2
-		width := max(countDigits(uint64(e)), 2)
-		writeDigits(buf[end:end+width], uint64(e))
-		return append(dst, buf[:end+width]...)
+		if e >= 100 {
+			b[end] = '0' + byte(e/100)
+			end++
+		}
+		b[end], b[end+1] = '0'+byte(e/10%10), '0'+byte(e%10)
+		end += 2
 	case point <= 0: // 0.000ddd
-		copy(buf[:], "0.000")
-		writeDigits(buf[2-point:2-point+n], digits)
-		return append(dst, buf[:2-point+n]...)
-	case point < n: // ddd.ddd
-		writeDigits(buf[1:n+1], digits)
-		copy(buf[:point], buf[1:])
-		buf[point] = '.' //nolint:gosec // fewer than 17 digits
-		return append(dst, buf[:n+1]...)
+		put(0, 0x3030303030302e30) // 0.000000
+		b[2-point] = first
+		put(3-point, middle)
+		put(11-point, last)
+		end = 2 - point + n
+	default: // ddd.ddd, ddd000.0
+		b[0] = first
+		put(1, middle)
+		put(9, last)
+		// What comes after the point is put there anew.
+		shift := 8 * uint(point-1)
+		if point > 8 {
+			middle, last, shift = last, ascii, shift-64
+		}
+		b[point] = '.'
+		put(point+1, middle>>shift|last<<(64-shift))
+		if point <= 8 {
+			put(point+9, last>>shift)
+		}
+		end = max(n, point+1) + 1
 	}
-	// ddd000.0
-	writeDigits(buf[:n], digits)
-	for i := n; i < point; i++ {
-		buf[i] = '0'
-	}
-	buf[point], buf[point+1] = '.', '0' //nolint:gosec // 16 at most
-	return append(dst, buf[:point+2]...)
+	return dst[:length+sign+end]
 }
