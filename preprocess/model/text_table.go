@@ -1,11 +1,17 @@
 package model
 
+import (
+	"math/bits"
+
+	"ds-pipeline/preprocess/frame"
+)
+
 // textTable finds the code of a text. Most columns have a few categories, told
-// apart by their length and a few bytes: those are found by one comparison. A
-// map serves the rest.
+// apart by their length and their ends: those are found by one comparison. A map
+// serves the rest.
 type textTable struct {
 	slots []textSlot // a power of two, or none
-	mul   uint32
+	mul   uint64
 	shift uint
 	rest  map[string]int32 // if there are no slots
 }
@@ -24,17 +30,17 @@ func newTextTable(codes map[string]int32) textTable {
 	if len(codes) > maxSlotTexts {
 		return textTable{rest: codes}
 	}
-	for bits := uint(3); 1<<bits <= 16*max(len(codes), 1); bits++ {
-		if 1<<bits < len(codes) {
+	for log := uint(3); 1<<log <= 16*max(len(codes), 1); log++ {
+		if 1<<log < len(codes) {
 			continue
 		}
-		mul := uint32(2654435769)
+		mul := uint64(0x9E3779B97F4A7C15)
 		for range 32 {
-			t := textTable{slots: make([]textSlot, 1<<bits), mul: mul, shift: 32 - bits}
+			t := textTable{slots: make([]textSlot, 1<<log), mul: mul, shift: 64 - log}
 			if t.fill(codes) {
 				return t
 			}
-			mul = mul*1664525 + 1013904223 | 1
+			mul = mul*6364136223846793005 + 1442695040888963407 | 1
 		}
 	}
 	return textTable{rest: codes}
@@ -53,13 +59,9 @@ func (t *textTable) fill(codes map[string]int32) bool {
 }
 
 // slot is where a text would be.
-func (t *textTable) slot(b []byte) uint32 {
-	n := len(b)
-	h := uint32(n)
-	if n > 0 {
-		h += uint32(b[0])<<8 + uint32(b[n-1])<<16 + uint32(b[n/2])<<24
-	}
-	return h * t.mul >> t.shift
+func (t *textTable) slot(b []byte) uint64 {
+	first, last := frame.Ends(b)
+	return (first + bits.RotateLeft64(last, 29) + uint64(len(b))) * t.mul >> t.shift
 }
 
 // find is the code of a text, and whether it has one.

@@ -173,7 +173,7 @@ type view struct {
 
 // views returns the column as it is, and with missing values filled.
 func (c *comparison) views(n *number) func(afterFill bool) view {
-	mean, sd := n.moments.meanAndDeviation(n.finite)
+	mean, sd := n.meanAndDeviation()
 	plain := view{float64(n.finite), mean, sd, n.sketch.distribution(n.min, n.max)}
 	fill := c.reference.Fill
 	if fill == nil || n.missing == 0 {

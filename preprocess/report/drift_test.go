@@ -160,7 +160,7 @@ func TestDrift_doesNotFlagChance(t *testing.T) {
 					n := newNumber(maxSlots, nil)
 					n.addValues(fit)
 					d := n.sketch.distribution(n.min, n.max)
-					mean, sd := n.moments.meanAndDeviation(n.finite)
+					mean, sd := n.meanAndDeviation()
 					r := &Reference{Mean: fact(mean), StdDev: fact(sd), Median: fact(d.quantile(0.5)), Min: fact(n.min), Max: fact(n.max), Rows: 2000,
 						Range: &QuantileRange{Fact: Fact{Value: d.quantile(0.75) - d.quantile(0.25)}, Low: 0.25, High: 0.75}}
 					if name != "dice" && name != "rare" { // whose quantiles are no equal shares

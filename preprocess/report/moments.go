@@ -34,6 +34,57 @@ const (
 	droppedBits = 9
 )
 
+// whole is a value without its exponent, from the bits of a normal number.
+func whole(b uint64) uint64 {
+	return (b&(1<<52-1) | 1<<52 + 1<<(droppedBits-1)) >> droppedBits
+}
+
+// addSums adds what was summed up per level, and clears it.
+func (m *moments) addSums(sums *[levelCount]int64) {
+	for i, sum := range sums {
+		at := &m.levels[i]
+		var carry uint64
+		at.sumLow, carry = bits.Add64(at.sumLow, uint64(sum), 0)
+		at.sumHigh += uint64(sum>>63) + carry
+	}
+	*sums = [levelCount]int64{}
+}
+
+// addCounted adds the values of a sketch at shift 0, each as often as it was
+// counted.
+func (m *moments) addCounted(s *sketch) {
+	for _, at := range s.slots {
+		if at.count == 0 {
+			continue
+		}
+		b := math.Float64bits(value(at.key))
+		exponent := int(b >> 52 & 0x7ff)
+		l := exponent >> levelBits
+		if l > m.top {
+			m.advance(l)
+		}
+		if exponent == 0 || l <= m.top-levelCount {
+			continue // counts as 0
+		}
+		d, n := whole(b)<<(exponent&(1<<levelBits-1)), uint64(at.count)
+		to := &m.levels[l%levelCount]
+		squareHigh, squareLow := bits.Mul64(d, d)
+		high, low := bits.Mul64(squareLow, n)
+		var carry uint64
+		to.squareLow, carry = bits.Add64(to.squareLow, low, 0)
+		to.squareHigh += squareHigh*n + high + carry
+
+		high, low = bits.Mul64(d, n)
+		if b>>63 == 0 {
+			to.sumLow, carry = bits.Add64(to.sumLow, low, 0)
+			to.sumHigh, _ = bits.Add64(to.sumHigh, high, carry)
+		} else {
+			to.sumLow, carry = bits.Sub64(to.sumLow, low, 0)
+			to.sumHigh, _ = bits.Sub64(to.sumHigh, high, carry)
+		}
+	}
+}
+
 // advance makes room for a level above the top.
 func (m *moments) advance(top int) {
 	for l := m.top + 1; l <= top && l <= m.top+levelCount; l++ {

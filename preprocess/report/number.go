@@ -16,6 +16,9 @@ type number struct {
 	min, max        float64
 	moments         moments
 	sketch          sketch
+	// summed: the values of the sketch are in moments. As long as each value has
+	// a bucket of its own, it is enough to count them.
+	summed bool
 
 	known   *numberReference // nil if the model knows nothing to count by
 	counted numberCounts
@@ -54,6 +57,7 @@ func (n *number) reset() {
 	n.min, n.max = math.Inf(1), math.Inf(-1)
 	n.moments = moments{}
 	n.sketch.reset()
+	n.summed = n.sketch.shift > 0
 	clear(n.counted.bins)
 	clear(n.counted.ties)
 	n.counted = numberCounts{bins: n.counted.bins, ties: n.counted.ties}
@@ -87,10 +91,28 @@ func (n *number) add(c *frame.Column, rows int, skip []bool) {
 }
 
 func (n *number) addValues(values []float64) {
+	if !n.summed {
+		values = n.countValues(values)
+	}
+	if len(values) == 0 {
+		return
+	}
+	const most = 1 << 10 // of these numbers, sums fit in an int64
+	for len(values) > most {
+		n.sumValues(values[:most])
+		values = values[most:]
+	}
+	n.sumValues(values)
+}
+
+// sumValues adds values, at most 2^14, to the moments and to the sketch.
+func (n *number) sumValues(values []float64) {
 	low, high := n.min, n.max
 	m := &n.moments
 	s := &n.sketch
 	slots, mask := s.slots, uint64(len(s.slots)-1)
+	shift, log := s.shift&63, (64-s.log)&63
+	var sums [levelCount]int64
 	other := int64(0)
 	for _, v := range values {
 		b := math.Float64bits(v)
@@ -109,33 +131,81 @@ func (n *number) addValues(values []float64) {
 
 		l := exponent >> levelBits
 		if l > m.top {
+			m.addSums(&sums)
 			m.advance(l)
 		}
-		// Without its implicit bit a zero or a subnormal counts as what it is.
-		mantissa := b&(1<<52-1) | uint64(exponent+0x7ff)>>11<<52
-		d := (mantissa + 1<<(droppedBits-1)) >> droppedBits << (exponent & (1<<levelBits - 1))
 		// The masks stand for branches, which mixed data would mispredict.
-		d &= uint64((m.top - l - levelCount) >> 63) // too small: 0
-		at := &m.levels[l%levelCount]
+		normal := uint64(-exponent >> 63)
+		b &= normal // below smallestNormal: 0
+		d := whole(b) << (exponent & (1<<levelBits - 1))
+		d &= normal & uint64((m.top-l-levelCount)>>63) // too small: 0
 		sign := int64(b) >> 63
-		signed := (int64(d) ^ sign) - sign
-		var carry uint64
-		at.sumLow, carry = bits.Add64(at.sumLow, uint64(signed), 0)
-		at.sumHigh += uint64(signed>>63) + carry
+		sums[l%levelCount] += (int64(d) ^ sign) - sign
+		at := &m.levels[l%levelCount]
 		squareHigh, squareLow := bits.Mul64(d, d)
+		var carry uint64
 		at.squareLow, carry = bits.Add64(at.squareLow, squareLow, 0)
 		at.squareHigh += squareHigh + carry
 
-		b &^= uint64((exponent - 1) >> 63) // exponent 0: 0
-		key := order(b) >> (s.shift & 63)
-		if at := &slots[home(key, s.log)&mask]; at.key == key && at.count > 0 {
+		key := order(b) >> shift
+		if at := &slots[key*hashFactor>>log&mask]; at.key == key && at.count > 0 {
 			at.count++
 		} else {
 			s.add(key, 1)
+			shift = s.shift & 63
+		}
+	}
+	m.addSums(&sums)
+	n.min, n.max = low, high
+	n.finite += int64(len(values)) - other
+}
+
+// countValues counts values one by one as long as they all fit in the sketch, and
+// returns the rest.
+func (n *number) countValues(values []float64) (rest []float64) {
+	low, high := n.min, n.max
+	s := &n.sketch
+	slots, mask := s.slots, uint64(len(s.slots)-1)
+	other := int64(0)
+	for i, v := range values {
+		b := math.Float64bits(v)
+		exponent := int(b >> 52 & 0x7ff)
+		if exponent == 0x7ff {
+			other++
+			n.addOther(v)
+			continue
+		}
+		b &^= uint64((exponent - 1) >> 63) // below smallestNormal: 0
+		key := order(b)
+		if at := &slots[home(key, s.log)&mask]; at.key != key || at.count == 0 {
+			if s.used == s.limit() {
+				n.sum()
+				values, rest = values[:i], values[i:]
+				break
+			}
+			s.add(key, 1)
+		} else {
+			at.count++
+		}
+		if v < low {
+			low = v
+		}
+		if v > high {
+			high = v
 		}
 	}
 	n.min, n.max = low, high
 	n.finite += int64(len(values)) - other
+	return rest
+}
+
+// sum adds the values of the sketch, each of which has its own bucket, to the
+// moments.
+func (n *number) sum() {
+	if !n.summed {
+		n.summed = true
+		n.moments.addCounted(&n.sketch)
+	}
 }
 
 // addOther counts what is not finite.
@@ -188,7 +258,12 @@ func (n *number) merge(other column) {
 	n.above += o.above
 	n.below += o.below
 	n.min, n.max = min(n.min, o.min), max(n.max, o.max)
-	n.moments.merge(&o.moments)
+	n.sum()
+	if o.summed {
+		n.moments.merge(&o.moments)
+	} else {
+		n.moments.addCounted(&o.sketch)
+	}
 	n.sketch.merge(&o.sketch)
 	n.counted.tooLow += o.counted.tooLow
 	n.counted.tooHigh += o.counted.tooHigh
@@ -199,4 +274,10 @@ func (n *number) merge(other column) {
 	for i, c := range o.counted.ties {
 		n.counted.ties[i] += c
 	}
+}
+
+// meanAndDeviation are those of the finite values.
+func (n *number) meanAndDeviation() (mean, sd float64) {
+	n.sum()
+	return n.moments.meanAndDeviation(n.finite)
 }

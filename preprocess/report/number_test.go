@@ -108,8 +108,8 @@ func TestNumber_dependsOnTheSetOfValuesAlone(t *testing.T) {
 		if got.finite == 0 {
 			return
 		}
-		gotMean, gotDeviation := got.moments.meanAndDeviation(got.finite)
-		wantMean, wantDeviation := want.moments.meanAndDeviation(want.finite)
+		gotMean, gotDeviation := got.meanAndDeviation()
+		wantMean, wantDeviation := want.meanAndDeviation()
 		if gotMean != wantMean || gotDeviation != wantDeviation {
 			t.Fatalf("moments: got %v and %v, want %v and %v", gotMean, gotDeviation, wantMean, wantDeviation)
 		}

@@ -277,7 +277,7 @@ func (n *number) summary(whole bool) *Numbers {
 	if n.finite == 0 {
 		return sum
 	}
-	mean, sd := n.moments.meanAndDeviation(n.finite)
+	mean, sd := n.meanAndDeviation()
 	d := n.sketch.distribution(n.min, n.max)
 	s := &Spread{
 		Mean: clamp(mean, n.min, n.max), StdDev: min(sd, n.max/2-n.min/2), // and no more than rounding allows

@@ -68,8 +68,10 @@ func value(u uint64) float64 {
 
 // home is the slot where the search for a key starts.
 func home(key uint64, log uint) uint64 {
-	return key * 0x9E3779B97F4A7C15 >> ((64 - log) & 63)
+	return key * hashFactor >> ((64 - log) & 63)
 }
+
+const hashFactor = 0x9E3779B97F4A7C15 // 2^64 by the golden ratio
 
 // add counts a key of the current shift n times. If the table became too full
 // it is made coarser, so the caller must read shift again.

@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"hash/maphash"
 	"math"
+	"math/bits"
+	"math/rand/v2"
 	"slices"
 
 	"ds-pipeline/preprocess/frame"
@@ -50,7 +52,20 @@ const (
 )
 
 // seed is the same for all columns of a process, as partials are merged by hash.
-var seed = maphash.MakeSeed()
+var (
+	seed = maphash.MakeSeed()
+	salt = [2]uint64{rand.Uint64(), rand.Uint64()} //nolint:gosec // only has to differ
+)
+
+// hashOf is a hash that nobody who writes the data knows.
+func hashOf(text []byte) uint64 {
+	if len(text) > 16 {
+		return maphash.Bytes(seed, text)
+	}
+	first, last := frame.Ends(text)
+	high, low := bits.Mul64(first^salt[0], last^salt[1]^uint64(len(text)))
+	return high ^ low
+}
 
 func newTexts(limit int, known map[string]struct{}) *texts {
 	size := 4
@@ -80,7 +95,7 @@ func (t *texts) add(c *frame.Column, rows int, skip []bool) {
 			continue
 		}
 		t.count++
-		e := t.find(maphash.Bytes(seed, text), len(text), text)
+		e := t.find(hashOf(text), len(text), text)
 		if e.count == 0 && t.known != nil {
 			_, known := t.known[string(text)]
 			e.unknown = !known
