@@ -12,6 +12,7 @@ import (
 
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/frame"
+	"ds-pipeline/preprocess/model"
 	"ds-pipeline/preprocess/report"
 	"ds-pipeline/preprocess/storage"
 )
@@ -33,11 +34,11 @@ type statistics struct {
 
 // newStatistics starts the statistics of a pass. Kept columns are copies that
 // no model has touched: they are not looked at.
-func (p *runPass) newStatistics(pl *plan, names []string) *statistics {
+func (p *runPass) newStatistics(pl *plan, program *model.Program) *statistics {
 	if !p.Report || !hasFolder(p.Output) {
 		return nil
 	}
-	config := report.Config{OutputNames: names, ShowValues: p.ShowValues}
+	config := report.Config{OutputNames: program.Names(), Follows: program.Follows(), ShowValues: p.ShowValues}
 	references := pl.binding.References()
 	for i, in := range pl.binding.Inputs() {
 		config.Input = append(config.Input, report.InputColumn{Name: in.Name, Reference: references[i]})

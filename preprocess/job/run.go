@@ -249,7 +249,7 @@ func (p *runPass) run(ctx context.Context) error {
 	first, plan, program, names := b.first, b.plan, b.program, b.names
 	p.sum.ColumnsIn, p.sum.ColumnsOut = len(b.header), len(names)
 
-	p.statistics = p.newStatistics(plan, program.Names())
+	p.statistics = p.newStatistics(plan, program)
 
 	out, err := p.createResult(ctx, feed, plan, program, names)
 	if err != nil {

@@ -19,32 +19,7 @@ func TestProgram_isSharedByWorkers(t *testing.T) {
 		if c.Expect != "ok" || !strings.HasPrefix(c.ID, "ct_") && !strings.HasPrefix(c.ID, "pipe_") && !strings.HasPrefix(c.ID, "sp_linear") {
 			continue
 		}
-		data, err := fs.ReadFile(dir, c.Model)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m, err := model.Load(data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cells := readCSV(t, dir, c.InputCSV)
-		var header []string
-		for _, h := range cells[0] {
-			header = append(header, h.text)
-		}
-		cells = cells[1:]
-		b, err := m.Bind(header)
-		if err != nil {
-			t.Fatal(err)
-		}
-		types := map[string]string{}
-		for _, s := range c.InputSchema {
-			types[s.Name] = s.Type
-		}
-		var kinds []frame.Kind
-		for _, in := range b.Inputs() {
-			kinds = append(kinds, kindOf(in, cells, types))
-		}
+		b, kinds, cells := bindCase(t, dir, c)
 		p, err := b.Compile(kinds)
 		if err != nil {
 			t.Fatal(err)
@@ -90,4 +65,36 @@ func TestProgram_isSharedByWorkers(t *testing.T) {
 			}
 		}
 	}
+}
+
+// bindCase loads a case's model and input, and tells the kinds of its columns.
+func bindCase(t *testing.T, dir fs.FS, c caseFile) (*model.Binding, []frame.Kind, [][]cell) {
+	t.Helper()
+	data, err := fs.ReadFile(dir, c.Model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := model.Load(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cells := readCSV(t, dir, c.InputCSV)
+	var header []string
+	for _, h := range cells[0] {
+		header = append(header, h.text)
+	}
+	cells = cells[1:]
+	b, err := m.Bind(header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	types := map[string]string{}
+	for _, s := range c.InputSchema {
+		types[s.Name] = s.Type
+	}
+	var kinds []frame.Kind
+	for _, in := range b.Inputs() {
+		kinds = append(kinds, kindOf(in, cells, types))
+	}
+	return b, kinds, cells
 }

@@ -16,6 +16,12 @@ type Config struct {
 	// columns takes as many as it is wide.
 	OutputNames []string
 
+	// Follows says which output columns (runs of indicators count once) follow
+	// from an input, so that they need not be looked at: with it AddInput has to
+	// come before AddOutput, with the same records. nil entries, or none at all:
+	// the others.
+	Follows []*frame.Follow
+
 	// ShowValues lets the report name values of text columns that the model
 	// does not know: they may be personal data.
 	ShowValues bool
@@ -78,6 +84,7 @@ func NewCollector(config Config) *Collector {
 	}
 	c.input = newSide(&c.config, references)
 	c.output = newSide(&c.config, nil)
+	c.output.from = &c.input
 	return c
 }
 
@@ -90,7 +97,9 @@ type Partial struct {
 
 // NewPartial makes an empty Partial for the columns of c.
 func (c *Collector) NewPartial() *Partial {
-	return &Partial{input: c.input.empty(), output: c.output.empty()}
+	p := &Partial{input: c.input.empty(), output: c.output.empty()}
+	p.output.from = &p.input
+	return p
 }
 
 // AddInput counts a batch of input records but those marked in skip, which may
@@ -148,6 +157,7 @@ type column interface {
 type side struct {
 	config *Config
 	known  []known // of each column; nil for the output
+	from   *side   // of the output: the input
 	shapes []shape
 	stats  []column
 }
@@ -198,7 +208,9 @@ func (s *side) add(columns []frame.Column, rows int, skip []bool) error {
 		for i := range columns {
 			shapes[i] = shapeOf(&columns[i])
 		}
-		s.prepare(shapes)
+		if err := s.prepare(shapes); err != nil {
+			return err
+		}
 	}
 	if len(columns) != len(s.shapes) {
 		return fmt.Errorf("got %d columns, want %d", len(columns), len(s.shapes))
@@ -214,14 +226,18 @@ func (s *side) add(columns []frame.Column, rows int, skip []bool) error {
 
 // prepare makes the statistics for columns of known shapes and shares out the
 // memory: a function of the shapes alone, so that all partials agree.
-func (s *side) prepare(shapes []shape) {
+func (s *side) prepare(shapes []shape) error {
 	s.shapes = shapes
 	s.stats = make([]column, len(shapes))
 	detailed := s.detailed(len(shapes))
 	numbers, texts := 0, 0
 	for i, sh := range shapes {
+		var err error
+		if s.stats[i], err = s.follower(i, detailed[i]); err != nil {
+			return err
+		}
 		switch {
-		case !detailed[i]:
+		case !detailed[i] || s.stats[i] != nil:
 		case sh.hot || sh.kind == frame.Bool:
 		case sh.kind == frame.Text:
 			texts++
@@ -242,6 +258,7 @@ func (s *side) prepare(shapes []shape) {
 			k = s.known[i]
 		}
 		switch {
+		case s.stats[i] != nil:
 		case !detailed[i]:
 			s.stats[i] = &counts{}
 		case sh.hot:
@@ -256,6 +273,28 @@ func (s *side) prepare(shapes []shape) {
 			s.stats[i] = n
 		}
 	}
+	return nil
+}
+
+// follower is what stands for a column that follows from one of the input of
+// which at least as much is kept; nil for any other.
+func (s *side) follower(i int, detailed bool) (column, error) {
+	if s.from == nil || i >= len(s.config.Follows) || s.config.Follows[i] == nil {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	f := s.config.Follows[i]
+	if f.Input >= len(s.from.stats) {
+		return nil, fmt.Errorf("column %d follows from column %d of the input, of which there are %d", i, f.Input, len(s.from.stats))
+	}
+	switch from := s.from.stats[f.Input].(type) {
+	case *number:
+		return &follower{Follow: f, number: from, countsOnly: !detailed}, nil
+	case *counts:
+		if !detailed {
+			return &follower{Follow: f, counts: from, countsOnly: true}, nil
+		}
+	}
+	return nil, nil //nolint:nilnil // there is none
 }
 
 // detailed says which columns get more than counts.
@@ -279,7 +318,9 @@ func (s *side) merge(o *side) error {
 		return nil
 	}
 	if s.stats == nil {
-		s.prepare(o.shapes)
+		if err := s.prepare(o.shapes); err != nil {
+			return err
+		}
 	}
 	if !slices.Equal(s.shapes, o.shapes) {
 		return fmt.Errorf("the columns of two parts differ in kind or width")

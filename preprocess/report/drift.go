@@ -164,26 +164,14 @@ func (c *comparison) add(f Finding, effect float64) {
 	c.found = append(c.found, f)
 }
 
-// view is a column of numbers as a step of the model saw it.
-type view struct {
-	count    float64
-	mean, sd float64
-	d        distribution
-}
-
 // views returns the column as it is, and with missing values filled.
 func (c *comparison) views(n *number) func(afterFill bool) view {
-	mean, sd := n.meanAndDeviation()
-	plain := view{float64(n.finite), mean, sd, n.sketch.distribution(n.min, n.max)}
+	plain := n.view()
 	fill := c.reference.Fill
 	if fill == nil || n.missing == 0 {
 		return func(bool) view { return plain }
 	}
-	// The mean and standard deviation of two groups together.
-	filled := view{count: plain.count + float64(n.missing), d: plain.d.with(fill.Value, n.missing)}
-	share, distance := float64(n.missing)/filled.count, fill.Value-plain.mean
-	filled.mean = plain.mean + share*distance
-	filled.sd = math.Hypot(math.Sqrt(1-share)*plain.sd, math.Sqrt(share*(1-share))*distance)
+	filled := plain.with(fill.Value, n.missing)
 	return func(afterFill bool) view {
 		if afterFill {
 			return filled
@@ -243,7 +231,7 @@ func (c *comparison) mean(now view) {
 		difference = 0 // within rounding
 	}
 	shift := ratio(difference, unit)
-	e := max(unit, now.sd) * math.Sqrt(c.perRow(now.count))
+	e := max(unit, now.sd) * math.Sqrt(c.perRow(float64(now.count)))
 	sure := ratio(max(0, math.Abs(difference)-deviates*e), unit)
 	if now.count < fewestRows {
 		sure = 0
@@ -292,7 +280,7 @@ func (c *comparison) spread(now view) {
 	if was.Value <= 0 {
 		return // a column that did not vary has no spread to compare with
 	}
-	perRow := c.perRow(now.count)
+	perRow := c.perRow(float64(now.count))
 	log := 2 * math.Log(now.sd/was.Value)
 	off := deviates * math.Sqrt((now.d.kurtosis(now.mean, now.sd)-1)*perRow)
 	sure := log - off
@@ -301,7 +289,7 @@ func (c *comparison) spread(now view) {
 		share *= share
 		sure = -math.Log(share*math.Exp(min(off, 700)) + math.Sqrt(heaviest*unseen*perRow))
 	}
-	c.addRatio("spread", "standard deviation", now.sd, was.Value, was.Step, sure, now.count)
+	c.addRatio("spread", "standard deviation", now.sd, was.Value, was.Step, sure, float64(now.count))
 }
 
 // addRatio adds a finding on a spread. sure is the logarithm of the ratio of
@@ -366,7 +354,7 @@ func (c *comparison) median(now view) {
 	median := now.d.quantile(0.5)
 	shift := ratio(median-was.Value, unit)
 	sure := 0.0
-	if delta := deviates / 2 * math.Sqrt(c.perRow(now.count)); delta < 0.5 && now.count >= fewestRows {
+	if delta := deviates / 2 * math.Sqrt(c.perRow(float64(now.count))); delta < 0.5 && now.count >= fewestRows {
 		low, high := now.d.quantile(0.5-delta), now.d.quantile(0.5+delta)
 		sure = ratio(max(0, low-was.Value, was.Value-high), unit)
 	}
@@ -383,7 +371,7 @@ func (c *comparison) quantileRange(now view) {
 	if was.Value <= 0 || was.Low >= was.High {
 		return
 	}
-	rank := func(p float64) float64 { return deviates * math.Sqrt(p*(1-p)*c.perRow(now.count)) }
+	rank := func(p float64) float64 { return deviates * math.Sqrt(p*(1-p)*c.perRow(float64(now.count))) }
 	dLow, dHigh := rank(was.Low), rank(was.High)
 	width := now.d.quantile(was.High) - now.d.quantile(was.Low)
 	narrow := now.d.quantile(was.High-dHigh) - now.d.quantile(was.Low+dLow)
@@ -402,7 +390,7 @@ func (c *comparison) quantileRange(now view) {
 		off = 0 // not the difference of two infinities
 	}
 	name := fmt.Sprintf("range of the middle %s", percent(was.High-was.Low))
-	c.addRatio("spread", name, width, was.Value, was.Step, math.Abs(log(width))-off, now.count)
+	c.addRatio("spread", name, width, was.Value, was.Step, math.Abs(log(width))-off, float64(now.count))
 }
 
 // limits: share of records outside what was seen at fit. Of records as at fit,

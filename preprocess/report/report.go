@@ -97,14 +97,12 @@ type Spread struct {
 	StdDev float64 `json:"std_dev"`
 	Min    float64 `json:"min"`
 	Max    float64 `json:"max"`
-	// Quantiles are in the same bucket as the exact ones: off by at most a share
-	// QuantileError of their magnitude. 0: exact.
-	P05           float64 `json:"p05"`
-	P25           float64 `json:"p25"`
-	P50           float64 `json:"p50"`
-	P75           float64 `json:"p75"`
-	P95           float64 `json:"p95"`
-	QuantileError float64 `json:"quantile_error"`
+	// Quantiles are in the same bucket of a sketch as the exact ones.
+	P05 float64 `json:"p05"`
+	P25 float64 `json:"p25"`
+	P50 float64 `json:"p50"`
+	P75 float64 `json:"p75"`
+	P95 float64 `json:"p95"`
 
 	Histogram Histogram `json:"histogram"`
 }
@@ -215,6 +213,14 @@ func (s *side) columns(names []string, showValues bool) []Column {
 		case *number:
 			c.Present, c.Missing = stats.finite+stats.above+stats.below, stats.missing
 			c.Numbers = stats.summary(sh.kind == frame.Int)
+		case *follower:
+			c.Present, c.Missing = stats.count()
+			c.CountsOnly = stats.countsOnly
+			if !c.CountsOnly {
+				var ok bool
+				c.Numbers, ok = stats.numbers(sh.kind == frame.Int)
+				c.CountsOnly = !ok
+			}
 		case *texts:
 			c.Present, c.Missing = stats.count, stats.missing
 			c.Categories = stats.summary(showValues)
@@ -273,24 +279,20 @@ func groupName(names []string) string {
 }
 
 func (n *number) summary(whole bool) *Numbers {
-	sum := &Numbers{InfinityAbove: n.above, InfinityBelow: n.below}
-	if n.finite == 0 {
-		return sum
-	}
-	mean, sd := n.meanAndDeviation()
-	d := n.sketch.distribution(n.min, n.max)
-	s := &Spread{
-		Mean: clamp(mean, n.min, n.max), StdDev: min(sd, n.max/2-n.min/2), // and no more than rounding allows
+	return &Numbers{InfinityAbove: n.above, InfinityBelow: n.below, Spread: n.view().summary(whole)}
+}
 
-		Min: n.min + 0, Max: n.max + 0,
-		P05: d.shown(0.05), P25: d.shown(0.25), P50: d.shown(0.5), P75: d.shown(0.75), P95: d.shown(0.95),
-		Histogram: d.histogram(n.min, n.max, whole || d.isWhole()),
+func (v view) summary(whole bool) *Spread {
+	if v.count == 0 {
+		return nil
 	}
-	if n.sketch.shift > 0 {
-		s.QuantileError = math.Ldexp(1, int(n.sketch.shift)-52)
+	return &Spread{
+		Mean: clamp(v.mean, v.low, v.high), StdDev: min(v.sd, v.high/2-v.low/2), // and no more than rounding allows
+
+		Min: v.low + 0, Max: v.high + 0,
+		P05: v.d.shown(0.05), P25: v.d.shown(0.25), P50: v.d.shown(0.5), P75: v.d.shown(0.75), P95: v.d.shown(0.95),
+		Histogram: v.d.histogram(v.low, v.high, whole || v.d.isWhole()),
 	}
-	sum.Spread = s
-	return sum
 }
 
 // shown is a quantile without digits that mean nothing.

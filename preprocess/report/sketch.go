@@ -11,16 +11,15 @@ import (
 // A bucket is all values whose bits, put in numerical order, agree after
 // dropping the lowest shift bits. At shift 0 each value has its own bucket; at
 // 46 there are 64 buckets between a power of two and the next. When more
-// buckets are in use than the table may hold, shift grows along ladder. The
-// shift is therefore the smallest in ladder at which the values fit: a function
-// of the set of values, not of their order or of how they were split into
-// partials. Integers and other columns with few distinct values stay exact, and
-// a far outlier costs one bucket.
+// buckets are in use than the table may hold, shift grows. It is always the
+// smallest at which the values fit: a function of the set of values, not of their
+// order or of how they were split into partials. Integers and other columns with
+// few distinct values stay exact, a far outlier costs one bucket, and numbers
+// far from 0 that differ little have as many buckets as others.
 //
 // The width of a bucket relative to its values is 2^(shift-52).
 type sketch struct {
-	step  int  // in ladder
-	shift uint // ladder[step]
+	shift uint
 	log   uint // of len(slots)
 	used  int
 	slots []slot
@@ -30,10 +29,6 @@ type slot struct {
 	key   uint64
 	count int64 // 0: the slot is free
 }
-
-// ladder has few steps where values are sparse, so that a sketch settles after
-// few rehashes. With its last step 32 keys are left, which fit any table.
-var ladder = [...]uint{0, 16, 24, 30, 34, 38, 40, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59}
 
 const (
 	slotBytes = 16
@@ -89,18 +84,41 @@ func (s *sketch) add(key uint64, n int64) {
 			return
 		}
 	}
-	for s.used > s.limit() {
-		s.coarsen(s.step + 1)
+	if s.used > s.limit() {
+		s.coarsen(s.fitting())
 	}
 }
 
-// coarsen goes to a later step of the ladder.
-func (s *sketch) coarsen(step int) {
-	by := ladder[step] - s.shift
+// fitting is the smallest shift at which the keys fit.
+func (s *sketch) fitting() uint {
 	// Enough for every table, and on the stack.
+	var buffer [maxSlots]uint64
+	keys := buffer[:0]
+	for i := range s.slots {
+		if s.slots[i].count > 0 {
+			keys = append(keys, s.slots[i].key)
+		}
+	}
+	slices.Sort(keys)
+	// Two neighbors are one bucket once all bits in which they differ are dropped.
+	var differ [65]int
+	for i := 1; i < len(keys); i++ {
+		differ[bits.Len64(keys[i-1]^keys[i])]++
+	}
+	by, used := 0, len(keys)
+	for used > s.limit() {
+		by++
+		used -= differ[by]
+	}
+	return s.shift + uint(by)
+}
+
+// coarsen goes to a larger shift.
+func (s *sketch) coarsen(shift uint) {
+	by := shift - s.shift
 	var buffer [maxSlots]slot
 	old := append(buffer[:0], s.slots...)
-	s.step, s.shift, s.used = step, ladder[step], 0
+	s.shift, s.used = shift, 0
 	clear(s.slots)
 	for _, o := range old {
 		if o.count > 0 {
@@ -111,8 +129,8 @@ func (s *sketch) coarsen(step int) {
 
 // merge adds the counts of o, whose table is of the same size.
 func (s *sketch) merge(o *sketch) {
-	if o.step > s.step {
-		s.coarsen(o.step)
+	if o.shift > s.shift {
+		s.coarsen(o.shift)
 	}
 	for i := range o.slots {
 		if o.slots[i].count > 0 {
@@ -185,6 +203,11 @@ func (d distribution) with(v float64, n int64) distribution {
 		}
 		return 1
 	})
+	if at > 0 && d.buckets[at-1].low == v && d.buckets[at-1].high == v {
+		d = distribution{slices.Clone(d.buckets), d.count + n}
+		d.buckets[at-1].count += n
+		return d
+	}
 	return distribution{slices.Insert(slices.Clone(d.buckets), at, bucket{v, v, n}), d.count + n}
 }
 

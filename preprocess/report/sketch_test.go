@@ -48,6 +48,9 @@ func TestSketch_quantilesAreInTheBucketOfTheExactOnes(t *testing.T) {
 				n := collect(values, slots)
 				d := n.sketch.distribution(n.min, n.max)
 				slices.Sort(values)
+				if n.sketch.shift > 0 && n.sketch.used <= n.sketch.limit()/2 {
+					t.Errorf("%d buckets are in use, want more than half of %d", n.sketch.used, n.sketch.limit())
+				}
 				width := math.Ldexp(1, int(n.sketch.shift)-52)
 				if slots == maxSlots && name != "all binades" && width > 1.0/8 {
 					t.Errorf("buckets are %g of their values wide, want at most 1/8", width)
