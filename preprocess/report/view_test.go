@@ -83,7 +83,7 @@ func TestFollower_tellsWhatLookingTells(t *testing.T) {
 		if largest < 1e150 && math.Abs(g.StdDev-w.StdDev) > 1e-6*largest {
 			t.Fatalf("standard deviation: got %v, want %v", g.StdDev, w.StdDev)
 		}
-		if fill == fill { // which stands in the middle of a bucket
+		if fill == fill || name == "tiny" { // which stands in the middle of a bucket; which count as 0
 			return
 		}
 		n := newNumber(maxSlots, nil)
