@@ -57,20 +57,43 @@ func (c *recordCount) ends(text []byte) int64 {
 
 // count counts the line ends in text, except those of blank lines.
 func (c *recordCount) count(text []byte, fromStart bool) int64 {
-	if len(text) == 1 && text[0] != '\n' && text[0] != '\r' {
+	if len(text) == 0 || len(text) == 1 && text[0] != '\n' && text[0] != '\r' {
 		return 0 // a delimiter, often
 	}
 	if !c.skipBlank {
 		return c.ends(text)
 	}
-	if c.returns {
-		// Looking for either line end is slow, so it is done only if it matters.
-		if ends := c.ends(text); ends == 0 || !c.mayBeBlank(text, fromStart) {
-			return ends
-		}
+	n, returns := c.countFeeds(text, fromStart)
+	if c.returns && returns != count(text, '\r') {
+		return c.countEnds(text, fromStart)
 	}
-	n := int64(0)
-	for whole := fromStart; ; whole = true {
+	return n
+}
+
+// countFeeds is count where only line feeds end lines. It tells how many of
+// them follow a carriage return.
+func (c *recordCount) countFeeds(text []byte, whole bool) (n int64, returns int) {
+	for {
+		end := bytes.IndexByte(text, '\n')
+		if end < 0 {
+			return n, returns
+		}
+		line := text[:end]
+		if end > 0 && line[end-1] == '\r' && !c.dialect.JSON {
+			returns++
+			line = line[:end-1]
+		}
+		// A look at the first character is enough, as a rule.
+		if !whole || len(line) > 0 && line[0] > ' ' || !c.blank(line) {
+			n++
+		}
+		text, whole = text[end+1:], true
+	}
+}
+
+// countEnds is count with line feeds and carriage returns in any order.
+func (c *recordCount) countEnds(text []byte, whole bool) int64 {
+	for n := int64(0); ; whole = true {
 		end := c.lineEnd(text)
 		if end < 0 {
 			return n
@@ -83,18 +106,6 @@ func (c *recordCount) count(text []byte, fromStart bool) int64 {
 		}
 		text = text[end+1:]
 	}
-}
-
-// mayBeBlank tells whether a line may be blank: whether a line end is followed by
-// another or by a blank.
-func (c *recordCount) mayBeBlank(text []byte, fromStart bool) bool {
-	after := []string{"\n\n", "\n ", "\n\t", "\n\r", "\r\r", "\r ", "\r\t"}
-	for _, pair := range after {
-		if bytes.Contains(text, []byte(pair)) {
-			return true
-		}
-	}
-	return fromStart && c.blank(text[:1]) || text[0] == '\n' || text[0] == '\r'
 }
 
 // lineEnd is where the first line ends; -1 for nowhere.
