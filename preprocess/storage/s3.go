@@ -27,9 +27,10 @@ const (
 	stallTimeout   = 30 * time.Second // between two bytes of a body
 	abortTimeout   = 10 * time.Second
 	commitGrace    = 15 * time.Second // for a commit under way when the run is interrupted
-	readPart       = 2 << 20
-	readsAtOnce    = 4
-	writesAtOnce   = 2
+	readPart       = 1 << 20
+	firstReads     = 2 // at once; more when they are waited for
+	readsAtOnce    = 6
+	writesAtOnce   = 2       // if one is not enough
 	firstWritePart = 5 << 20 // the least that S3 accepts
 )
 

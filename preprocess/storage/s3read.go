@@ -138,7 +138,8 @@ func (o *s3Object) fetchOnce(parent context.Context, buf []byte, offset int64) (
 	}
 }
 
-// Reader reads parts ahead, readsAtOnce at a time. Whoever reads to the end
+// Reader reads parts ahead, up to readsAtOnce at a time if that many are needed:
+// whoever computes more than it reads, as with compressed input, needs few. Whoever reads to the end
 // reads what has the checksum that S3 keeps, or gets an error instead of io.EOF.
 func (o *s3Object) Reader(ctx context.Context) (io.ReadCloser, error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -148,8 +149,8 @@ func (o *s3Object) Reader(ctx context.Context) (io.ReadCloser, error) {
 		r.data, r.unchecked, o.first = o.first, o.first, nil
 		offset = int64(len(r.data))
 	}
-	for range readsAtOnce {
-		r.free <- nil
+	for range firstReads {
+		r.more()
 	}
 	go func() {
 		defer close(r.parts)
@@ -176,6 +177,14 @@ func (o *s3Object) Reader(ctx context.Context) (io.ReadCloser, error) {
 	return r, nil
 }
 
+// more lets one more part be read at once.
+func (r *s3Reader) more() {
+	if r.atOnce < readsAtOnce {
+		r.atOnce++
+		r.free <- nil
+	}
+}
+
 type part struct {
 	done chan struct{}
 	data []byte
@@ -186,7 +195,8 @@ type s3Reader struct {
 	o      *s3Object
 	ctx    context.Context
 	cancel context.CancelFunc
-	free   chan []byte
+	free   chan []byte // has room for every buffer
+	atOnce int
 	parts  chan *part
 	data   []byte // what is left of buf
 	buf    []byte
@@ -243,7 +253,12 @@ func (r *s3Reader) Read(p []byte) (int, error) {
 			r.err = r.end()
 			continue
 		}
-		<-next.done
+		select {
+		case <-next.done:
+		default:
+			r.more()
+			<-next.done
+		}
 		r.err = next.err
 		r.check.write(next.data)
 		r.data, r.buf = next.data, next.data[:0]

@@ -42,10 +42,10 @@ func contentType(key string) string {
 const maxParts = 10_000
 
 // writePart is the size of part number n, from 1, in bytes: small, so that an
-// upload of up to 20 GB takes little memory, and then large enough for 500 GB.
+// upload of up to 34 GB takes little memory, and then large enough for 500 GB.
 func writePart(n int) int {
 	switch {
-	case n <= 4000:
+	case n <= 6500:
 		return firstWritePart
 	case n <= 7000:
 		return 4 * firstWritePart
@@ -66,11 +66,12 @@ type s3Upload struct {
 	ctx       context.Context // of the parts: ends with parent, or on the first error
 	cancel    context.CancelFunc
 
-	buf  []byte
-	free chan []byte
-	next int // number of the part in buf, from 1
-	id   *string
-	done bool
+	buf    []byte
+	free   chan []byte // has room for every buffer
+	atOnce int
+	next   int // number of the part in buf, from 1
+	id     *string
+	done   bool
 
 	wait  sync.WaitGroup
 	mu    sync.Mutex
@@ -81,9 +82,6 @@ type s3Upload struct {
 func (c *s3Client) create(ctx context.Context, u URI, condition Condition, warn func(error)) *s3Upload {
 	up := &s3Upload{client: c, uri: u, condition: condition, warn: warn, mark: rand.Text(), parent: ctx, next: 1, free: make(chan []byte, writesAtOnce)}
 	up.ctx, up.cancel = context.WithCancel(ctx)
-	for range writesAtOnce {
-		up.free <- nil
-	}
 	return up
 }
 
@@ -148,11 +146,9 @@ func (up *s3Upload) send() error {
 	if up.next > maxParts {
 		return up.failed(&Error{Op: "write", URI: up.uri, Err: errors.New("the result is larger than an upload of 10000 parts can be")})
 	}
-	var spare []byte
-	select {
-	case spare = <-up.free:
-	case <-up.ctx.Done():
-		return up.failed(serviceError("write", up.uri, up.ctx.Err()))
+	spare, err := up.spare()
+	if err != nil {
+		return up.failed(serviceError("write", up.uri, err))
 	}
 	body, number := up.buf, int32(up.next)
 	up.total += int64(len(body))
@@ -179,6 +175,25 @@ func (up *s3Upload) send() error {
 		up.parts = append(up.parts, types.CompletedPart{ETag: out.ETag, PartNumber: &number, ChecksumCRC32: out.ChecksumCRC32})
 	}()
 	return nil
+}
+
+// spare is a buffer that no part is sent from. There are only as many as it takes.
+func (up *s3Upload) spare() ([]byte, error) {
+	select {
+	case b := <-up.free:
+		return b, nil
+	default:
+	}
+	if up.atOnce < writesAtOnce {
+		up.atOnce++
+		return nil, nil
+	}
+	select {
+	case b := <-up.free:
+		return b, nil
+	case <-up.ctx.Done():
+		return nil, up.ctx.Err()
+	}
 }
 
 // failed keeps the first error: a later one may only be its consequence.
