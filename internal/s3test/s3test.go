@@ -81,6 +81,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Fail(w, r, http.StatusBadRequest, "IncompleteBody")
 		return
 	}
+	if body, err = unchunk(r, body); err != nil {
+		Fail(w, r, http.StatusBadRequest, "IncompleteBody")
+		return
+	}
 	if want := r.Header.Get("X-Amz-Checksum-Crc32"); r.Method == http.MethodPut && want != "" {
 		if got := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(body))); got != want {
 			Fail(w, r, http.StatusBadRequest, "BadDigest")
