@@ -1,6 +1,7 @@
 package table
 
 import (
+	"encoding/binary"
 	"strconv"
 
 	"ds-pipeline/preprocess/frame"
@@ -122,7 +123,16 @@ func (f *Formatter) appendHot(dst []byte, c *frame.Column, row int) []byte {
 
 func (f *Formatter) appendText(dst, text []byte) []byte {
 	quote := false
-	for _, c := range text {
+	rest := text
+	for delimiters := ones * uint64(f.dialect.Delimiter); len(rest) >= 8; rest = rest[8:] {
+		// Bytes below '#' and delimiters, as in Parser.tokenize.
+		x := binary.LittleEndian.Uint64(rest)
+		d := x ^ delimiters
+		if ((x-ones*'#')&^x|(d-ones)&^d)&highs != 0 {
+			break
+		}
+	}
+	for _, c := range rest {
 		if c <= '"' && (c == '"' || c == '\n' || c == '\r') || c == f.dialect.Delimiter {
 			quote = true
 			break

@@ -2,6 +2,7 @@ package table
 
 import (
 	"encoding/csv"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -113,6 +114,10 @@ func BenchmarkFormatter(b *testing.B) {
 		}
 		return c
 	}
+	kept := frame.Column{Kind: frame.Text}
+	for i := range rows {
+		kept.Texts = append(kept.Texts, fmt.Appendf(nil, "2026-11-29T10:00:00.%09dZ", i))
+	}
 	hot := frame.Column{Kind: frame.Float, Width: 90}
 	for i := range rows {
 		hot.Hot = append(hot.Hot, int32(i%91-1))
@@ -123,6 +128,7 @@ func BenchmarkFormatter(b *testing.B) {
 		"scaled": {scaled, scaled, scaled, scaled},
 		"codes":  {codes, codes, codes, codes},
 		"hot":    {hot},
+		"kept":   {kept, kept},
 	} {
 		b.Run(name, func(b *testing.B) {
 			f := NewFormatter(CSV)

@@ -114,7 +114,7 @@ const MaxRecordLimit = refLen / 2
 // NewParser makes a parser for a layout.
 func NewParser(l Layout) *Parser {
 	p := &Parser{layout: l, slots: make([]int32, l.Fields)}
-	p.swar = 0x0101010101010101 * uint64(l.Dialect.Delimiter)
+	p.swar = ones * uint64(l.Dialect.Delimiter)
 	for i := range p.slots {
 		p.slots[i] = -1
 	}
@@ -262,12 +262,14 @@ func (p *Parser) bytesOf(r ref) []byte {
 	return p.block[r.pos : r.pos+n : r.pos+n]
 }
 
+// ones and highs have the lowest and the highest bit of each of eight bytes.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
 // tokenize finds the fields of up to limit records.
 func (p *Parser) tokenize(limit int) {
-	const (
-		ones  = 0x0101010101010101
-		highs = 0x8080808080808080
-	)
 	b, n := p.block, len(p.block)
 	delimiter := p.layout.Dialect.Delimiter
 	slots, maxRows := p.slots, p.maxRows
