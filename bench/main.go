@@ -2,12 +2,17 @@
 // have been, each as a whole process on the same file and model:
 //
 //	cd bench && go run . [-size 1000000000] [-runs 3] [-folder DIR] [-only "job;duckdb"]
+//	cd bench && go run . -stream 20000000000
+//	cd bench && go run . -peaks
 //
+// The second writes so much CSV into a pipe that the job reads, and the third
+// compresses the file in several ways; both tell the job's peak memory.
 // It needs python3-sklearn and python3-pandas. The candidates run in turn, so
 // that a machine whose speed drifts is fair to all of them; quote the ratios.
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -27,12 +32,14 @@ import (
 type candidate struct {
 	name    string
 	command func(shape, output string) []string
+	s3      bool // needs the server
 }
 
 // sample is what one run of one candidate took.
 type sample struct {
 	wall, cpu time.Duration
 	peakBytes int64
+	server    time.Duration // processor time of the S3 server
 }
 
 func main() {
@@ -40,10 +47,27 @@ func main() {
 	runs := flag.Int("runs", 3, "runs of each candidate")
 	folder := flag.String("folder", filepath.Join(os.TempDir(), "ds-pipeline-bench"), "where the files go")
 	only := flag.String("only", "", "names of candidates, separated by semicolons; empty for all")
+	stream := flag.Int64("stream", 0, "bytes to send through a pipe instead")
+	memory := flag.Bool("peaks", false, "look at memory with compressed files and S3 instead")
+	server := flag.Bool("serve", false, "be the S3 server of the files that are named")
+	packed := flag.String("pack", "", "only make this file of the one that is named")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *folder, *size, *runs, *only); err != nil {
+	var err error
+	switch {
+	case *server:
+		err = serve(flag.Args())
+	case *packed != "":
+		err = pack(flag.Arg(0), *packed)
+	case *stream > 0:
+		err = streamThrough(ctx, *folder, *stream)
+	case *memory:
+		err = peaks(ctx, *folder, *size)
+	default:
+		err = run(ctx, *folder, *size, *runs, *only)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -60,23 +84,26 @@ func run(ctx context.Context, folder string, size int64, runs int, only string) 
 	model := func(shape string) string { return filepath.Join(folder, shape+".joblib") }
 	job := func(input, format string) func(shape, output string) []string {
 		return func(shape, output string) []string {
-			return []string{filepath.Join(folder, "preprocess"), "run", "--input", input, "--model", model(shape), "--output", output, "--output-format", format, "--keep", "id,ts"}
+			return append(jobWith(folder, input, model(shape), output), "--output-format", format)
 		}
 	}
 	candidates := []candidate{
-		{"job", job(input, "csv")},
-		{"job, Parquet out", job(input, "parquet")},
-		{"job, Parquet in", job(asParquet(input), "csv")},
-		{"job, Parquet in and out", job(asParquet(input), "parquet")},
+		{"job", job(input, "csv"), false},
+		{"job, Parquet out", job(input, "parquet"), false},
+		{"job, Parquet in", job(asParquet(input), "csv"), false},
+		{"job, Parquet in and out", job(asParquet(input), "parquet"), false},
+		{"job with S3", func(shape, _ string) []string {
+			return jobWith(folder, object(input), object(model(shape)), object("output.csv"))
+		}, true},
 		{"duckdb", func(shape, output string) []string {
 			return []string{filepath.Join(folder, "duckdb"), filepath.Join(folder, shape+".sql"), input, output}
-		}},
+		}, false},
 		{"pandas in chunks", func(shape, output string) []string {
 			return []string{"/usr/bin/python3", "baseline.py", input, model(shape), output, "50000"}
-		}},
+		}, false},
 		{"pandas", func(shape, output string) []string {
 			return []string{"/usr/bin/python3", "baseline.py", input, model(shape), output}
-		}},
+		}, false},
 	}
 	if only != "" {
 		wanted := strings.Split(only, ";")
@@ -84,12 +111,24 @@ func run(ctx context.Context, folder string, size int64, runs int, only string) 
 	}
 	output := filepath.Join(folder, "output.csv")
 	defer os.Remove(output)
+	var server *s3Server
+	if slices.ContainsFunc(candidates, func(c candidate) bool { return c.s3 }) {
+		var err error
+		if server, err = startS3(ctx, folder, []string{input, model("narrow"), model("wide")}); err != nil {
+			return err
+		}
+		defer server.stop()
+	}
 	for _, shape := range []string{"narrow", "wide"} {
 		samples := map[string][]sample{}
 		for round := range runs {
 			for _, c := range candidates {
 				fmt.Fprintf(os.Stderr, "%s, round %d of %d: %s\n", shape, round+1, runs, c.name)
-				taken, err := measure(ctx, c.command(shape, output))
+				var with *s3Server
+				if c.s3 {
+					with = server
+				}
+				taken, err := measure(ctx, with, c.command(shape, output))
 				if err != nil {
 					return fmt.Errorf("%s, %s: %w", shape, c.name, err)
 				}
@@ -102,6 +141,15 @@ func run(ctx context.Context, folder string, size int64, runs int, only string) 
 	}
 	return nil
 }
+
+// jobWith is the command line of the job. Two workers, so that it has as many as
+// DuckDB, and as the container.
+func jobWith(folder, input, model, output string) []string {
+	return []string{filepath.Join(folder, "preprocess"), "run", "--workers", "2", "--input", input, "--model", model, "--output", output, "--keep", "id,ts"}
+}
+
+// object is where the S3 server has a file.
+func object(path string) string { return "s3://" + bucket + "/" + filepath.Base(path) }
 
 // prepare makes what is not there yet: the input, the models, the programs.
 func prepare(ctx context.Context, folder, input string, size int64) error {
@@ -120,14 +168,16 @@ func prepare(ctx context.Context, folder, input string, size int64) error {
 	}
 	for _, step := range []struct {
 		dir     string
+		env     []string
 		command []string
 	}{
-		{".", []string{"/usr/bin/python3", "fit.py", sampleFile, folder}},
-		{".", []string{"go", "build", "-o", filepath.Join(folder, "duckdb"), "./duckdb"}},
-		{"..", []string{"go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(folder, "preprocess"), "./preprocess"}},
+		{".", nil, []string{"/usr/bin/python3", "fit.py", sampleFile, folder}},
+		{".", nil, []string{"go", "build", "-o", filepath.Join(folder, "duckdb"), "./duckdb"}},
+		{"..", []string{"CGO_ENABLED=0"}, []string{"go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(folder, "preprocess"), "./preprocess"}},
 	} {
 		fmt.Fprintln(os.Stderr, strings.Join(step.command, " "))
 		command := exec.CommandContext(ctx, step.command[0], step.command[1:]...)
+		command.Env = append(os.Environ(), step.env...)
 		command.Dir, command.Stdout, command.Stderr = step.dir, os.Stderr, os.Stderr
 		if err := command.Run(); err != nil {
 			return fmt.Errorf("%s: %w", strings.Join(step.command, " "), err)
@@ -157,9 +207,17 @@ func prepareParquet(ctx context.Context, folder, input string) error {
 }
 
 // measure runs one command and reads what the operating system counted for it.
-func measure(ctx context.Context, args []string) (sample, error) {
+func measure(ctx context.Context, server *s3Server, args []string) (sample, error) {
 	command := exec.CommandContext(ctx, args[0], args[1:]...)
 	command.Stderr = os.Stderr
+	var before, after time.Duration
+	if server != nil {
+		command.Env = server.environment()
+		var err error
+		if before, err = server.cpu(); err != nil {
+			return sample{}, err
+		}
+	}
 	start := time.Now()
 	if err := command.Run(); err != nil {
 		return sample{}, err
@@ -170,10 +228,17 @@ func measure(ctx context.Context, args []string) (sample, error) {
 	if !ok {
 		return sample{}, fmt.Errorf("no resource usage on this system")
 	}
-	return sample{wall, state.UserTime() + state.SystemTime(), usage.Maxrss * 1024}, nil
+	if server != nil {
+		var err error
+		if after, err = server.cpu(); err != nil {
+			return sample{}, err
+		}
+	}
+	return sample{wall, state.UserTime() + state.SystemTime(), usage.Maxrss * 1024, after - before}, nil
 }
 
-// report prints the medians of one shape, and each as a multiple of the job's.
+// report prints the medians of one shape, the largest peaks, and each as a multiple
+// of the job's.
 func report(out io.Writer, shape string, size int64, candidates []candidate, samples map[string][]sample) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(table, "\n%s\twall s\tMB/s\tCPU s\tMB per CPU s\tpeak MB\twall, job = 1\tCPU, job = 1\t\n", shape)
@@ -183,7 +248,8 @@ func report(out io.Writer, shape string, size int64, candidates []candidate, sam
 		middle := sample{
 			median(s, func(s sample) time.Duration { return s.wall }),
 			median(s, func(s sample) time.Duration { return s.cpu }),
-			median(s, func(s sample) int64 { return s.peakBytes }),
+			slices.MaxFunc(s, func(a, b sample) int { return cmp.Compare(a.peakBytes, b.peakBytes) }).peakBytes,
+			median(s, func(s sample) time.Duration { return s.server }),
 		}
 		if i == 0 {
 			job = middle
@@ -195,10 +261,20 @@ func report(out io.Writer, shape string, size int64, candidates []candidate, sam
 			float64(middle.peakBytes)/1e6,
 			middle.wall.Seconds()/job.wall.Seconds(), middle.cpu.Seconds()/job.cpu.Seconds())
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, c := range candidates {
+		if c.s3 {
+			_, err := fmt.Fprintf(out, "The S3 server took %.1f s of CPU beside it, on the same processors.\n",
+				median(samples[c.name], func(s sample) time.Duration { return s.server }).Seconds())
+			return err
+		}
+	}
+	return nil
 }
 
-func median[T time.Duration | int64](samples []sample, field func(sample) T) T {
+func median[T time.Duration](samples []sample, field func(sample) T) T {
 	values := make([]T, len(samples))
 	for i, s := range samples {
 		values[i] = field(s)

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"ds-pipeline/internal/s3test"
+)
+
+const bucket = "bench"
+
+// serve is an S3 server that holds the files, by their names, until its standard
+// input ends. It prints its address. It speaks TLS, as S3 does: without it the SDK
+// also hashes all that it sends.
+func serve(files []string) error {
+	server, err := s3test.New(bucket)
+	if err != nil {
+		return err
+	}
+	for _, path := range files {
+		file, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		info, err := file.Stat()
+		if err != nil {
+			return err
+		}
+		if _, err := server.Backend.PutObject(bucket, filepath.Base(path), nil, file, info.Size(), nil); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		_ = file.Close()
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /-/cpu", func(w http.ResponseWriter, _ *http.Request) {
+		var usage syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err == nil {
+			fmt.Fprint(w, usage.Utime.Nano()+usage.Stime.Nano())
+		}
+	})
+	mux.Handle("/", server)
+	web := httptest.NewTLSServer(mux)
+	defer web.Close()
+	fmt.Println(web.URL)
+	if err := pem.Encode(os.Stdout, &pem.Block{Type: "CERTIFICATE", Bytes: web.Certificate().Raw}); err != nil {
+		return err
+	}
+	fmt.Println()
+	_, _ = bufio.NewReader(os.Stdin).ReadByte()
+	return nil
+}
+
+// s3Server is that server as a process of its own, so that what it takes does
+// not count for the job.
+type s3Server struct {
+	address     string
+	certificate string // a file
+	client      *http.Client
+	stop        func()
+}
+
+// startS3 puts the server's certificate into the folder.
+func startS3(ctx context.Context, folder string, files []string) (*s3Server, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	command := exec.CommandContext(ctx, program, append([]string{"-serve"}, files...)...)
+	command.Stderr = os.Stderr
+	stdin, err := command.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := command.Start(); err != nil {
+		return nil, err
+	}
+	s := &s3Server{certificate: filepath.Join(folder, "s3.pem"), stop: func() {
+		_ = stdin.Close()
+		_ = command.Wait()
+	}}
+	if err := s.meet(bufio.NewReader(stdout)); err != nil {
+		s.stop()
+		return nil, fmt.Errorf("S3 server: %w", err)
+	}
+	return s, nil
+}
+
+// meet reads what the server says of itself.
+func (s *s3Server) meet(from *bufio.Reader) error {
+	line, err := from.ReadString('\n')
+	if err != nil {
+		return err
+	}
+	s.address = strings.TrimSpace(line)
+	var certificate []byte
+	for line != "\n" {
+		if line, err = from.ReadString('\n'); err != nil {
+			return err
+		}
+		certificate = append(certificate, line...)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(certificate) {
+		return errors.New("its certificate cannot be read")
+	}
+	s.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	return os.WriteFile(s.certificate, certificate, 0o600)
+}
+
+// environment leads the AWS SDK to the server.
+func (s *s3Server) environment() []string {
+	return append(os.Environ(), "AWS_ENDPOINT_URL="+s.address, "AWS_CA_BUNDLE="+s.certificate, "AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x")
+}
+
+// cpu is the processor time that the server took so far.
+func (s *s3Server) cpu() (time.Duration, error) {
+	answer, err := s.client.Get(s.address + "/-/cpu")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	line, err := bufio.NewReader(answer.Body).ReadString(0)
+	if line == "" {
+		return 0, err
+	}
+	n, err := strconv.ParseInt(line, 10, 64)
+	return time.Duration(n), err
+}
