@@ -39,17 +39,6 @@ func whole(b uint64) uint64 {
 	return (b&(1<<52-1) | 1<<52 + 1<<(droppedBits-1)) >> droppedBits
 }
 
-// addSums adds what was summed up per level, and clears it.
-func (m *moments) addSums(sums *[levelCount]int64) {
-	for i, sum := range sums {
-		at := &m.levels[i]
-		var carry uint64
-		at.sumLow, carry = bits.Add64(at.sumLow, uint64(sum), 0)
-		at.sumHigh += uint64(sum>>63) + carry
-	}
-	*sums = [levelCount]int64{}
-}
-
 // addCounted adds the values of a sketch at shift 0, each as often as it was
 // counted.
 func (m *moments) addCounted(s *sketch) {

@@ -97,22 +97,11 @@ func (n *number) addValues(values []float64) {
 	if len(values) == 0 {
 		return
 	}
-	const most = 1 << 10 // of these numbers, sums fit in an int64
-	for len(values) > most {
-		n.sumValues(values[:most])
-		values = values[most:]
-	}
-	n.sumValues(values)
-}
-
-// sumValues adds values, at most 2^14, to the moments and to the sketch.
-func (n *number) sumValues(values []float64) {
 	low, high := n.min, n.max
 	m := &n.moments
 	s := &n.sketch
 	slots, mask := s.slots, uint64(len(s.slots)-1)
 	shift, log := s.shift&63, (64-s.log)&63
-	var sums [levelCount]int64
 	other := int64(0)
 	for _, v := range values {
 		b := math.Float64bits(v)
@@ -131,7 +120,6 @@ func (n *number) sumValues(values []float64) {
 
 		l := exponent >> levelBits
 		if l > m.top {
-			m.addSums(&sums)
 			m.advance(l)
 		}
 		// The masks stand for branches, which mixed data would mispredict.
@@ -140,10 +128,12 @@ func (n *number) sumValues(values []float64) {
 		d := whole(b) << (exponent & (1<<levelBits - 1))
 		d &= normal & uint64((m.top-l-levelCount)>>63) // too small: 0
 		sign := int64(b) >> 63
-		sums[l%levelCount] += (int64(d) ^ sign) - sign
+		signed := (int64(d) ^ sign) - sign
 		at := &m.levels[l%levelCount]
-		squareHigh, squareLow := bits.Mul64(d, d)
 		var carry uint64
+		at.sumLow, carry = bits.Add64(at.sumLow, uint64(signed), 0)
+		at.sumHigh += uint64(signed>>63) + carry
+		squareHigh, squareLow := bits.Mul64(d, d)
 		at.squareLow, carry = bits.Add64(at.squareLow, squareLow, 0)
 		at.squareHigh += squareHigh + carry
 
@@ -155,7 +145,6 @@ func (n *number) sumValues(values []float64) {
 			shift = s.shift & 63
 		}
 	}
-	m.addSums(&sums)
 	n.min, n.max = low, high
 	n.finite += int64(len(values)) - other
 }
