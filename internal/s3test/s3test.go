@@ -261,8 +261,11 @@ type etagWriter struct {
 
 func (w *etagWriter) WriteHeader(status int) {
 	if h := w.Header(); !w.wrote && h.Get("ETag") != "" {
-		h.Set("ETag", w.server.etagOf(w.name, h.Get("ETag")))
-		if w.ranged {
+		etag := w.server.etagOf(w.name, h.Get("ETag"))
+		// The backend keeps what the request said that put the object there before.
+		inParts := etag != h.Get("ETag")
+		h.Set("ETag", etag)
+		if w.ranged || inParts {
 			h.Del("X-Amz-Checksum-Crc32")
 		}
 		if w.sum != "" && h.Get("X-Amz-Checksum-Crc32") == "" {

@@ -226,3 +226,16 @@ func TestReader_outlastsSlowAndStalledBodies(t *testing.T) {
 		t.Errorf("%d answers stalled or not, %d pieces: the test tests nothing", stalls.Load(), slow.Load())
 	}
 }
+
+func TestReader_readsWhatWasUploadedInPartsOverAnother(t *testing.T) {
+	store, _ := objects(t)
+	u := URI{Bucket: "results", Key: "processed/data.csv"}
+	for _, text := range []string{"small", string(body), "small"} {
+		if _, err := put(t, store, u, text, Condition{}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := store.ReadAll(context.Background(), u, 1<<30); err != nil || string(got) != text {
+			t.Errorf("%d bytes, want %d: %v", len(got), len(text), err)
+		}
+	}
+}
