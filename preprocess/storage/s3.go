@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
@@ -40,7 +41,12 @@ func LoadAWSConfig(ctx context.Context) (aws.Config, error) {
 	client := awshttp.NewBuildableClient().
 		WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout }).
 		WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = answerTimeout })
-	options := []func(*config.LoadOptions) error{config.WithHTTPClient(client)}
+	options := []func(*config.LoadOptions) error{
+		config.WithHTTPClient(client),
+		// What matters comes as an error; its own lines, such as one for each read that
+		// is given up, would stand between those of the programs.
+		config.WithLogger(logging.Nop{}),
+	}
 	if os.Getenv("AWS_MAX_ATTEMPTS") == "" {
 		options = append(options, config.WithRetryMaxAttempts(maxAttempts))
 	}
