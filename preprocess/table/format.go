@@ -13,6 +13,10 @@ import (
 // quoted too, or it would read back as a line end. It is not safe for
 // concurrent use.
 type Formatter struct {
+	// QuoteEmpty quotes texts that are empty, so that a Parser without null values
+	// tells them from missing ones.
+	QuoteEmpty bool
+
 	dialect Dialect
 	zeros   [3][]byte // runs of zero cells: "0.0,0.0,", "0,0,", "False,False,"
 	rows    int64
@@ -30,7 +34,7 @@ func (f *Formatter) AppendHeader(dst []byte, names []string) []byte {
 	for _, name := range names {
 		dst = append(f.appendText(dst, []byte(name)), f.dialect.Delimiter)
 	}
-	return endRecord(dst, start)
+	return f.endRecord(dst, start)
 }
 
 // AppendRows appends the rows of columns that are not marked in skip.
@@ -47,42 +51,56 @@ func (f *Formatter) AppendRows(dst []byte, columns []frame.Column, rows int, ski
 				dst = f.appendHot(dst, c, row)
 				continue
 			}
-			switch c.Kind {
-			case frame.Float:
-				if v := c.Floats[row]; v == v {
-					dst = AppendFloat(dst, v)
-				}
-			case frame.Float32:
-				if v := c.Floats[row]; v == v {
-					dst = AppendFloat32(dst, v)
-				}
-			case frame.Int:
-				dst = strconv.AppendInt(dst, c.Ints[row], 10)
-			case frame.Bool:
-				switch c.Ints[row] {
-				case 0:
-					dst = append(dst, "False"...)
-				case 1:
-					dst = append(dst, "True"...)
-				}
-			case frame.Text:
+			if c.Kind == frame.Text {
 				dst = f.appendText(dst, c.Texts[row])
+			} else {
+				dst, _ = AppendCell(dst, c, row)
 			}
 			dst = append(dst, delimiter)
 		}
-		dst = endRecord(dst, start)
+		dst = f.endRecord(dst, start)
 		f.rows++
 	}
 	return dst
 }
 
+// AppendCell appends a cell of a column without Hot, unquoted, and tells whether
+// it is there: nothing is appended for a missing one.
+func AppendCell(dst []byte, c *frame.Column, row int) ([]byte, bool) {
+	switch c.Kind {
+	case frame.Float:
+		if v := c.Floats[row]; v == v {
+			return AppendFloat(dst, v), true
+		}
+	case frame.Float32:
+		if v := c.Floats[row]; v == v {
+			return AppendFloat32(dst, v), true
+		}
+	case frame.Int:
+		return strconv.AppendInt(dst, c.Ints[row], 10), true
+	case frame.Bool:
+		switch c.Ints[row] {
+		case 0:
+			return append(dst, "False"...), true
+		case 1:
+			return append(dst, "True"...), true
+		}
+	case frame.Text:
+		if text := c.Texts[row]; text != nil {
+			return append(dst, text...), true
+		}
+	}
+	return dst, false
+}
+
 // endRecord turns the delimiter after the last field into a line end. A record
-// that is one empty field would be a blank line, so it is written as "".
-func endRecord(dst []byte, start int) []byte {
-	switch len(dst) - start {
-	case 0:
+// that is one empty field would be a blank line, so it is written as "", unless that
+// would be another cell.
+func (f *Formatter) endRecord(dst []byte, start int) []byte {
+	switch {
+	case len(dst) == start:
 		return append(dst, '\n')
-	case 1:
+	case len(dst) == start+1 && !f.QuoteEmpty:
 		return append(dst[:start], "\"\"\n"...)
 	}
 	dst[len(dst)-1] = '\n'
@@ -122,7 +140,7 @@ func (f *Formatter) appendHot(dst []byte, c *frame.Column, row int) []byte {
 }
 
 func (f *Formatter) appendText(dst, text []byte) []byte {
-	quote := false
+	quote := len(text) == 0 && text != nil && f.QuoteEmpty
 	rest := text
 	for delimiters := ones * uint64(f.dialect.Delimiter); len(rest) >= 8; rest = rest[8:] {
 		// Bytes below '#' and delimiters, as in Parser.tokenize.

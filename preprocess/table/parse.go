@@ -38,6 +38,10 @@ type Layout struct {
 	Strict bool
 
 	Nulls *Nulls
+
+	// KeepMissing makes a Parser set Batch.KeepNulls: which fields are empty
+	// without quotes, or absent.
+	KeepMissing bool
 }
 
 // Batch is some consecutive records of a block, by column. It is valid until
@@ -47,7 +51,7 @@ type Batch struct {
 	Inputs []frame.Column // parallel to Layout.Inputs
 	Keep   []frame.Column // parallel to Layout.Keep: texts, none of them nil, unless others put them there
 	// KeepNulls, parallel to Keep, say which cells are missing whatever they
-	// hold; nil where the cells tell. A Parser sets none.
+	// hold; nil where the cells tell. A Parser sets them for Layout.KeepMissing.
 	KeepNulls [][]bool
 	// Bad marks rows that are in Rejects: their cells are placeholders.
 	Bad     []bool
@@ -245,6 +249,12 @@ func (p *Parser) Next(limit int) *Batch {
 		col.Texts = grow(col.Texts, p.rows)
 		for row, r := range p.column(slot) {
 			col.Texts[row] = p.bytesOf(r)
+		}
+		if p.layout.KeepMissing {
+			b.KeepNulls[i] = grow(b.KeepNulls[i], p.rows)
+			for row, r := range p.column(slot) {
+				b.KeepNulls[i][row] = r.len == 0
+			}
 		}
 	}
 	return b
