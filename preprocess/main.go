@@ -19,6 +19,7 @@ import (
 	"ds-pipeline/preprocess/console"
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/job"
+	"ds-pipeline/preprocess/script"
 )
 
 // version is set by the linker; without it the build information is used.
@@ -28,6 +29,7 @@ var version string
 const stopGrace = 20 * time.Second
 
 func main() {
+	script.LaunchIfAsked()
 	if os.Getenv("GOGC") == "" {
 		// Nearly all memory is buffers that are used again, so that collecting
 		// early costs little and keeps the peak low.
@@ -80,8 +82,13 @@ type runCommand struct {
 	OutputFormat    *string `placeholder:"FORMAT" help:"csv or parquet. Default: parquet if the output's name ends in .parquet, else csv."`
 	OutputDelimiter *string `placeholder:"CHAR" help:"What separates the result's fields. Default: a tab if its name ends in .tsv, else a comma."`
 	Period          *string `placeholder:"YYYY-MM" help:"Month that the run is for: the result goes to the folder period=YYYY-MM beside --output, and --output becomes a copy unless it is of a later month."`
-	Script          *string `placeholder:"URI" help:"Not supported: refused when set."`
-	Package         *string `placeholder:"URI" help:"Not supported: refused when set."`
+	Script          *string `placeholder:"URI" help:"Script to run over the rows, in batches: a .py file with transform(df) or process(rows), or a program that reads CSV and writes CSV."`
+	Package         *string `placeholder:"URI" help:"Package that the script may import: .tar.gz, .tar, .zip or .whl."`
+	ScriptStage     *string `placeholder:"STAGE" help:"When the script runs: before or after the model. Default: before."`
+	ScriptMemory    *string `name:"script-memory-mib" placeholder:"N" help:"Address space of each of the script's processes. Default: 2048."`
+	ScriptTimeout   *string `name:"script-timeout-seconds" placeholder:"N" help:"How long the script may take for a batch; a program, without reading or writing anything. Default: 300."`
+	PackageMaxFiles *string `placeholder:"N" help:"Files and folders that the package may have. Default: 10000."`
+	PackageMaxMiB   *string `name:"package-max-mib" placeholder:"N" help:"Size of the package, packed and unpacked. Default: 512."`
 	Workers         *string `placeholder:"N" help:"Blocks to work on at once, 1 to ${max_workers}. Default: the number of CPUs."`
 	MaxRecordBytes  *string `placeholder:"N" help:"Longest record to accept. Default: 8388608 (8 MiB)."`
 	MaxRejects      *string `placeholder:"N" help:"How many records may be rejected before the run fails: a count such as 100 or a share such as 0.5%. Default: 0. Rejected records are written to ${rejects_name} beside the result."`
@@ -200,6 +207,7 @@ func (p program) preprocess(ctx context.Context, c runCommand) error {
 		"rows_in", summary.RowsIn,
 		"rows_out", summary.RowsOut,
 		"rows_rejected", summary.RowsRejected,
+		"rows_filtered", summary.RowsFiltered,
 		"rejects", summary.Rejects,
 		"manifest", summary.Manifest,
 		"period", summary.Period,
@@ -220,7 +228,8 @@ func (p program) preprocess(ctx context.Context, c runCommand) error {
 func (p program) runJob(ctx context.Context, c runCommand, log *slog.Logger, text bool) (job.Summary, error) {
 	settings, err := job.LoadSettings(ctx, job.Flags{
 		Input: c.Input, Model: c.Model, Output: c.Output,
-		Script: c.Script, Package: c.Package,
+		Script: c.Script, Package: c.Package, ScriptStage: c.ScriptStage, ScriptMemory: c.ScriptMemory, ScriptTimeout: c.ScriptTimeout,
+		PackageMaxFiles: c.PackageMaxFiles, PackageMaxMiB: c.PackageMaxMiB,
 		Keep: c.Keep, NullValues: c.NullValues,
 		InputFormat: c.InputFormat, OutputFormat: c.OutputFormat, Delimiter: c.Delimiter, OutputDelimiter: c.OutputDelimiter, Encoding: c.Encoding,
 		Workers: c.Workers, MaxRecordBytes: c.MaxRecordBytes, MaxRejects: c.MaxRejects,
@@ -299,6 +308,11 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 		{contract.EnvOutput, "as --output"},
 		{contract.EnvScript, "as --script"},
 		{contract.EnvPackage, "as --package"},
+		{contract.EnvScriptMemory, "as --script-memory-mib"},
+		{contract.EnvScriptTimeout, "as --script-timeout-seconds"},
+		{contract.EnvPackageMaxFiles, "as --package-max-files"},
+		{contract.EnvPackageMaxMiB, "as --package-max-mib"},
+		{contract.EnvPython, "interpreter of a .py script; default python3"},
 		{contract.EnvKeep, "as --keep"},
 		{contract.EnvNullValues, "as --null-values"},
 		{contract.EnvInputFormat, "as --input-format"},

@@ -45,6 +45,15 @@ const (
 	// EnvMaxRecordBytes bounds a record, and with it the memory.
 	EnvMaxRecordBytes = "DS_MAX_RECORD_BYTES"
 
+	// EnvPython is the interpreter of a script that is a .py file.
+	EnvPython = "DS_PYTHON"
+
+	// Limits of a script and of its package.
+	EnvScriptMemory    = "DS_SCRIPT_MEMORY_MIB"
+	EnvScriptTimeout   = "DS_SCRIPT_TIMEOUT_SECONDS"
+	EnvPackageMaxFiles = "DS_PACKAGE_MAX_FILES"
+	EnvPackageMaxMiB   = "DS_PACKAGE_MAX_MIB"
+
 	// EnvMaxRejects is how many records may be rejected before a run fails: a
 	// count such as 100 or a share such as 0.5%.
 	EnvMaxRejects = "DS_MAX_REJECTS"
@@ -69,7 +78,18 @@ const (
 	ModelKey       = "model-key"
 	ScriptKey      = "script-key"
 	PackageKey     = "package-key"
+	ScriptStage    = "script-stage"
 )
+
+// What ScriptStage may be: when the script runs.
+const (
+	ScriptBefore = "before" // its input is the run's, and its result goes to the model
+	ScriptAfter  = "after"  // its input is the model's result
+)
+
+// ImageSetting is the key in the stack's configuration that chooses an image with
+// Python.
+const ImageSetting = "image"
 
 // Parameters lists every parameter the job reads, in the order it reports them.
 func Parameters() []Parameter {
@@ -81,6 +101,7 @@ func Parameters() []Parameter {
 		{Name: ModelKey, Env: "DS_MODEL_KEY", Required: true, Default: DefaultModelKey, About: "model in the artifact bucket"},
 		{Name: ScriptKey, Env: "DS_SCRIPT_KEY", About: "script in the artifact bucket"},
 		{Name: PackageKey, Env: "DS_PACKAGE_KEY", About: "package in the artifact bucket"},
+		{Name: ScriptStage, Env: "DS_SCRIPT_STAGE", About: "when the script runs: before or after the model"},
 	}
 }
 

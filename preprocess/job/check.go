@@ -15,7 +15,7 @@ import (
 type Checked struct {
 	Input, Model string   // "" for none
 	Columns      []string // of the input
-	Result       []string // columns that a run would make
+	Result       []string // columns that a run would make; nil if a script comes before or after the model
 	Steps        string   // the model in words
 	Records      int64    // that were tried; none of Parquet
 	Rejected     int64    // of those; a run may take them yet if it reads more
@@ -60,11 +60,19 @@ func (p *runPass) check(ctx context.Context) (Checked, error) {
 		return Checked{}, err
 	}
 	defer feed.close()
+	if p.Script != (storage.URI{}) && p.ScriptStage == contract.ScriptBefore {
+		// Only the script knows what columns the model gets, and it is not run.
+		header, _, err := feed.readNames(p.sizes().first)
+		return Checked{Input: p.sum.Input, Model: p.sum.Model, Columns: slices.Clone(header), Steps: p.model.Describe()}, err
+	}
 	b, err := p.prepare(ctx, feed)
 	if err != nil {
 		return Checked{}, err
 	}
 	checked := Checked{Input: p.sum.Input, Model: p.sum.Model, Columns: slices.Clone(b.header), Result: b.names, Steps: p.model.Describe()}
+	if p.Script != (storage.URI{}) {
+		checked.Result = nil // the script changes them
+	}
 	if p.Parquet {
 		return checked, nil // its records have types, so that few can be wrong
 	}

@@ -62,8 +62,20 @@ func (p *runPass) createResult(ctx context.Context, f *feed, pl *plan, program *
 		return nil, fmt.Errorf("output: %w", err)
 	}
 	r := &result{upload: upload, digest: sha256.New()}
+	if p.code != nil && p.ScriptStage == contract.ScriptAfter {
+		after, aerr := p.newAfterWriter(ctx, counter{r}, pl, program, names)
+		if aerr != nil {
+			return nil, errors.Join(aerr, upload.Abort())
+		}
+		r.writer = after
+		return r, nil
+	}
 	if p.ParquetOutput {
-		r.writer, err = newParquetWriter(counter{r}, parquetLayout(pl, f.columns, program, names))
+		columns := f.columns
+		if p.code != nil {
+			columns = nil // the input is what the script gave back
+		}
+		r.writer, err = newParquetWriter(counter{r}, parquetLayout(pl, columns, program, names))
 	} else {
 		r.writer, err = newTextWriter(counter{r}, codec.ByName(name(p.Output)), p.OutputDialect, names)
 	}

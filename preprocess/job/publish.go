@@ -126,6 +126,9 @@ func (s Settings) recorded() manifest.Settings {
 		Report:          s.Report,
 		ShowValues:      s.ShowValues,
 	}
+	if s.Script != (storage.URI{}) {
+		r.ScriptStage = s.ScriptStage
+	}
 	if s.ParquetOutput {
 		r.OutputFormat, r.OutputDelimiter = "parquet", ""
 	}
@@ -208,17 +211,18 @@ func (p *runPass) record(transformed time.Time) manifest.Manifest {
 		Period:   p.Period,
 		Job:      manifest.Job{Version: cmp.Or(p.Version, "unknown"), Image: p.Image},
 		Started:  p.started.UTC(),
-		Settings: p.recorded(),
+		Settings: p.given.recorded(),
 		Timings: manifest.Timings{
 			Prepare:   p.prepared.Sub(p.started).Seconds(),
 			Transform: transformed.Sub(p.prepared).Seconds(),
 		},
 		Inputs:  p.in.read,
 		Model:   p.modelFile,
-		Rows:    manifest.Rows{In: p.sum.RowsIn, Out: p.sum.RowsOut, Rejected: p.sum.RowsRejected},
+		Rows:    manifest.Rows{In: p.sum.RowsIn, Out: p.sum.RowsOut, Rejected: p.sum.RowsRejected, Filtered: p.sum.RowsFiltered},
 		Columns: manifest.Columns{In: p.sum.ColumnsIn, Out: p.sum.ColumnsOut},
 		Bytes:   manifest.Bytes{In: p.sum.BytesIn, Out: p.sum.BytesOut},
 	}
+	m.Script, m.Package = p.code.objects()
 	if p.newest != nil {
 		m.Newest = &manifest.Newest{URI: p.newest.output.URI.String(), Replaced: true}
 		if last := p.newest.last; last != nil && last.Period > p.Period {

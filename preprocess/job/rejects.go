@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"math"
 	"math/big"
 	"slices"
 	"strconv"
@@ -219,6 +220,9 @@ type rejectCount struct {
 
 // reject writes the rejects of a block, of which lines are the lines before.
 func (t *transformer) reject(b *block, lines int64) error {
+	if t.before != nil {
+		return t.rejectOriginals(b)
+	}
 	input := t.in.uris[b.input].String()
 	from := 0
 	before := lines
@@ -239,6 +243,34 @@ func (t *transformer) reject(b *block, lines int64) error {
 			return err
 		}
 	}
+	t.weigh(b)
+	return nil
+}
+
+// rejectOriginals is reject of what a script gave back.
+func (t *transformer) rejectOriginals(b *block) error {
+	for _, r := range b.origin.rejects {
+		b.always++
+		b.endless = b.endless || r.Endless
+	}
+	for _, o := range t.before.originals(b) {
+		if len(t.spots) < namedSpots {
+			s := spot{line: o.line, column: o.column, value: o.value, reason: o.reason}
+			if t.sum.Inputs != nil || o.start == math.MaxUint32 {
+				s.input = o.input
+			}
+			t.spots = append(t.spots, s)
+		}
+		if err := t.rejects.add(o.input, o.line, o.rejected, o.record); err != nil {
+			return err
+		}
+	}
+	t.weigh(b)
+	return nil
+}
+
+// weigh counts the rejects of a block and tells whether there are too many.
+func (t *transformer) weigh(b *block) {
 	c := &t.rejections
 	c.always += b.always
 	c.endless = c.endless || b.endless
@@ -247,7 +279,6 @@ func (t *transformer) reject(b *block, lines int64) error {
 		c.hopeless = true
 		t.counted.Store(true)
 	}
-	return nil
 }
 
 // enough tells whether nothing that follows could save the run and enough was
@@ -272,6 +303,9 @@ func (t *transformer) kindsAreKnown() bool {
 func (t *transformer) mostRows() int64 {
 	if t.MaxRejects.share == nil {
 		return 0 // not asked for
+	}
+	if t.before != nil {
+		return 1 << 62 // it may add some
 	}
 	if t.Parquet && t.in.only != nil {
 		return t.feed.parquet.Rows()

@@ -14,7 +14,7 @@ import (
 // inputs and model with the same settings and the same program, so that another
 // would publish the same. Inputs are the same if they have the same versions:
 // they are not read.
-func (s Settings) repeats(ctx context.Context, p *place, in *inputs, model manifest.Object) (bool, error) {
+func (s Settings) repeats(ctx context.Context, p *place, in *inputs, model manifest.Object, code *code) (bool, error) {
 	if s.Period == "" || s.Force || !p.complete() {
 		return false, nil
 	}
@@ -24,10 +24,19 @@ func (s Settings) repeats(ctx context.Context, p *place, in *inputs, model manif
 		return false, err
 	}
 	if last.Period != s.Period || last.Job.Build != program || last.Model.URI != model.URI || last.Model.SHA256 != model.SHA256 ||
-		!reflect.DeepEqual(last.Settings, s.recorded()) {
+		!reflect.DeepEqual(last.Settings, s.recorded()) || !code.same(last) {
 		return false, nil
 	}
 	return in.same(ctx, last.Inputs)
+}
+
+// same tells whether a run had the same script and package.
+func (c *code) same(last *manifest.Manifest) bool {
+	same := func(a, b *manifest.Object) bool {
+		return a == b || a != nil && b != nil && a.URI == b.URI && a.SHA256 == b.SHA256
+	}
+	file, pack := c.objects()
+	return same(file, last.Script) && same(pack, last.Package)
 }
 
 // complete tells whether a place holds just what its manifest says.
@@ -89,7 +98,7 @@ func repeat(ctx context.Context, store *storage.Store, before, newest *place, su
 		sum.Newest = last.Newest.URI
 	}
 	sum.Repeated = true
-	sum.RowsIn, sum.RowsOut, sum.RowsRejected = last.Rows.In, last.Rows.Out, last.Rows.Rejected
+	sum.RowsIn, sum.RowsOut, sum.RowsRejected, sum.RowsFiltered = last.Rows.In, last.Rows.Out, last.Rows.Rejected, last.Rows.Filtered
 	sum.ColumnsIn, sum.ColumnsOut = last.Columns.In, last.Columns.Out
 	sum.BytesIn, sum.BytesOut = last.Bytes.In, last.Bytes.Out
 	sum.Manifest = before.manifest.URI.String()
@@ -113,6 +122,6 @@ func (p *place) copies(of *place) bool {
 
 // RepeatedText says in words that nothing was to be done.
 func (s Summary) RepeatedText() string {
-	return fmt.Sprintf("nothing to do: %s of %s is there already, of the same inputs, model, settings and program; it was published at %s (--force runs again)",
+	return fmt.Sprintf("nothing to do: %s of %s is there already, of the same inputs, model, script, settings and program; it was published at %s (--force runs again)",
 		s.Output, s.Period, s.Finished.UTC().Format(time.RFC3339))
 }

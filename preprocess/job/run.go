@@ -37,6 +37,8 @@ type Summary struct {
 	RowsIn               int64
 	RowsOut              int64
 	RowsRejected         int64
+	RowsFiltered         int64  // less than 0 if a script adds rows
+	Script               string // "" for none
 	Rejects              string // where the rejected records are; "" if there are none
 	Manifest             string
 	Period               string // "" for none
@@ -116,6 +118,11 @@ func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 	if err != nil {
 		return sum, err
 	}
+	code, err := s.fetchCode(ctx, store, env.Log)
+	if err != nil {
+		return sum, err
+	}
+	defer code.remove()
 	in, err := openInputs(ctx, store, s)
 	if err != nil {
 		return sum, err
@@ -132,7 +139,7 @@ func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 			return sum, fmt.Errorf("output: %w", err)
 		}
 	}
-	if again, err := s.repeats(ctx, before, in, modelFile); err != nil {
+	if again, err := s.repeats(ctx, before, in, modelFile, code); err != nil {
 		return sum, err
 	} else if again {
 		done, err := repeat(ctx, store, before, newest, &sum)
@@ -141,24 +148,29 @@ func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 			return sum, err
 		}
 	}
+	if err := code.unpack(s.PackageLimits); err != nil {
+		return sum, err
+	}
 	prepared := time.Now()
 
 	// The kinds of columns are guessed from the first block. If a later one
 	// contradicts, the pass ends with the facts of the rest of the input, and the
 	// next one starts from them; it can learn more, as facts only add up. If records that it rejects have shown what no other has,
 	// another pass goes without these, until nothing changes.
-	var facts []table.Facts
+	var facts, scriptFacts []table.Facts
+	var forms []form
 	refined := 0
 	for pass := 1; ; pass++ {
 		p := &runPass{Settings: s, Env: env, store: store, model: m, in: in, modelFile: modelFile, before: before, newest: newest,
-			started: start, prepared: prepared, facts: facts, refined: refined > 0, sum: sum}
+			started: start, prepared: prepared, facts: facts, refined: refined > 0, sum: sum,
+			code: code, given: s, scriptFacts: scriptFacts, forms: forms}
 		err := p.run(ctx)
 		var contradiction *contradictionError
 		if errors.As(err, &contradiction) {
 			switch {
 			case contradiction.refine:
 				refined++
-			case pass > maxPasses:
+			case pass > maxPasses && (code == nil || pass > maxPasses+maxScriptPasses):
 				return sum, &storage.Error{Op: "read", URI: s.Input, Kind: storage.ErrChanged}
 			}
 			if refined > maxRefined {
@@ -166,7 +178,10 @@ func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 					s.Input, contradiction.column)
 			}
 			env.Log.Info("starting again: "+contradiction.Error(), "input", sum.Input)
-			facts = p.facts
+			facts, scriptFacts, forms = p.facts, p.scriptFacts, p.forms
+			if contradiction.ofScript {
+				facts, refined = nil, 0 // what the script gave back may change
+			}
 			continue
 		}
 		for _, one := range p.sum.Inputs {
@@ -183,6 +198,10 @@ func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 // changes at most three times, from whole numbers or bools over numbers to text.
 const maxPasses = 8
 
+// maxScriptPasses is how many more a script may need, for the columns that it gets
+// and the forms of those that it gives back.
+const maxScriptPasses = 8
+
 // maxRefined is how often a run looks for kinds that the records that are not
 // rejected agree with.
 const maxRefined = 4
@@ -193,9 +212,19 @@ type contradictionError struct {
 	column   string
 	was, now frame.Kind
 	refine   bool
+
+	ofScript bool   // of a column that the script gets or gives back
+	gaps     bool   // cells are missing in it
+	reason   string // in place of the rest
 }
 
 func (e *contradictionError) Error() string {
+	switch {
+	case e.reason != "":
+		return e.reason
+	case e.gaps:
+		return fmt.Sprintf("column %q looked as if no cell of it was missing", e.column)
+	}
 	if e.refine {
 		return fmt.Sprintf("column %q looked like %s because of rejected records, but is %s", e.column, kindName(e.was), kindName(e.now))
 	}
@@ -229,6 +258,11 @@ type runPass struct {
 	facts     []table.Facts // of each input column; nil before the first pass
 	sum       Summary
 
+	code        *code         // nil for no script
+	given       Settings      // before the script made something else of the input
+	scriptFacts []table.Facts // of each column that the script gets; nil before the first pass
+	forms       []form        // of each that it gives back; nil for none known
+
 	refined bool // the kinds are those of the records that an earlier pass did not reject
 	rejects *rejectsFile
 	spots   []spot // the first few rejects
@@ -246,8 +280,9 @@ func (p *runPass) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer b.before.close()
 	first, plan, program, names := b.first, b.plan, b.program, b.names
-	p.sum.ColumnsIn, p.sum.ColumnsOut = len(b.header), len(names)
+	p.sum.ColumnsIn, p.sum.ColumnsOut = b.columns, len(names)
 
 	p.statistics = p.newStatistics(plan, program)
 
@@ -259,9 +294,12 @@ func (p *runPass) run(ctx context.Context) error {
 	// is told to stop meanwhile.
 	p.rejects = &rejectsFile{ctx: context.WithoutCancel(ctx), store: p.store, uri: p.before.rejects.URI, before: p.before.rejects}
 	var page *reportFile
-	err = p.transform(ctx, feed, first, plan, program, out)
+	err = p.transform(ctx, feed, b.before, first, plan, program, out)
 	if err == nil {
 		err = feed.finish()
+	}
+	if after, ok := out.writer.(*afterWriter); ok && err == nil {
+		err = after.finish(out)
 	}
 	transformed := time.Now()
 	if err == nil {
@@ -293,7 +331,9 @@ func (p *runPass) run(ctx context.Context) error {
 
 // bound is a model that has found its columns in the input.
 type bound struct {
-	header  []string // of the input
+	columns int      // of the input
+	before  *before  // the script that runs first; nil for none
+	header  []string // of the input, or of what the script gives back
 	first   []byte   // records of it that are read already
 	plan    *plan
 	program *model.Program
@@ -302,13 +342,29 @@ type bound struct {
 
 // prepare reads the beginning of the input, binds the model to its columns and
 // compiles it for the kinds that they seem to have.
-func (p *runPass) prepare(ctx context.Context, feed *feed) (*bound, error) {
+func (p *runPass) prepare(ctx context.Context, feed *feed) (b *bound, err error) {
 	header, first, err := feed.readNames(p.sizes().first)
 	if err != nil {
 		return nil, err
 	}
+	columns := len(header)
+	var before *before
+	if p.code != nil && p.ScriptStage == contract.ScriptBefore {
+		if before, err = p.startBefore(ctx, feed, header, first); err != nil {
+			return nil, err
+		}
+		defer func() {
+			if b == nil {
+				before.close()
+			}
+		}()
+		// From here on, the input is what the script gives back.
+		p.Dialect, p.Parquet = table.CSV, false
+		header, first = before.runner.Names(), before.peek(p.sizes().first)
+	}
 	if p.Dialect.JSON {
 		header = keys(p.model, header, p.Settings)
+		columns = len(header)
 	}
 	if p.Input.IsPattern() {
 		p.sum.Inputs = make([]InputRows, len(p.in.uris))
@@ -318,7 +374,7 @@ func (p *runPass) prepare(ctx context.Context, feed *feed) (*bound, error) {
 	}
 	plan, err := bind(p.model, header, p.Settings)
 	if err != nil {
-		return nil, err
+		return nil, p.bindError(err, before)
 	}
 	var kinds []frame.Kind
 	if p.Parquet {
@@ -329,7 +385,7 @@ func (p *runPass) prepare(ctx context.Context, feed *feed) (*bound, error) {
 			return nil, feed.failed(err, 1)
 		}
 	} else {
-		kinds = p.findKinds(plan, first, feed.Offset()-int64(len(first)))
+		kinds = p.findKinds(plan, first, 0)
 	}
 	program, err := plan.binding.Compile(kinds)
 	for err != nil && !p.Parquet && plan.takeFigures(model.TextColumns(err)) {
@@ -344,7 +400,7 @@ func (p *runPass) prepare(ctx context.Context, feed *feed) (*bound, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bound{header: header, first: first, plan: plan, program: program, names: names}, nil
+	return &bound{columns: columns, before: before, header: header, first: first, plan: plan, program: program, names: names}, nil
 }
 
 // incomplete says that the result is published although the run has failed.

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,9 +10,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"ds-pipeline/preprocess/codec"
 	"ds-pipeline/preprocess/contract"
+	"ds-pipeline/preprocess/script"
 	"ds-pipeline/preprocess/storage"
 	"ds-pipeline/preprocess/table"
 )
@@ -23,6 +26,11 @@ const MaxWorkers = 256
 type Flags struct {
 	Input, Model, Output *string
 	Script, Package      *string
+	ScriptStage          *string
+	ScriptMemory         *string
+	ScriptTimeout        *string
+	PackageMaxFiles      *string
+	PackageMaxMiB        *string
 	Keep, NullValues     *string
 	InputFormat          *string
 	OutputFormat         *string
@@ -55,6 +63,12 @@ type Settings struct {
 	ShowValues           bool // show values in messages about records, and in the report
 	Report               bool // write a report beside the result
 	Force                bool // run even if the same run of the period is complete
+
+	Script, Package storage.URI // zero for none
+	ScriptStage     string      // before or after the model
+	Python          string      // interpreter of a script that is a .py file
+	ScriptLimits    script.Limits
+	PackageLimits   script.PackageLimits
 
 	unnamed  bool // nothing says what format the input has
 	nullsSet bool // Nulls are as somebody wished
@@ -102,7 +116,7 @@ func LoadSettings(ctx context.Context, flags Flags, getenv func(string) string, 
 	}
 	s.OutputDialect.Delimiter = l.delimiter("output-delimiter", flags.OutputDelimiter, contract.EnvOutputDelimiter, s.Output)
 	s.ParquetOutput = l.parquetOutput(s.Output)
-	l.refuseCode()
+	l.code(&s)
 	if s.Input.Path == storage.Stdin && s.Model.Path == storage.Stdin {
 		l.problem("model: the standard input is already the input")
 	}
@@ -120,7 +134,7 @@ func (l *loader) refuseOverwriting(s Settings) {
 	}
 	for _, u := range s.writes() {
 		switch {
-		case u == s.Input, u == s.Model:
+		case u == s.Input, u == s.Model, u == s.Script, u == s.Package:
 			l.problem("output: %s would be overwritten; want another name", u)
 		case s.Input.IsPattern() && storage.Matches(s.Input, u):
 			l.problem("output: %s would be one of the objects of %s; want a name that is not", u, s.Input)
@@ -302,28 +316,67 @@ func (l *loader) choose(sources ...source) {
 func (l *loader) chooseCode() {
 	ask := len(l.wanted) > 0
 	for _, s := range []source{scriptSource, packageSource} {
-		switch {
-		case l.given(s):
-		case ask:
-			l.parameter(s.key)
-		case l.getenv(l.envOf[s.key]) != "":
+		if !l.given(s) && (ask || l.getenv(l.envOf[s.key]) != "") {
+			l.parameter(s.bucket)
 			l.parameter(s.key)
 		}
+	}
+	if ask || l.getenv(l.envOf[contract.ScriptStage]) != "" {
+		l.parameter(contract.ScriptStage)
 	}
 }
 
-// refuseCode reports a script or package: running without it would be wrong.
-func (l *loader) refuseCode() {
-	for _, s := range []source{scriptSource, packageSource} {
-		name, where := s.name, l.from[s.name]
-		if _, ok := l.whole[s.name]; !ok {
-			if l.values[s.key] == "" {
-				continue
-			}
-			name, where = s.key, l.origin[s.key]
+// code settles the script and its package.
+func (l *loader) code(s *Settings) {
+	s.Script, s.Package = l.optional(scriptSource), l.optional(packageSource)
+	s.ScriptStage = contract.ScriptBefore
+	if v, from := l.stage(); from != "" {
+		if s.ScriptStage = v; v != contract.ScriptBefore && v != contract.ScriptAfter {
+			l.problem("script-stage (%s): got %q, want %s or %s", from, v, contract.ScriptBefore, contract.ScriptAfter)
 		}
-		l.problem("%s: set by %s, but running a %s is not supported; put the step into the model or unset it", name, where, s.name)
 	}
+	s.Python = cmp.Or(l.getenv(contract.EnvPython), "python3")
+	s.ScriptLimits = script.Limits{
+		MemoryBytes: int64(l.number("script-memory-mib", l.flags.ScriptMemory, contract.EnvScriptMemory, 2048, 64, 1<<20)) << 20,
+		Timeout:     time.Second * time.Duration(l.number("script-timeout-seconds", l.flags.ScriptTimeout, contract.EnvScriptTimeout, 300, 1, 86400)),
+	}
+	s.PackageLimits = script.PackageLimits{
+		Files: l.number("package-max-files", l.flags.PackageMaxFiles, contract.EnvPackageMaxFiles, 10_000, 1, 1_000_000),
+		Bytes: int64(l.number("package-max-mib", l.flags.PackageMaxMiB, contract.EnvPackageMaxMiB, 512, 1, 1<<20)) << 20,
+	}
+	switch {
+	case s.Script == storage.URI{}:
+		if _, set := l.origin[scriptSource.key]; s.Package != (storage.URI{}) && !set && l.from[scriptSource.name] == "" {
+			l.problem("package: %s is set, but no script that could use it; set script too, or unset it", s.Package)
+		}
+	case s.ScriptStage == contract.ScriptAfter && s.ParquetOutput:
+		l.problem("output: %s is to be Parquet, but what a script gives back after the model is written as CSV; want CSV, or the script before the model", s.Output)
+	case s.Script.Path == storage.Stdin, s.Package.Path == storage.Stdin:
+		l.problem("script, package: cannot be read from the standard input; want a file or an object")
+	}
+}
+
+// stage is when the script runs, "" from nowhere.
+func (l *loader) stage() (v, from string) {
+	if v := l.flags.ScriptStage; v != nil {
+		return *v, "--script-stage"
+	}
+	return l.values[contract.ScriptStage], l.origin[contract.ScriptStage]
+}
+
+// optional puts a source together that need not be there.
+func (l *loader) optional(s source) storage.URI {
+	if _, ok := l.whole[s.name]; ok {
+		return l.uri(s)
+	}
+	if l.values[s.key] == "" {
+		return storage.URI{}
+	}
+	u := storage.URI{Bucket: l.value(s, s.bucket, storage.CheckBucket), Key: l.value(s, s.key, storage.CheckKey)}
+	if u.Bucket == "" || u.Key == "" {
+		return storage.URI{}
+	}
+	return u
 }
 
 // ask reads the parameters that are still open.

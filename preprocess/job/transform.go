@@ -12,6 +12,8 @@ import (
 	"ds-pipeline/preprocess/model"
 	"ds-pipeline/preprocess/parquet"
 	"ds-pipeline/preprocess/report"
+	"ds-pipeline/preprocess/script"
+	"ds-pipeline/preprocess/storage"
 	"ds-pipeline/preprocess/table"
 )
 
@@ -22,6 +24,10 @@ type blockSizes struct {
 }
 
 func (s Settings) sizes() blockSizes {
+	if s.blocks == (blockSizes{}) && s.ScriptStage == contract.ScriptAfter && s.Script != (storage.URI{}) {
+		// A batch for a script is what comes out of a block, and each costs it some time.
+		return blockSizes{first: 128 << 10, in: 1 << 20, out: 2 << 20, least: 4 << 10}
+	}
 	if s.blocks == (blockSizes{}) {
 		return blockSizes{first: 128 << 10, in: 256 << 10, out: 512 << 10, least: 4 << 10}
 	}
@@ -51,10 +57,13 @@ type block struct {
 	out     []byte
 	packed  []byte        // out, compressed ahead; nil if that is not done
 	pages   parquet.Block // in place of out
+	batch   *script.Batch // in place of out
 	grown   int           // bytes of what came out, before compression
 	rows    int64         // records, rejected ones included
 	written int64         // records in out
 	lines   int64
+
+	origin origin // of records that a script gave back
 
 	rejected []rejected
 	values   []string // of the first few
@@ -81,6 +90,7 @@ func (t *transformer) newBlock() *block {
 type transformer struct {
 	*runPass
 	feed    *feed
+	before  *before // between the feed and the rest; nil for no script
 	result  *result
 	plan    *plan
 	program *model.Program
@@ -94,8 +104,8 @@ type transformer struct {
 	lost error  // of merging the statistics
 }
 
-func (p *runPass) transform(parent context.Context, feed *feed, first []byte, pl *plan, program *model.Program, out *result) error {
-	t := &transformer{runPass: p, feed: feed, result: out, plan: pl, seen: make([]bool, pl.layout.Fields), program: program}
+func (p *runPass) transform(parent context.Context, feed *feed, before *before, first []byte, pl *plan, program *model.Program, out *result) error {
+	t := &transformer{runPass: p, feed: feed, before: before, result: out, plan: pl, seen: make([]bool, pl.layout.Fields), program: program}
 	target, err := t.probe(first)
 	if err != nil {
 		return err
@@ -114,7 +124,9 @@ func (p *runPass) transform(parent context.Context, feed *feed, first []byte, pl
 		b.target = target
 		free <- b
 	}
-	if !p.Parquet {
+	if before != nil {
+		before.layout = pl.layout
+	} else if !p.Parquet {
 		feed.Unread(first)
 	}
 	go t.read(ctx, free, work, order)
@@ -199,15 +211,11 @@ func (t *transformer) read(ctx context.Context, free <-chan *block, work, order 
 			return
 		}
 		b.done = make(chan struct{})
-		if t.Parquet {
-			b.err = t.nextColumns(b)
-			b.taken = b.columns.Bytes()
+		if t.before != nil {
+			b.err = t.fromScript(b)
 		} else {
-			b.data, b.err = t.next(b.in, b.target)
-			b.taken, b.offset = len(b.data), t.feed.Offset()-int64(len(b.data))
+			t.fromFeed(b)
 		}
-		b.input, b.lead, b.end = t.feed.index, t.feed.lead, t.feed.position()
-		t.feed.lead = -1
 		if table.AtEnd(b.err) {
 			return
 		}
@@ -216,12 +224,33 @@ func (t *transformer) read(ctx context.Context, free <-chan *block, work, order 
 			order <- b
 			return
 		}
-		if !t.Parquet {
+		if !t.Parquet && t.before == nil {
 			b.in = b.data
 		}
 		order <- b
 		work <- b
 	}
+}
+
+func (t *transformer) fromFeed(b *block) {
+	if t.Parquet {
+		b.err = t.nextColumns(b)
+		b.taken = b.columns.Bytes()
+	} else {
+		b.data, b.err = t.next(b.in, b.target)
+		b.taken, b.offset = len(b.data), t.feed.Offset()-int64(len(b.data))
+	}
+	b.input, b.lead, b.end = t.feed.index, t.feed.lead, t.feed.position()
+	t.feed.lead = -1
+}
+
+func (t *transformer) fromScript(b *block) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = PanicError(r)
+		}
+	}()
+	return t.before.fill(b)
 }
 
 func (t *transformer) next(buf []byte, target int) (data []byte, err error) {
@@ -295,7 +324,9 @@ func (w *worker) process(b *block) (err error) {
 	if w.Parquet {
 		return w.processColumns(b)
 	}
-	b.lines = int64(table.LineEnds(b.data))
+	if w.before == nil {
+		b.lines = int64(table.LineEnds(b.data))
+	}
 
 	if w.scan.Load() {
 		if w.scanner == nil {
@@ -307,7 +338,9 @@ func (w *worker) process(b *block) (err error) {
 		}
 		return nil
 	}
-	b.rows = table.CountRecords(w.Dialect, w.plan.layout.Fields, b.data)
+	if w.before == nil {
+		b.rows = table.CountRecords(w.Dialect, w.plan.layout.Fields, b.data)
+	}
 	w.parser.Reset(b.data, b.offset)
 	for batch := w.parser.Next(maxRows); batch != nil; batch = w.parser.Next(maxRows) {
 		if err := w.transform(b, batch); err != nil {
@@ -416,7 +449,8 @@ func (t *transformer) collect(ctx context.Context, order <-chan *block, free cha
 			if t.sum.Inputs != nil {
 				t.sum.Inputs[b.input].Rows += b.rows
 			}
-			if len(b.rejected) > 0 {
+			t.sum.RowsFiltered += b.origin.filtered
+			if len(b.rejected) > 0 || len(b.origin.rejects) > 0 {
 				if err := t.reject(b, lines); err != nil {
 					return err
 				}
@@ -449,9 +483,11 @@ func (t *transformer) collect(ctx context.Context, order <-chan *block, free cha
 		return contradiction
 	case t.rejections.hopeless || t.MaxRejects.exceeded(t.sum.RowsRejected, t.sum.RowsIn):
 		return t.tooMany(false)
-	case t.sum.RowsIn != t.sum.RowsOut+t.sum.RowsRejected:
-		return fail(contract.ExitSoftware, "%d rows in, but %d out and %d rejected: a fault in this program; nothing was published",
-			t.sum.RowsIn, t.sum.RowsOut, t.sum.RowsRejected)
+	case t.sum.RowsIn != t.sum.RowsOut+t.sum.RowsRejected+t.sum.RowsFiltered:
+		return fail(contract.ExitSoftware, "%d rows in, but %d out, %d rejected and %d filtered: a fault in this program; nothing was published",
+			t.sum.RowsIn, t.sum.RowsOut, t.sum.RowsRejected, t.sum.RowsFiltered)
+	case t.before != nil:
+		return t.before.check(&t.sum)
 	}
 	return nil
 }
@@ -462,7 +498,7 @@ func (t *transformer) refine(accepted []table.Facts) *contradictionError {
 	var first *contradictionError
 	for i, in := range t.plan.layout.Inputs {
 		if now := in.As.Kind(accepted[i]); now != in.Kind && !in.As.Settled(in.Kind, 0) && first == nil {
-			first = &contradictionError{in.Name, in.Kind, now, true}
+			first = &contradictionError{column: in.Name, was: in.Kind, now: now, refine: true}
 		}
 	}
 	if first == nil {

@@ -75,6 +75,7 @@ type Settings struct {
 	OutputDelimiter string   `json:"output_delimiter,omitempty"`
 	MaxRecordBytes  int      `json:"max_record_bytes"`
 	MaxRejects      string   `json:"max_rejects"`
+	ScriptStage     string   `json:"script_stage,omitempty"` // before or after the model; "" without a script
 	Report          bool     `json:"report"`
 	ShowValues      bool     `json:"show_values"`
 }
@@ -97,11 +98,14 @@ type Newest struct {
 	Kept string `json:"kept,omitempty"`
 }
 
-// Rows are counts of records: In is Out and Rejected together.
+// Rows are counts of records: In is Out, Rejected and Filtered together.
 type Rows struct {
 	In       int64 `json:"in"`
 	Out      int64 `json:"out"`
 	Rejected int64 `json:"rejected"`
+	// Filtered is how many fewer rows the script gave back than it got; below 0 if
+	// it gave back more.
+	Filtered int64 `json:"filtered,omitempty"`
 }
 
 // Columns are counts of columns.
@@ -198,8 +202,11 @@ func (m Manifest) check() error {
 	if (m.Newest != nil) != (m.Period != "") {
 		problem("newest: want it with a period, and only then")
 	}
-	if r := m.Rows; r.In < 0 || r.Out < 0 || r.Rejected < 0 || r.Out > r.In || r.In-r.Out != r.Rejected {
-		problem("rows: %d in, but %d out and %d rejected", r.In, r.Out, r.Rejected)
+	if r := m.Rows; r.In < 0 || r.Out < 0 || r.Rejected < 0 || r.In-r.Filtered-r.Out != r.Rejected {
+		problem("rows: %d in, but %d out, %d rejected and %d filtered", r.In, r.Out, r.Rejected, r.Filtered)
+	}
+	if m.Script == nil && (m.Rows.Filtered != 0 || m.Package != nil || m.Settings.ScriptStage != "") {
+		problem("script: want one, as there is what only a script does")
 	}
 	if (m.Rows.Rejected > 0) != (m.Rejects != nil) {
 		problem("rejects: want where they are if there are any, and only then")

@@ -294,12 +294,13 @@ func copied(b *table.Batch) *Result {
 	r := &Result{Rows: b.Rows, Columns: make([]frame.Column, len(b.Keep)), Same: make([]int, len(b.Keep))}
 	for i := range b.Keep {
 		r.Same[i] = -1
-		r.Columns[i] = frame.Column{Kind: frame.Text, Texts: copyTexts(b.Keep[i].Texts[:b.Rows], b.KeepNulls[i])}
+		r.Columns[i] = frame.Column{Kind: frame.Text, Texts: CopyTexts(b.Keep[i].Texts[:b.Rows], b.KeepNulls[i])}
 	}
 	return r
 }
 
-func copyTexts(texts [][]byte, nulls []bool) [][]byte {
+// CopyTexts copies texts; nil of those that are missing.
+func CopyTexts(texts [][]byte, nulls []bool) [][]byte {
 	size := 0
 	for _, text := range texts {
 		size += len(text)

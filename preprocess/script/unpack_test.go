@@ -16,7 +16,9 @@ import (
 
 var roomy = PackageLimits{Files: 100, Bytes: 1 << 20}
 
-func file(name, text string) tar.Header { return tar.Header{Name: name, Linkname: text, Typeflag: tar.TypeReg} }
+func file(name, text string) tar.Header {
+	return tar.Header{Name: name, Linkname: text, Typeflag: tar.TypeReg}
+}
 
 // tarball packs headers; Linkname of a file is its text.
 func tarball(t testing.TB, headers ...tar.Header) []byte {

@@ -67,6 +67,9 @@ func (p *Parser) BatchReject(e frame.RowError) Reject {
 	}
 }
 
+// Place is where a row of the last batch stands in its block, without its line end.
+func (p *Parser) Place(row int) (start, end uint32) { return p.starts[row], p.ends[row] }
+
 // LineEnds counts the line ends in b: LF, CR LF and lone CR count one each. The
 // record that starts at b[i:] is on line 1 + LineEnds(b[:i]), provided that no
 // CR LF is cut in two.

@@ -1,0 +1,256 @@
+package job
+
+import (
+	"context"
+	"fmt"
+
+	"ds-pipeline/preprocess/codec"
+	"ds-pipeline/preprocess/contract"
+	"ds-pipeline/preprocess/frame"
+	"ds-pipeline/preprocess/model"
+	"ds-pipeline/preprocess/script"
+	"ds-pipeline/preprocess/table"
+)
+
+// afterWriter gives the result to a script, and writes what that gives back as
+// CSV. Encoders make batches in the workers; one goroutine sends them, another
+// receives and writes.
+type afterWriter struct {
+	*runPass
+	runner script.Runner
+	names  []string
+	kinds  []frame.Kind
+	packed codec.Writer
+	shaper shaper
+	text   int64 // bytes written
+	given  int64 // rows
+	made   int64
+	done   chan struct{}
+	err    error // of receiving, after done
+	ended  bool  // nothing is sent any more
+}
+
+func (p *runPass) newAfterWriter(ctx context.Context, w counter, pl *plan, program *model.Program, names []string) (*afterWriter, error) {
+	packed, err := codec.NewWriter(w, codec.ByName(name(p.Output)))
+	if err != nil {
+		return nil, err
+	}
+	a := &afterWriter{runPass: p, names: names, packed: packed, shaper: shaper{forms: p.forms}, done: make(chan struct{})}
+	for range pl.keep {
+		a.kinds = append(a.kinds, frame.Text)
+	}
+	for _, c := range program.Shapes() {
+		for range max(c.Width, 1) {
+			a.kinds = append(a.kinds, c.Kind)
+		}
+	}
+	a.runner, err = p.code.Start(ctx, names, p.Workers)
+	if err != nil {
+		_ = packed.Close()
+		return nil, p.scriptError(err, nil)
+	}
+	go a.receive()
+	return a, nil
+}
+
+func (a *afterWriter) begin() error { return nil }
+
+// receive writes what the script gives back until it ends.
+func (a *afterWriter) receive() {
+	defer close(a.done)
+	format := table.NewFormatter(a.OutputDialect)
+	var text []byte
+	write := func() error {
+		a.text += int64(len(text))
+		err := a.packed.Write(text, nil)
+		text = text[:0]
+		if err != nil {
+			return fmt.Errorf("output: %w", err)
+		}
+		return nil
+	}
+	header := true
+	for {
+		r, err := a.runner.Receive()
+		if table.AtEnd(err) {
+			return
+		}
+		if err != nil {
+			made := a.made
+			a.err = a.scriptError(err, func(row int) string { return fmt.Sprintf("row %d of the result", made+int64(row)+1) })
+			return
+		}
+		if header {
+			header = false
+			text = format.AppendHeader(text, a.runner.Names())
+			if a.err = write(); a.err != nil {
+				return
+			}
+		}
+		columns := a.shaper.shape(r, a.runner.Names())
+		a.made += int64(r.Rows)
+		if a.shaper.mistaken != "" {
+			continue // what the rest shows is all that is of interest
+		}
+		text = format.AppendRows(text, columns, r.Rows, make([]bool, r.Rows))
+		if a.err = write(); a.err != nil {
+			return
+		}
+	}
+}
+
+// send hands a batch to the script.
+func (a *afterWriter) send(b *script.Batch) error {
+	if err := a.runner.Send(b); err != nil && a.isOver() {
+		return a.err // nil of a program that has ended before it read everything
+	}
+	return nil
+}
+
+// isOver waits until nothing is received any more.
+func (a *afterWriter) isOver() bool {
+	<-a.done
+	return true
+}
+
+func (a *afterWriter) add(b *block) (int, error) {
+	if b.batch == nil || b.batch.Rows == 0 {
+		return 0, nil
+	}
+	a.given += int64(b.batch.Rows)
+	return 0, a.send(b.batch)
+}
+
+// finish waits for the script's end and takes over its counts.
+func (a *afterWriter) finish(r *result) error {
+	if a.given == 0 {
+		// The script tells its columns all the same.
+		b := &script.Batch{Columns: make([]script.Column, len(a.names))}
+		for i, kind := range a.kinds {
+			b.Columns[i].Kind = kind
+		}
+		if err := a.send(b); err != nil {
+			return err
+		}
+	}
+	a.runner.CloseSend()
+	a.ended = true
+	<-a.done
+	switch {
+	case a.err != nil:
+		return a.err
+	case a.shaper.mistaken != "":
+		a.runPass.forms = a.shaper.known()
+		return restart(a.shaper.mistaken)
+	case a.made != a.given && !a.runner.Filters():
+		return fail(contract.ExitData, "script %s: gave back %d rows for %d; want the same number, or a script that says filters = True", a.Script, a.made, a.given)
+	}
+	r.text += a.text
+	a.sum.RowsOut, a.sum.RowsFiltered = a.made, a.given-a.made
+	a.sum.ColumnsOut = len(a.runner.Names())
+	return nil
+}
+
+func (a *afterWriter) close() error {
+	a.runner.Close()
+	return a.packed.Close()
+}
+
+func (a *afterWriter) abandon() {
+	a.runner.Close()
+	<-a.done
+	_ = a.packed.Close() // what it writes is discarded
+}
+
+func (a *afterWriter) newEncoder() encoder { return &afterEncoder{kinds: a.kinds} }
+
+// afterEncoder makes batches for the script.
+type afterEncoder struct {
+	kinds []frame.Kind
+	batch *script.Batch
+	bytes int
+}
+
+// append copies the rows, as they are used after the memory of the worker's
+// columns is used again.
+func (e *afterEncoder) append(_ *block, batch *table.Batch, made []frame.Column) {
+	if e.batch == nil {
+		e.batch = &script.Batch{Columns: make([]script.Column, len(e.kinds))}
+	}
+	good := 0
+	for row := range batch.Rows {
+		if !batch.Bad[row] {
+			good++
+		}
+	}
+	e.batch.Rows += good
+	at := 0
+	add := func(c *frame.Column) {
+		appendGood(&e.batch.Columns[at].Column, c, batch.Rows, batch.Bad)
+		e.batch.Columns[at].Gaps = true // whether cells are missing is not known of all rows
+		at++
+	}
+	for i := range batch.Keep {
+		kept := batch.Keep[i]
+		if kept.Kind != frame.Text {
+			kept = asText(&kept, batch.Rows)
+		}
+		kept.Texts = missingTexts(kept.Texts[:batch.Rows], batch.KeepNulls[i])
+		add(&kept)
+	}
+	var one frame.Column
+	for i := range made {
+		c := &made[i]
+		if c.Hot == nil && c.Width == 0 {
+			add(c)
+			continue
+		}
+		for hot := range c.Width {
+			one.Kind = c.Kind
+			one.Floats, one.Ints = one.Floats[:0], one.Ints[:0]
+			for row := range batch.Rows {
+				v := 0
+				if int(c.Hot[row]) == hot {
+					v = 1
+				}
+				if c.Kind == frame.Float || c.Kind == frame.Float32 {
+					one.Floats = append(one.Floats, float64(v))
+				} else {
+					one.Ints = append(one.Ints, int64(v))
+				}
+			}
+			add(&one)
+		}
+	}
+	e.bytes += good * 8 * len(e.kinds)
+}
+
+// missingTexts makes texts missing that are empty, as a result has them.
+func missingTexts(texts [][]byte, nulls []bool) [][]byte {
+	out := make([][]byte, len(texts))
+	for row, text := range texts {
+		if len(text) > 0 && (nulls == nil || !nulls[row]) {
+			out[row] = text
+		}
+	}
+	return out
+}
+
+// asText is a column as CSV has it.
+func asText(c *frame.Column, rows int) frame.Column {
+	texts := make([][]byte, rows)
+	for row := range rows {
+		if text, ok := table.AppendCell(nil, c, row); ok {
+			texts[row] = text
+		}
+	}
+	return frame.Column{Kind: frame.Text, Texts: texts}
+}
+
+func (e *afterEncoder) finish(b *block) {
+	b.batch, b.grown, b.written = e.batch, e.bytes, 0
+	if e.batch != nil {
+		b.written = int64(e.batch.Rows)
+	}
+	e.batch, e.bytes = nil, 0
+}
