@@ -25,9 +25,9 @@ type afterWriter struct {
 	text   int64 // bytes written
 	given  int64 // rows
 	made   int64
+	free   chan *script.Batch // for use again
 	done   chan struct{}
 	err    error // of receiving, after done
-	ended  bool  // nothing is sent any more
 }
 
 func (p *runPass) newAfterWriter(ctx context.Context, w counter, pl *plan, program *model.Program, names []string) (*afterWriter, error) {
@@ -35,7 +35,7 @@ func (p *runPass) newAfterWriter(ctx context.Context, w counter, pl *plan, progr
 	if err != nil {
 		return nil, err
 	}
-	a := &afterWriter{runPass: p, names: names, packed: packed, shaper: shaper{forms: p.forms}, done: make(chan struct{})}
+	a := &afterWriter{runPass: p, names: names, packed: packed, shaper: shaper{forms: p.forms}, free: make(chan *script.Batch, 8), done: make(chan struct{})}
 	for range pl.keep {
 		a.kinds = append(a.kinds, frame.Text)
 	}
@@ -89,12 +89,17 @@ func (a *afterWriter) receive() {
 		}
 		columns := a.shaper.shape(r, a.runner.Names())
 		a.made += int64(r.Rows)
-		if a.shaper.mistaken != "" {
-			continue // what the rest shows is all that is of interest
+		if a.shaper.mistaken == "" { // else what the rest shows is all that is of interest
+			text = format.AppendRows(text, columns, r.Rows, make([]bool, r.Rows))
+			if a.err = write(); a.err != nil {
+				return
+			}
 		}
-		text = format.AppendRows(text, columns, r.Rows, make([]bool, r.Rows))
-		if a.err = write(); a.err != nil {
-			return
+		if r.Batch != nil {
+			select {
+			case a.free <- r.Batch:
+			default:
+			}
 		}
 	}
 }
@@ -125,7 +130,7 @@ func (a *afterWriter) add(b *block) (int, error) {
 func (a *afterWriter) finish(r *result) error {
 	if a.given == 0 {
 		// The script tells its columns all the same.
-		b := &script.Batch{Columns: make([]script.Column, len(a.names))}
+		b := script.NewBatch(len(a.names))
 		for i, kind := range a.kinds {
 			b.Columns[i].Kind = kind
 		}
@@ -134,7 +139,6 @@ func (a *afterWriter) finish(r *result) error {
 		}
 	}
 	a.runner.CloseSend()
-	a.ended = true
 	<-a.done
 	switch {
 	case a.err != nil:
@@ -162,20 +166,31 @@ func (a *afterWriter) abandon() {
 	_ = a.packed.Close() // what it writes is discarded
 }
 
-func (a *afterWriter) newEncoder() encoder { return &afterEncoder{kinds: a.kinds} }
+func (a *afterWriter) newEncoder() encoder { return &afterEncoder{kinds: a.kinds, free: a.free} }
 
 // afterEncoder makes batches for the script.
 type afterEncoder struct {
 	kinds []frame.Kind
+	free  <-chan *script.Batch
 	batch *script.Batch
 	bytes int
+}
+
+func (e *afterEncoder) newBatch() *script.Batch {
+	select {
+	case b := <-e.free:
+		b.Reset()
+		return b
+	default:
+		return script.NewBatch(len(e.kinds))
+	}
 }
 
 // append copies the rows, as they are used after the memory of the worker's
 // columns is used again.
 func (e *afterEncoder) append(_ *block, batch *table.Batch, made []frame.Column) {
 	if e.batch == nil {
-		e.batch = &script.Batch{Columns: make([]script.Column, len(e.kinds))}
+		e.batch = e.newBatch()
 	}
 	good := 0
 	for row := range batch.Rows {
@@ -186,7 +201,7 @@ func (e *afterEncoder) append(_ *block, batch *table.Batch, made []frame.Column)
 	e.batch.Rows += good
 	at := 0
 	add := func(c *frame.Column) {
-		appendGood(&e.batch.Columns[at].Column, c, batch.Rows, batch.Bad)
+		appendGood(&e.batch.Columns[at], c, batch.Rows, batch.Bad)
 		e.batch.Columns[at].Gaps = true // whether cells are missing is not known of all rows
 		at++
 	}

@@ -33,6 +33,8 @@ type before struct {
 	gaps   []bool       // of the plan's inputs
 	shaper shaper
 
+	parser  *table.Parser
+	free    chan *unit // for use again
 	units   chan *unit
 	results chan scriptResult
 	quit    chan struct{}
@@ -74,6 +76,8 @@ type unit struct {
 	ends    []uint32
 	rejects []table.Reject // of records that the script does not get
 	told    int            // of rejects
+	blocks  int            // that hold some of it
+	over    bool           // nothing more of it will be given
 	err     error
 }
 
@@ -85,7 +89,7 @@ func (p *runPass) startBefore(ctx context.Context, f *feed, header []string, fir
 	}
 	s := &before{
 		runPass: p, feed: f, runner: runner, header: header, shaper: shaper{forms: p.forms},
-		units: make(chan *unit, 2), results: make(chan scriptResult, 1), quit: make(chan struct{}),
+		free: make(chan *unit, 8), units: make(chan *unit, 2), results: make(chan scriptResult, 1), quit: make(chan struct{}),
 		formats: table.NewFormatter(table.CSV),
 	}
 	s.formats.QuoteEmpty = true
@@ -135,6 +139,7 @@ func (s *before) planInput(ctx context.Context, first []byte) error {
 		inner.findKinds(s.plan, first, 0)
 	}
 	s.scriptFacts = inner.facts
+	s.parser = table.NewParser(s.plan.layout)
 	s.gaps = make([]bool, len(l.Inputs))
 	for i := range s.gaps {
 		// The schema of Parquet does not tell: any column may have gaps.
@@ -205,7 +210,8 @@ func (s *before) pump() {
 	}
 	if empty {
 		// The script tells its columns all the same.
-		u := &unit{batch: &script.Batch{Columns: make([]script.Column, len(s.header))}, input: s.feed.index, line: lines, end: s.feed.position()}
+		u := s.newUnit()
+		u.input, u.line, u.end = s.feed.index, lines, s.feed.position()
 		for i := range u.batch.Columns {
 			u.batch.Columns[i].Kind = frame.Text
 			if len(s.plan.layout.Inputs) > 0 {
@@ -246,20 +252,48 @@ func (s *before) give(u *unit) bool {
 	}
 }
 
+// newUnit is an empty unit.
+func (s *before) newUnit() *unit {
+	select {
+	case u := <-s.free:
+		u.batch.Reset()
+		*u = unit{data: u.data, columns: u.columns, batch: u.batch, starts: u.starts[:0], ends: u.ends[:0], rejects: u.rejects[:0]}
+		return u
+	default:
+		return &unit{batch: script.NewBatch(len(s.header))}
+	}
+}
+
+// release tells that a block holds nothing of its unit any more.
+func (s *before) release(u *unit) {
+	if u == nil {
+		return
+	}
+	if u.blocks--; u.blocks == 0 && u.over && u.batch != nil {
+		select {
+		case s.free <- u:
+		default:
+		}
+	}
+}
+
 // read reads the next records. What it returns tells where they are even if there
 // is an error.
 func (s *before) read(lines int64) (u *unit, err error) {
-	u = &unit{input: s.feed.index, line: lines}
+	u = s.newUnit()
+	u.input, u.line = s.feed.index, lines
 	defer func() {
 		if r := recover(); r != nil {
 			err = PanicError(r)
 		}
 	}()
 	if s.feed.settings.Parquet {
-		u.columns = &parquet.Batch{}
+		if u.columns == nil {
+			u.columns = &parquet.Batch{}
+		}
 		err = s.feed.nextColumns(u.columns, s.batchBytes())
 	} else {
-		u.data, err = s.feed.Next(nil, s.batchBytes())
+		u.data, err = s.feed.Next(u.data[:0], s.batchBytes())
 	}
 	u.input, u.end = s.feed.index, s.feed.position()
 	if s.feed.lead >= 0 {
@@ -277,13 +311,12 @@ func (s *before) parse(u *unit) (contradiction *contradictionError, err error) {
 			err = PanicError(r)
 		}
 	}()
-	u.batch = &script.Batch{Columns: make([]script.Column, len(s.header))}
 	if s.feed.settings.Parquet {
 		s.parseColumns(u)
 		return nil, nil //nolint:nilnil // there is none
 	}
 	u.rows = table.CountRecords(s.plan.layout.Dialect, s.plan.layout.Fields, u.data)
-	parser := table.NewParser(s.plan.layout)
+	parser := s.parser
 	parser.Reset(u.data, s.feed.Offset()-int64(len(u.data)))
 	for b := parser.Next(maxRows); b != nil; b = parser.Next(maxRows) {
 		for i, in := range s.plan.layout.Inputs {
@@ -310,7 +343,7 @@ func (s *before) parse(u *unit) (contradiction *contradictionError, err error) {
 // parseColumns is parse of Parquet.
 func (s *before) parseColumns(u *unit) {
 	u.rows = int64(u.columns.Rows)
-	reader := &columnReader{plan: s.feed.chosen, parser: table.NewParser(s.plan.layout), names: s.header, layout: s.plan.layout}
+	reader := &columnReader{plan: s.feed.chosen, parser: s.parser, names: s.header, layout: s.plan.layout}
 	for from := 0; from < u.columns.Rows; {
 		b := reader.next(u.columns, from)
 		for row := range b.Rows {
@@ -332,16 +365,17 @@ func (s *before) addRows(u *unit, b *table.Batch) {
 	for i := range s.header {
 		c := &u.batch.Columns[i]
 		if len(b.Inputs) > 0 {
-			appendGood(&c.Column, &b.Inputs[i], b.Rows, b.Bad)
+			appendGood(c, &b.Inputs[i], b.Rows, b.Bad)
 			c.Gaps = s.gaps[i]
-		} else {
-			c.Kind = frame.Text
 		}
-		if len(b.Keep) > 0 {
-			c.Source = append(c.Source, script.CopyTexts(b.Keep[i].Texts[:b.Rows], b.KeepNulls[i])...)
-			if c.Source == nil {
-				c.Source = [][]byte{}
-			}
+		if len(b.Keep) == 0 {
+			continue // of Parquet, whose columns are nothing but their values
+		}
+		texts := b.Keep[i].Texts[:b.Rows]
+		if len(b.Inputs) > 0 {
+			c.Source = c.AppendTexts(c.Source, texts, b.KeepNulls[i])
+		} else {
+			c.Kind, c.Texts = frame.Text, c.AppendTexts(c.Texts, texts, b.KeepNulls[i])
 		}
 	}
 	for row := range b.Rows {
@@ -353,13 +387,17 @@ func (s *before) addRows(u *unit, b *table.Batch) {
 }
 
 // appendGood appends to a column copies of the rows that are not bad.
-func appendGood(dst, src *frame.Column, rows int, bad []bool) {
+func appendGood(dst *script.Column, src *frame.Column, rows int, bad []bool) {
 	dst.Kind = src.Kind
 	switch src.Kind {
 	case frame.Float, frame.Float32:
 		dst.Floats = appendGoodOf(dst.Floats, src.Floats, rows, bad)
 	case frame.Text:
-		dst.Texts = append(dst.Texts, script.CopyTexts(appendGoodOf(nil, src.Texts, rows, bad), nil)...)
+		for row := range rows {
+			if !bad[row] {
+				dst.Texts = dst.AppendTexts(dst.Texts, src.Texts[row:row+1], nil)
+			}
+		}
 	default:
 		dst.Ints = appendGoodOf(dst.Ints, src.Ints, rows, bad)
 	}
@@ -557,8 +595,10 @@ func (s *before) fill(b *block) error {
 			return err
 		}
 	}
+	s.release(b.origin.unit)
 	i := &s.queue[0]
 	u, from := i.unit, s.next
+	u.blocks++
 	b.origin = origin{unit: u, row: -1, made: s.made}
 	b.input, b.lead, b.end = u.input, u.line, u.end
 	b.rows = 0
@@ -584,6 +624,7 @@ func (s *before) fill(b *block) error {
 	}
 	b.origin.rejects, u.told = u.rejects[u.told:upTo], upTo
 	if s.next == i.rows {
+		u.over = true
 		s.queue, s.next = s.queue[1:], 0
 	}
 	return nil

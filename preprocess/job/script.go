@@ -158,7 +158,7 @@ func (c *code) objects() (file, pack *manifest.Object) {
 
 // missing says that a script cannot run here, and what to do about it.
 func (s Settings) missing(err error) error {
-	return fail(contract.ExitConfig, "script %s: %w, and it is needed to run the script; in AWS set %s to python or auto in the stack's configuration and deploy it, elsewhere install Python 3 or name it in %s",
+	return fail(contract.ExitConfig, "script %s: %w; in AWS set %s to python or auto in the stack's configuration and deploy it, elsewhere install Python 3 with pandas or name it in %s",
 		s.Script, err, contract.ImageSetting, contract.EnvPython)
 }
 
@@ -216,7 +216,10 @@ func (s *shaper) shape(r *script.Result, names []string) []frame.Column {
 		c, source := r.Columns[i], [][]byte(nil)
 		if at := r.Same[i]; at >= 0 {
 			given := &r.Batch.Columns[at]
-			c, source = take(given.Column, r.Taken), takeOf(given.Source, r.Taken)
+			c = take(given.Column, r.Taken)
+			if len(given.Source) > 0 {
+				source = takeOf(given.Source, r.Taken)
+			}
 		}
 		s.look(f, &c, source, r.Rows, names[i])
 		switch {
@@ -283,7 +286,7 @@ func take(c frame.Column, rows []int64) frame.Column {
 }
 
 func takeOf[T any](all []T, rows []int64) []T {
-	if all == nil || rows == nil {
+	if len(all) == 0 || rows == nil {
 		return all
 	}
 	some := make([]T, len(rows))

@@ -15,17 +15,47 @@ import (
 type Column struct {
 	frame.Column
 	// Source are the cells as they stand in the input, nil for those that are
-	// missing. It is nil if they are nothing but the column's values.
+	// missing. It is empty if they are nothing but the column's values.
 	Source [][]byte
 	// Gaps says that a column of true and false has missing cells somewhere in the
 	// table, so that pandas holds it as objects.
 	Gaps bool
+
+	arena []byte // of the texts
+}
+
+// AppendTexts appends copies of texts to dst, which is the column's Texts or
+// Source; nil where nulls says so.
+func (c *Column) AppendTexts(dst, texts [][]byte, nulls []bool) [][]byte {
+	for i, text := range texts {
+		if text == nil || nulls != nil && nulls[i] {
+			dst = append(dst, nil)
+			continue
+		}
+		from := len(c.arena)
+		c.arena = append(c.arena, text...)
+		dst = append(dst, c.arena[from:len(c.arena):len(c.arena)])
+	}
+	return dst
 }
 
 // Batch is some rows for a script, which owns their memory.
 type Batch struct {
 	Rows    int
 	Columns []Column
+}
+
+// NewBatch makes a batch without rows.
+func NewBatch(columns int) *Batch { return &Batch{Columns: make([]Column, columns)} }
+
+// Reset takes all rows out, and keeps the memory for others.
+func (b *Batch) Reset() {
+	b.Rows = 0
+	for i := range b.Columns {
+		c := &b.Columns[i]
+		c.Floats, c.Ints, c.Texts = c.Floats[:0], c.Ints[:0], c.Texts[:0]
+		c.Source, c.arena = c.Source[:0], c.arena[:0]
+	}
 }
 
 // Result is what a script made of a batch, or, of a program, the next rows of
@@ -64,7 +94,7 @@ func (b *Batch) encode(dst []byte, asText bool) ([]byte, []wireColumn) {
 		w := &columns[i]
 		from := len(dst)
 		switch {
-		case asText && c.Source != nil:
+		case asText && len(c.Source) > 0:
 			w.Kind, dst = "text", appendTexts(dst, c.Source)
 		case asText && c.Kind != frame.Text:
 			w.Kind, dst = "text", appendTexts(dst, c.texts())

@@ -32,6 +32,10 @@ class Fault(Exception):
         self.row = row
 
 
+class Missing(Exception):
+    """Something that the script needs is not installed."""
+
+
 class Rows(list):
     """Rows of a batch as a list, which remembers the one that was taken last."""
 
@@ -365,7 +369,7 @@ def start(config):
         try:
             import pandas  # noqa: F401  pylint: disable=unused-import
         except ImportError as problem:
-            raise Fault(f"defines transform(df), which needs pandas: {problem}; define process(rows) instead, or use an image with pandas") from None
+            raise Missing(f"pandas in {sys.executable}, which transform(df) needs: {problem}") from None
         runner = FrameScript(module, config["names"], filters)
     else:
         runner = RowScript(module, config["names"])
@@ -379,6 +383,8 @@ def told(error, runner):
     """What the job is told of an exception."""
     if isinstance(error, Fault):
         return {"kind": "fault", "text": str(error), "row": error.row}
+    if isinstance(error, Missing):
+        return {"kind": "missing", "text": str(error), "row": None}
     kind = "memory" if isinstance(error, MemoryError) else "exception"
     ours = os.path.abspath(__file__)
     trace = traceback.TracebackException.from_exception(error)

@@ -165,7 +165,7 @@ func (b *Batch) asTexts() []frame.Column {
 	for i := range b.Columns {
 		c := &b.Columns[i]
 		columns[i] = c.Column
-		if c.Source != nil {
+		if len(c.Source) > 0 {
 			columns[i] = frame.Column{Kind: frame.Text, Texts: c.Source}
 		}
 	}
@@ -294,27 +294,10 @@ func copied(b *table.Batch) *Result {
 	r := &Result{Rows: b.Rows, Columns: make([]frame.Column, len(b.Keep)), Same: make([]int, len(b.Keep))}
 	for i := range b.Keep {
 		r.Same[i] = -1
-		r.Columns[i] = frame.Column{Kind: frame.Text, Texts: CopyTexts(b.Keep[i].Texts[:b.Rows], b.KeepNulls[i])}
+		var c Column
+		r.Columns[i] = frame.Column{Kind: frame.Text, Texts: c.AppendTexts(nil, b.Keep[i].Texts[:b.Rows], b.KeepNulls[i])}
 	}
 	return r
-}
-
-// CopyTexts copies texts; nil of those that are missing.
-func CopyTexts(texts [][]byte, nulls []bool) [][]byte {
-	size := 0
-	for _, text := range texts {
-		size += len(text)
-	}
-	arena, out := make([]byte, 0, size), make([][]byte, len(texts))
-	for i, text := range texts {
-		if nulls != nil && nulls[i] || text == nil {
-			continue
-		}
-		from := len(arena)
-		arena = append(arena, text...)
-		out[i] = arena[from:len(arena):len(arena)]
-	}
-	return out
 }
 
 func (p *program) Receive() (*Result, error) {

@@ -33,7 +33,7 @@ type ready struct {
 }
 
 type wireError struct {
-	Kind string `json:"kind"` // exception, memory or fault
+	Kind string `json:"kind"` // exception, memory, fault or missing
 	Text string `json:"text"`
 	Row  *int   `json:"row"`
 }
@@ -255,6 +255,9 @@ func (w *worker) greet(s *Script, columns []string) error {
 		return err
 	}
 	if e := w.ready.Error; e != nil {
+		if e.Kind == "missing" {
+			return fmt.Errorf("%s: %w", e.Text, ErrMissing)
+		}
 		return &Error{Text: e.Text, Row: -1}
 	}
 	return nil
