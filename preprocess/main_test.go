@@ -21,7 +21,7 @@ func TestProgram_reportsItsOwnFaultWithoutData(t *testing.T) {
 			"preprocess: a fault in this program: panic: string at ds-pipeline/preprocess.TestProgram_"},
 		{"the runtime's reason", func(_ context.Context, names []string) (map[string]string, error) {
 			return map[string]string{}, []error{}[len(names)]
-		}, "preprocess: a fault in this program: panic: runtime error: index out of range [7] with length 0 at ds-pipeline/preprocess.TestProgram_"},
+		}, "preprocess: a fault in this program: panic: runtime error: index out of range [8] with length 0 at ds-pipeline/preprocess.TestProgram_"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -344,12 +344,12 @@ func (l *loader) code(s *Settings) {
 		Files: l.number("package-max-files", l.flags.PackageMaxFiles, contract.EnvPackageMaxFiles, 10_000, 1, 1_000_000),
 		Bytes: int64(l.number("package-max-mib", l.flags.PackageMaxMiB, contract.EnvPackageMaxMiB, 512, 1, 1<<20)) << 20,
 	}
+	scriptSet := l.values[scriptSource.key] != "" || l.from[scriptSource.name] != ""
+	packageSet := l.values[packageSource.key] != "" || l.from[packageSource.name] != ""
 	switch {
-	case s.Script == storage.URI{}:
-		if _, set := l.origin[scriptSource.key]; s.Package != (storage.URI{}) && !set && l.from[scriptSource.name] == "" {
-			l.problem("package: %s is set, but no script that could use it; set script too, or unset it", s.Package)
-		}
-	case s.ScriptStage == contract.ScriptAfter && s.ParquetOutput:
+	case packageSet && !scriptSet:
+		l.problem("package: it is set, but no script that could use it; set script too, or unset it")
+	case scriptSet && s.ScriptStage == contract.ScriptAfter && s.ParquetOutput:
 		l.problem("output: %s is to be Parquet, but what a script gives back after the model is written as CSV; want CSV, or the script before the model", s.Output)
 	case s.Script.Path == storage.Stdin, s.Package.Path == storage.Stdin:
 		l.problem("script, package: cannot be read from the standard input; want a file or an object")
@@ -372,7 +372,10 @@ func (l *loader) optional(s source) storage.URI {
 	if l.values[s.key] == "" {
 		return storage.URI{}
 	}
-	u := storage.URI{Bucket: l.value(s, s.bucket, storage.CheckBucket), Key: l.value(s, s.key, storage.CheckKey)}
+	u := storage.URI{Bucket: l.values[s.bucket], Key: l.value(s, s.key, storage.CheckKey)}
+	if _, whole := l.whole[modelSource.name]; whole {
+		u.Bucket = l.value(s, s.bucket, storage.CheckBucket) // else the model has told what is wrong with it
+	}
 	if u.Bucket == "" || u.Key == "" {
 		return storage.URI{}
 	}

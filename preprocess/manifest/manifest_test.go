@@ -23,7 +23,7 @@ func example() Manifest {
 		Output:   Object{"s3://out/period=2026-11/data.csv", 30, "30 bytes of \"z\"", digest("d")},
 		Rejects:  &Object{"s3://out/period=2026-11/rejects.csv", 3, "3 bytes of \"r\"", digest("e")},
 		Newest:   &Newest{URI: "s3://out/data.csv", Replaced: true},
-		Rows:     Rows{5, 4, 1},
+		Rows:     Rows{In: 5, Out: 4, Rejected: 1},
 	}
 }
 

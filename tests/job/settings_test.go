@@ -41,13 +41,13 @@ func TestSettings_flagBeatsEnvironmentBeatsParameter(t *testing.T) {
 		uses  []string // requests that must be made
 	}{
 		{"parameters", nil, nil,
-			"input-bucket input-key artifact-bucket model-key output-bucket script-key package-key",
+			"input-bucket input-key artifact-bucket model-key output-bucket script-key package-key script-stage",
 			[]string{"GET /p-in/p.csv", "GET /p-art/p.pkl", "PUT /p-out/processed/data.csv"}},
 		{"buckets in the environment", []string{"DS_INPUT_BUCKET=e-in", "DS_MODEL_KEY=e.pkl", "DS_OUTPUT_BUCKET=e-out"}, nil,
-			"input-key artifact-bucket script-key package-key",
+			"input-key artifact-bucket script-key package-key script-stage",
 			[]string{"GET /e-in/p.csv", "GET /p-art/e.pkl", "PUT /e-out/processed/data.csv"}},
 		{"a URI in the environment", []string{"DS_INPUT=s3://e-in/whole.csv", "DS_INPUT_BUCKET=unused", "DS_INPUT_KEY=unused"}, nil,
-			"artifact-bucket model-key output-bucket script-key package-key",
+			"artifact-bucket model-key output-bucket script-key package-key script-stage",
 			[]string{"GET /e-in/whole.csv", "GET /p-art/p.pkl"}},
 		{"a flag", []string{"DS_INPUT=s3://e-in/whole.csv", "DS_OUTPUT=s3://e-out/e.csv"}, []string{"--input", "s3://f-in/f.csv", "--model", "s3://f-art/f.pkl"},
 			"", []string{"GET /f-in/f.csv", "GET /f-art/f.pkl", "PUT /e-out/e.csv"}},
@@ -89,7 +89,7 @@ func TestSettings_reportsAllProblemsAtOnce(t *testing.T) {
 		"/ds/preprocessing/model-key":     "models/",
 		"/ds/preprocessing/package-key":   "packages/custom.tar.gz",
 	}
-	r := run(t, c.env("DS_INPUT_KEY=raw.csv", "DS_WORKERS=many", "DS_SCRIPT=s3://ds-art/script.py"), "run", "--keep", "id,,id", "--max-record-bytes", "5")
+	r := run(t, c.env("DS_INPUT_KEY=raw.csv", "DS_WORKERS=many", "DS_SCRIPT_STAGE=between"), "run", "--keep", "id,,id", "--max-record-bytes", "5")
 	r.expect(t, 78,
 		"settings: 10 problems:\n",
 		"\n  input-bucket: missing; set --input, DS_INPUT, DS_INPUT_BUCKET or parameter /ds/preprocessing/input-bucket\n",
@@ -100,8 +100,8 @@ func TestSettings_reportsAllProblemsAtOnce(t *testing.T) {
 		"\n  keep (--keep): column \"id\" is named twice\n",
 		"\n  workers (DS_WORKERS): got \"many\", want a whole number from 1 to 256\n",
 		"\n  max-record-bytes (--max-record-bytes): got \"5\", want a whole number from 1024 to ",
-		"\n  script: set by DS_SCRIPT, but running a script is not supported",
-		"\n  package-key: set by parameter /ds/preprocessing/package-key, but running a package is not supported",
+		"\n  script-stage (DS_SCRIPT_STAGE): got \"between\", want before or after\n",
+		"\n  package: it is set, but no script that could use it; set script too, or unset it",
 	)
 	if got := c.asked(" /ds-in"); len(got) > 0 {
 		t.Errorf("something was read: %q", got)
@@ -115,28 +115,5 @@ func TestSettings_contactNothingThatIsNotNeeded(t *testing.T) {
 	run(t, c.env(), "inspect", "--model", penguins+"model.pkl").expect(t, 0)
 	if got := c.asked(""); len(got) > 0 {
 		t.Errorf("requests %q", got)
-	}
-}
-
-func TestSettings_refuseAScriptAndAPackage(t *testing.T) {
-	all := []string{"run", "--input", penguins + "penguins.csv", "--model", penguins + "model.pkl", "--output"}
-	for _, test := range []struct {
-		name string
-		env  []string
-		args []string
-		want string
-	}{
-		{"--script", nil, []string{"--script", "s.py"}, "script: set by --script"},
-		{"--package", nil, []string{"--package", "s3://ds-art/p.tar.gz"}, "package: set by --package"},
-		{"DS_PACKAGE", []string{"DS_PACKAGE=p.tar.gz"}, nil, "package: set by DS_PACKAGE"},
-		{"DS_SCRIPT_KEY", []string{"DS_SCRIPT_KEY=s.py"}, nil, "script-key: set by DS_SCRIPT_KEY"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			dir := t.TempDir()
-			run(t, test.env, slices.Concat(all, []string{filepath.Join(dir, "out.csv")}, test.args)...).expect(t, 78, test.want)
-			if left := names(t, dir); len(left) > 0 {
-				t.Errorf("left behind: %v", left)
-			}
-		})
 	}
 }
