@@ -106,8 +106,14 @@ func PrintSummary(w io.Writer, s job.Summary) {
 	if len(s.Inputs) > 0 {
 		_, _ = fmt.Fprintf(w, "inputs    %s\n", Thousands(int64(len(s.Inputs))))
 	}
-	_, _ = fmt.Fprintf(w, "rows      %s in, %s out, %s rejected\ncolumns   %d in, %d out\n",
-		Thousands(s.RowsIn), Thousands(s.RowsOut), Thousands(s.RowsRejected), s.ColumnsIn, s.ColumnsOut)
+	rows := fmt.Sprintf("%s in, %s out, %s rejected", Thousands(s.RowsIn), Thousands(s.RowsOut), Thousands(s.RowsRejected))
+	switch {
+	case s.RowsFiltered > 0:
+		rows += fmt.Sprintf(", %s filtered by the script", Thousands(s.RowsFiltered))
+	case s.RowsFiltered < 0:
+		rows += fmt.Sprintf(", %s added by the script", Thousands(-s.RowsFiltered))
+	}
+	_, _ = fmt.Fprintf(w, "rows      %s\ncolumns   %d in, %d out\n", rows, s.ColumnsIn, s.ColumnsOut)
 	if !s.Repeated {
 		_, _ = fmt.Fprintf(w, "time      %.2f s with %d workers, %.1f MB/s\n", s.Elapsed.Seconds(), s.Workers, s.MBPerSecond())
 	}

@@ -3,11 +3,13 @@ package job
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/frame"
@@ -33,6 +35,7 @@ type before struct {
 	gaps   []bool       // of the plan's inputs
 	shaper shaper
 
+	failed  atomic.Bool // the script has: only look for kinds
 	parser  *table.Parser
 	free    chan *unit // for use again
 	units   chan *unit
@@ -100,7 +103,7 @@ func (p *runPass) startBefore(ctx context.Context, f *feed, header []string, fir
 	if !f.settings.Parquet {
 		f.Unread(first)
 	}
-	go s.pump()
+	go s.pump(ctx)
 	go s.receive()
 	if err := s.begin(); err != nil {
 		s.close()
@@ -157,7 +160,7 @@ func (s Settings) batchBytes() int {
 }
 
 // pump reads the input and gives it to the script.
-func (s *before) pump() {
+func (s *before) pump(ctx context.Context) {
 	defer close(s.units)
 	defer s.runner.CloseSend()
 	var contradiction *contradictionError
@@ -169,8 +172,14 @@ func (s *before) pump() {
 		if table.AtEnd(err) {
 			break
 		}
-		if err == nil && contradiction != nil {
+		if err == nil && ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		if err == nil && (contradiction != nil || s.failed.Load()) {
 			// Only what the rest of the input shows is of interest.
+			if scanner == nil {
+				scanner = table.NewScanner(s.plan.layout)
+			}
 			scanner.Reset(u.data, 0)
 			for b := scanner.Next(maxRows); b != nil; b = scanner.Next(maxRows) {
 				for i, f := range b.Facts {
@@ -192,7 +201,6 @@ func (s *before) pump() {
 			return
 		}
 		if contradiction != nil {
-			scanner = table.NewScanner(s.plan.layout)
 			continue
 		}
 		empty = false
@@ -203,6 +211,9 @@ func (s *before) pump() {
 		if !s.giveRead(u) {
 			return
 		}
+	}
+	if contradiction == nil && s.failed.Load() {
+		contradiction = s.contradiction()
 	}
 	if contradiction != nil {
 		s.give(&unit{err: contradiction})
@@ -325,10 +336,6 @@ func (s *before) parse(u *unit) (contradiction *contradictionError, err error) {
 				f |= table.SawMissing
 			}
 			s.scriptFacts[i] |= f
-			now := in.As.Kind(s.scriptFacts[i])
-			if contradiction == nil && (now != in.Kind || in.Kind == frame.Bool && f&table.SawMissing != 0 && !s.gaps[i]) {
-				contradiction = &contradictionError{column: in.Name, was: in.Kind, now: now, gaps: now == in.Kind, ofScript: true}
-			}
 		}
 		u.rejects = append(u.rejects, b.Rejects...)
 		for row := range b.Rows {
@@ -337,7 +344,23 @@ func (s *before) parse(u *unit) (contradiction *contradictionError, err error) {
 		}
 		s.addRows(u, b)
 	}
-	return contradiction, nil
+	return s.contradiction(), nil
+}
+
+// contradiction is a column that is not what the script was given, by the facts;
+// nil if there is none.
+func (s *before) contradiction() *contradictionError {
+	if s.feed.settings.Parquet {
+		return nil
+	}
+	for i, in := range s.plan.layout.Inputs {
+		now := in.As.Kind(s.scriptFacts[i])
+		gaps := now == frame.Bool && s.scriptFacts[i]&table.SawMissing != 0
+		if now != in.Kind || gaps != (s.gaps[i] && now == frame.Bool) {
+			return &contradictionError{column: in.Name, was: in.Kind, now: now, gaps: now == in.Kind, ofScript: true}
+		}
+	}
+	return nil
 }
 
 // parseColumns is parse of Parquet.
@@ -490,7 +513,15 @@ func (s *before) takeAnswer() (item, error) {
 	r, ok := <-s.results
 	switch {
 	case ok && r.err != nil:
-		return item{}, s.scriptError(r.err, func(row int) string { return s.placeOf(u, row) })
+		err := s.scriptError(r.err, func(row int) string { return s.placeOf(u, row) })
+		// It may have failed because of the kinds that columns seemed to have.
+		s.failed.Store(true)
+		for u := range s.units {
+			if errors.As(u.err, new(*contradictionError)) || errors.Is(u.err, context.Canceled) {
+				return item{}, u.err
+			}
+		}
+		return item{}, err
 	case ok != more:
 		return item{}, fail(contract.ExitSoftware, "script %s: its answers are not those of its batches: a fault in this program", s.Script)
 	case !ok:

@@ -13,6 +13,7 @@ import (
 	"ds-pipeline/preprocess/frame"
 	"ds-pipeline/preprocess/manifest"
 	"ds-pipeline/preprocess/model"
+	"ds-pipeline/preprocess/script"
 	"ds-pipeline/preprocess/storage"
 	"ds-pipeline/preprocess/table"
 )
@@ -38,7 +39,6 @@ type Summary struct {
 	RowsOut              int64
 	RowsRejected         int64
 	RowsFiltered         int64  // less than 0 if a script adds rows
-	Script               string // "" for none
 	Rejects              string // where the rejected records are; "" if there are none
 	Manifest             string
 	Period               string // "" for none
@@ -91,7 +91,7 @@ func loadModel(ctx context.Context, store *storage.Store, u storage.URI, log *sl
 // rest as copies. On an error nothing is published, unless the error says so.
 func Run(ctx context.Context, s Settings, env Env) (Summary, error) {
 	sum, err := run(ctx, s, env)
-	if err != nil && ctx.Err() != nil && !errors.As(err, new(*Error)) {
+	if err != nil && ctx.Err() != nil && (!errors.As(err, new(*Error)) || errors.As(err, new(*script.Error))) {
 		// Whatever failed, it failed because of the interruption.
 		err = ErrInterrupted
 	}

@@ -183,7 +183,7 @@ func (p *runPass) scriptError(err error, where func(row int) string) error {
 			at += ", which begins with " + where(0)
 		}
 	}
-	return fail(contract.ExitData, "script %s%s: %s", p.Script, at, e.Text)
+	return fail(contract.ExitData, "script %s%s: %w", p.Script, at, e)
 }
 
 // form is what is known of how a column that a script gives back is written. A

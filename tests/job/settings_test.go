@@ -2,7 +2,6 @@ package job
 
 import (
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
