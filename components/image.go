@@ -94,6 +94,9 @@ func imageLifecycle(keep int) any {
 	}}
 }
 
+// pythonTarget is the target of the Dockerfile with Python and pandas.
+const pythonTarget = "python"
+
 // newImage builds the image and pushes it, and returns its address with the
 // digest. With a prebuilt image there is nothing to build.
 func newImage(ctx *pulumi.Context, name string, args *ProcessingClusterArgs, repository *ecr.Repository, parent pulumi.Resource) (pulumi.StringOutput, error) {
@@ -113,11 +116,17 @@ func newImage(ctx *pulumi.Context, name string, args *ProcessingClusterArgs, rep
 	if err != nil {
 		return pulumi.StringOutput{}, fmt.Errorf("image %q: %w", name, err)
 	}
+	var target pulumi.StringPtrInput // nil for the last one
+	if args.Python {
+		tag += "-" + pythonTarget
+		target = pulumi.String(pythonTarget)
+	}
 	image, err := awsxecr.NewImage(ctx, name, &awsxecr.ImageArgs{
 		RepositoryUrl: repository.RepositoryUrl,
 		Context:       pulumi.String(location),
 		Platform:      pulumi.String(args.Architecture.platform()),
 		ImageTag:      pulumi.String(tag),
+		Target:        target,
 		// BuildKit writes this time, and not the present, into the image. With a
 		// Dockerfile to match, a second build of a tag gives the image that the
 		// repository already has, and pushing it is allowed.

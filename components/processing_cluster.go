@@ -81,6 +81,10 @@ type ProcessingClusterArgs struct {
 	// builds the image from BuildContext.
 	ImageURI string
 
+	// Python builds the image with Python and pandas, which scripts need. It is
+	// some 90 MB to pull instead of 6.
+	Python bool
+
 	// KeepImages is how many images stay for a rollback: 1 to 1000.
 	KeepImages int
 
@@ -103,6 +107,10 @@ type ProcessingClusterArgs struct {
 	// PackageKey are optional ones.
 	InputKey, ModelKey    string
 	ScriptKey, PackageKey string
+
+	// ScriptStage is when the script runs, before or after the model; "" leaves
+	// it to the job, which runs it before.
+	ScriptStage string
 
 	// JobSettings are further settings of every run.
 	JobSettings JobSettings
@@ -155,6 +163,9 @@ func (a *ProcessingClusterArgs) validate() error {
 	}
 	if a.PackageKey != "" {
 		errs = append(errs, named("PackageKey", CheckObjectKey(a.PackageKey)))
+	}
+	if a.ScriptStage != "" {
+		errs = append(errs, named("ScriptStage", CheckScriptStage(a.ScriptStage)))
 	}
 	if a.ImageURI != "" {
 		errs = append(errs, named("ImageURI", CheckImageURI(a.ImageURI)))
@@ -321,6 +332,14 @@ func newLogGroup(ctx *pulumi.Context, name, logGroupName string, retentionDays i
 	return group, nil
 }
 
+// CheckScriptStage reports whether a script can run at a stage.
+func CheckScriptStage(stage string) error {
+	if stage != contract.ScriptBefore && stage != contract.ScriptAfter {
+		return fmt.Errorf("got %q, want %s or %s the model", stage, contract.ScriptBefore, contract.ScriptAfter)
+	}
+	return nil
+}
+
 // parameters are the values of the job's settings, by the contract's names.
 func (a *ProcessingClusterArgs) parameters() map[string]pulumi.StringInput {
 	values := map[string]pulumi.StringInput{
@@ -335,6 +354,9 @@ func (a *ProcessingClusterArgs) parameters() map[string]pulumi.StringInput {
 	}
 	if a.PackageKey != "" {
 		values[contract.PackageKey] = pulumi.String(a.PackageKey)
+	}
+	if a.ScriptStage != "" {
+		values[contract.ScriptStage] = pulumi.String(a.ScriptStage)
 	}
 	return values
 }

@@ -93,6 +93,42 @@ func TestProcessingCluster_imageCanBeBuiltAgain(t *testing.T) {
 	}
 }
 
+// The two images are made of the same files, and a tag cannot be moved.
+func TestProcessingCluster_imageWithPythonIsAnother(t *testing.T) {
+	plain := recordProcessingCluster(t, nil).one(t, "processing-image")
+	python := recordProcessingCluster(t, func(a *ProcessingClusterArgs) { a.Python = true }).one(t, "processing-image")
+	if got, want := python.text("imageTag"), plain.text("imageTag")+"-python"; got != want {
+		t.Errorf("tag %s, want %s", got, want)
+	}
+	if got := python.text("target"); got != "python" {
+		t.Errorf("target %q", got)
+	}
+	if _, set := plain.inputs["target"]; set {
+		t.Error("the usual image is not the last target")
+	}
+	dockerfile, err := os.ReadFile("../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stage := map[string]string{}
+	for _, in := range dockerfileInstructions(string(dockerfile)) {
+		switch {
+		case in.keyword == "FROM" && stage["FROM"] != "":
+			stage["end"] = "yes"
+		case in.keyword == "FROM" && strings.HasSuffix(in.rest, " AS python"), stage["FROM"] != "" && stage["end"] == "":
+			stage[in.keyword] = in.rest
+		}
+	}
+	for keyword, want := range map[string]string{"USER": containerUser, "VOLUME": `["` + scratchDir + `"]`, "ENTRYPOINT": `["/preprocess"]`, "CMD": `["run"]`} {
+		if stage[keyword] != want {
+			t.Errorf("target python: %s %s, want %s", keyword, stage[keyword], want)
+		}
+	}
+	if run, set := stage["RUN"]; set {
+		t.Errorf("target python runs %s, which differs from build to build", run)
+	}
+}
+
 func TestProcessingCluster_storesTheContractsParameters(t *testing.T) {
 	r := recordProcessingCluster(t, func(a *ProcessingClusterArgs) { a.ScriptKey = "scripts/x.py" })
 	want := map[string]string{
@@ -119,7 +155,7 @@ func TestProcessingCluster_storesTheContractsParameters(t *testing.T) {
 // contract grows and this package does not.
 func TestProcessingCluster_everyParameterOfTheContractHasAField(t *testing.T) {
 	args := validProcessingCluster("")
-	args.ScriptKey, args.PackageKey = "s", "p"
+	args.ScriptKey, args.PackageKey, args.ScriptStage = "s", "p", "after"
 	values := args.parameters()
 	for _, p := range contract.Parameters() {
 		if _, ok := values[p.Name]; !ok {

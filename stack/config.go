@@ -33,6 +33,7 @@ type Config struct {
 	ParameterPrefix string
 
 	InputKey, ModelKey, ScriptKey, PackageKey string
+	ScriptStage                               string // "" for before
 
 	JobSettings components.JobSettings
 
@@ -42,6 +43,7 @@ type Config struct {
 	UseSpot            bool
 	Architecture       components.Architecture
 	ImageURI           string // "" to build the image
+	Image              string // what is built: default, python, or auto
 	KeepImages         int
 	TaskTimeoutMinutes int
 	TaskAttempts       int
@@ -119,6 +121,7 @@ func firstKeys() []key {
 		text("modelKey", contract.DefaultModelKey, func(c *Config) *string { return &c.ModelKey }, components.CheckObjectKey),
 		text("scriptKey", "", func(c *Config) *string { return &c.ScriptKey }, optional(components.CheckObjectKey)),
 		text("packageKey", "", func(c *Config) *string { return &c.PackageKey }, optional(components.CheckObjectKey)),
+		text("scriptStage", "", func(c *Config) *string { return &c.ScriptStage }, optional(components.CheckScriptStage)),
 	}
 }
 
@@ -142,6 +145,7 @@ func secondKeys() []key {
 		flag("useSpot", false, func(c *Config) *bool { return &c.UseSpot }),
 		text("architecture", string(components.AMD64), func(c *Config) *string { return (*string)(&c.Architecture) }, checkArchitecture),
 		text("imageUri", "", func(c *Config) *string { return &c.ImageURI }, optional(components.CheckImageURI)),
+		text(contract.ImageSetting, imageAuto, func(c *Config) *string { return &c.Image }, checkImage),
 		number("keepImages", 10, func(c *Config) *int { return &c.KeepImages }, upTo(1000)),
 		number("taskTimeoutMinutes", 240, func(c *Config) *int { return &c.TaskTimeoutMinutes }, upTo(10080)),
 		number("taskAttempts", 4, func(c *Config) *int { return &c.TaskAttempts }, upTo(10)),
@@ -288,6 +292,42 @@ func fillDefaults(ctx *pulumi.Context, cfg *Config) error {
 	return nil
 }
 
+// What image may be.
+const (
+	imageDefault = "default"
+	imagePython  = "python"
+	imageAuto    = "auto"
+)
+
+func checkImage(image string) error {
+	switch image {
+	case imageDefault, imagePython, imageAuto:
+		return nil
+	}
+	return fmt.Errorf("got %q, want %s, %s or %s", image, imageDefault, imagePython, imageAuto)
+}
+
+// python tells whether the image has Python: if it is asked for, or if there is a
+// script.
+func (c Config) python() bool {
+	return c.Image == imagePython || c.Image == imageAuto && c.ScriptKey != ""
+}
+
+// checkScript checks what belongs to a script.
+func checkScript(cfg Config) error {
+	var errs []error
+	if cfg.PackageKey != "" && cfg.ScriptKey == "" {
+		errs = append(errs, errors.New("packageKey: set, but no script could use it; set scriptKey too, or unset it"))
+	}
+	if strings.HasSuffix(strings.ToLower(cfg.ScriptKey), ".py") && cfg.Image == imageDefault {
+		errs = append(errs, fmt.Errorf("image: got default, which has no Python for the script %s; want auto or python", cfg.ScriptKey))
+	}
+	if cfg.ScriptKey != "" && cfg.ScriptStage == contract.ScriptAfter && cfg.JobSettings.OutputFormat == "parquet" {
+		errs = append(errs, errors.New("outputFormat: got parquet, but what a script gives back after the model is written as csv"))
+	}
+	return errors.Join(errs...)
+}
+
 // checkTogether checks values that may be right by themselves only. wrong holds
 // the keys that were not even that.
 func checkTogether(cfg Config, wrong map[string]bool) error {
@@ -296,6 +336,7 @@ func checkTogether(cfg Config, wrong map[string]bool) error {
 	if cfg.JobSettings.Report == "false" && cfg.AlarmDriftedColumns > 0 {
 		errs = append(errs, fmt.Errorf("alarmDriftedColumns: got %d without reports, want 0: they find the drift", cfg.AlarmDriftedColumns))
 	}
+	errs = append(errs, checkScript(cfg))
 	if !wrong["taskMemoryMiB"] {
 		errs = append(errs, prefixed("taskMemoryMiB", components.CheckTaskMemory(cfg.TaskCPU, cfg.TaskMemoryMiB)))
 	}

@@ -47,7 +47,7 @@ func TestLoadConfig_hasDefaults(t *testing.T) {
 	want := Config{
 		Region: "us-east-1", Environment: "dev", ParameterPrefix: "/ds/preprocessing/",
 		InputKey: "raw/monthly_data.csv", ModelKey: "models/preprocessing_model.pkl",
-		TaskCPU: 2048, TaskMemoryMiB: 4096, TaskStorageGiB: 20, Architecture: components.AMD64, KeepImages: 10, TaskTimeoutMinutes: 240, TaskAttempts: 4,
+		TaskCPU: 2048, TaskMemoryMiB: 4096, TaskStorageGiB: 20, Architecture: components.AMD64, Image: "auto", KeepImages: 10, TaskTimeoutMinutes: 240, TaskAttempts: 4,
 		ScheduleExpression: "cron(0 9 15 * ? *)", ScheduleEnabled: true, Alarms: true, Dashboard: true,
 		LogRetentionDays: 30, NetworkMode: "public", NetworkCIDR: "10.0.0.0/24", KeepVersionsDays: 30, Encryption: "sse-s3", KeyDeletionDays: 30,
 		InputLifecycle: components.Lifecycle{AbortDays: 7}, OutputLifecycle: components.Lifecycle{AbortDays: 7}, ArtifactLifecycle: components.Lifecycle{AbortDays: 7},
@@ -61,10 +61,10 @@ func TestLoadConfig_readsEveryKey(t *testing.T) {
 	image := "111111111111.dkr.ecr.us-east-1.amazonaws.com/x@sha256:" + strings.Repeat("0", 64)
 	got, err := load(t, map[string]string{
 		"aws:region": "eu-west-1", "aws:profile": "p", "environment": "test", "accountId": "111111111111", "resourceSuffix": "-blue",
-		"inputKey": "i", "modelKey": "m", "scriptKey": "s", "packageKey": "p",
+		"inputKey": "i", "modelKey": "m", "scriptKey": "s", "packageKey": "p", "scriptStage": "after",
 		"inputFormat": "csv", "inputDelimiter": ";", "inputEncoding": "latin-1", "nullValues": "none", "maxRecordBytes": "2048", "maxRejects": "0.5%", "keepColumns": "id,ts",
 		"outputFormat": "csv", "outputDelimiter": "tab", "report": "false", "taskCpu": "4096", "taskMemoryMiB": "8192", "taskStorageGiB": "100", "useSpot": "true",
-		"architecture": "arm64", "imageUri": image, "keepImages": "3", "taskTimeoutMinutes": "60", "taskAttempts": "2",
+		"architecture": "arm64", "imageUri": image, "image": "python", "keepImages": "3", "taskTimeoutMinutes": "60", "taskAttempts": "2",
 		"scheduleExpression": "rate(1 day)", "scheduleEnabled": "false", "notificationEmail": "a@example.com", "notificationSubscriptions": "sms:+491511234567", "notifySuccess": "true", "alarms": "true", "dashboard": "false", "monthlyBudgetUSD": "20", "logRetentionDays": "7",
 		"containerInsights": "true", "networkMode": "existing", "networkCidr": "10.1.0.0/20", "egressPerZone": "false", "vpcId": "vpc-01234567", "subnetIds": "subnet-01234567, subnet-12345678", "assignPublicIp": "true", "flowLogs": "false",
 		"encryption": "customer-key", "kmsKeyArn": "arn:aws:kms:eu-west-1:111111111111:key/12345678-1234-1234-1234-123456789012", "keyDeletionDays": "7", "permissionsBoundaryArn": "arn:aws:iam::111111111111:policy/b", "keepVersionsDays": "5", "accessLogDays": "6", "auditTrailDays": "7", "protectData": "true", "forceDestroyData": "false",
@@ -77,12 +77,12 @@ func TestLoadConfig_readsEveryKey(t *testing.T) {
 	}
 	want := Config{
 		Region: "eu-west-1", Profile: "p", Environment: "test", AccountID: "111111111111", ResourceSuffix: "-blue",
-		ParameterPrefix: "/ds/preprocessing-blue/", InputKey: "i", ModelKey: "m", ScriptKey: "s", PackageKey: "p",
+		ParameterPrefix: "/ds/preprocessing-blue/", InputKey: "i", ModelKey: "m", ScriptKey: "s", PackageKey: "p", ScriptStage: "after",
 		JobSettings: components.JobSettings{
 			InputFormat: "csv", InputDelimiter: ";", InputEncoding: "latin-1", NullValues: "none", MaxRecordBytes: "2048", MaxRejects: "0.5%", KeepColumns: "id,ts",
 			OutputFormat: "csv", OutputDelimiter: "tab", Report: "false",
 		},
-		TaskCPU: 4096, TaskMemoryMiB: 8192, TaskStorageGiB: 100, UseSpot: true, Architecture: components.ARM64, ImageURI: image, KeepImages: 3, TaskTimeoutMinutes: 60, TaskAttempts: 2,
+		TaskCPU: 4096, TaskMemoryMiB: 8192, TaskStorageGiB: 100, UseSpot: true, Architecture: components.ARM64, ImageURI: image, Image: "python", KeepImages: 3, TaskTimeoutMinutes: 60, TaskAttempts: 2,
 		ScheduleExpression: "rate(1 day)", NotificationEmail: "a@example.com", NotificationSubscriptions: "sms:+491511234567", NotifySuccess: true, Alarms: true, MonthlyBudgetUSD: 20, LogRetentionDays: 7, ContainerInsights: true,
 		NetworkMode: "existing", VPCID: "vpc-01234567", SubnetIDs: "subnet-01234567, subnet-12345678", AssignPublicIP: true,
 		Encryption: "customer-key", KMSKeyArn: "arn:aws:kms:eu-west-1:111111111111:key/12345678-1234-1234-1234-123456789012", KeyDeletionDays: 7, PermissionsBoundaryArn: "arn:aws:iam::111111111111:policy/b",
@@ -284,5 +284,17 @@ func TestStackFiles_differWhereTheyShould(t *testing.T) {
 	}
 	if dev.Environment != "dev" || prod.Environment != "prod" {
 		t.Errorf("environments %q and %q", dev.Environment, prod.Environment)
+	}
+}
+
+func TestConfig_takesPythonForScripts(t *testing.T) {
+	for _, test := range []struct {
+		image, script string
+		want          bool
+	}{{"auto", "", false}, {"auto", "scripts/x.py", true}, {"python", "", true}, {"default", "scripts/program", false}} {
+		cfg, err := load(t, map[string]string{"image": test.image, "scriptKey": test.script})
+		if err != nil || cfg.python() != test.want {
+			t.Errorf("image %s with script %q: got %v, %v", test.image, test.script, cfg.python(), err)
+		}
 	}
 }

@@ -144,7 +144,7 @@ func (a *afterWriter) finish(r *result) error {
 	case a.err != nil:
 		return a.err
 	case a.shaper.mistaken != "":
-		a.runPass.forms = a.shaper.known()
+		a.forms = a.shaper.known()
 		return restart(a.shaper.mistaken)
 	case a.made != a.given && !a.runner.Filters():
 		return fail(contract.ExitData, "script %s: gave back %d rows for %d; want the same number, or a script that says filters = True", a.Script, a.made, a.given)

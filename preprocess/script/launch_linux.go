@@ -83,7 +83,7 @@ func restrictWriting(folders []string) error {
 		writing |= unix.LANDLOCK_ACCESS_FS_TRUNCATE
 	}
 	attr := unix.LandlockRulesetAttr{Access_fs: writing}
-	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr.Access_fs), 0)
+	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr.Access_fs), 0) //nolint:gosec // the kernel takes a struct
 	if errno != 0 {
 		return errno
 	}
@@ -96,7 +96,7 @@ func restrictWriting(folders []string) error {
 			return fmt.Errorf("%s: %w", folder, err)
 		}
 		below := unix.LandlockPathBeneathAttr{Allowed_access: writing, Parent_fd: int32(at)}
-		_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, fd, unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&below)), 0, 0, 0)
+		_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, fd, unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&below)), 0, 0, 0) //nolint:gosec // the kernel takes a struct
 		_ = unix.Close(at)
 		if errno != 0 {
 			return fmt.Errorf("%s: %w", folder, errno)

@@ -69,7 +69,7 @@ type Runner interface {
 }
 
 // Start starts a script for a table with these columns: in up to most processes
-// if it says that it is stateless, and else in one. Cancelling ctx kills it.
+// if it says that it is stateless, and else in one. Canceling ctx kills it.
 func (s *Script) Start(ctx context.Context, columns []string, most int) (Runner, error) {
 	if !IsPython(s.Name) {
 		return s.startProgram(ctx, columns)

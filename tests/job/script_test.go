@@ -93,7 +93,7 @@ func TestScript_runsBeforeAndAfterTheModel(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			args, out := scripted(t, test.file, test.text, input)
 			run(t, python(t), append(args, "--script-stage", test.stage, "--keep", test.keep)...).says(t, "2 in, 2 out")
-			if got := string(read(t, out)); got != test.want {
+			if got := read(t, out); got != test.want {
 				t.Errorf("got\n%s\nwant\n%s", got, test.want)
 			}
 		})
@@ -104,7 +104,7 @@ func TestScript_runsBeforeAndAfterTheModel(t *testing.T) {
 func TestScript_changesNothingItself(t *testing.T) {
 	plain := filepath.Join(t.TempDir(), "plain.csv")
 	run(t, nil, "run", "--input", penguins+"penguins.csv", "--model", penguins+"model.pkl", "--output", plain, "--keep", "species").expect(t, 0)
-	lines := strings.Split(strings.TrimSpace(string(read(t, penguins+"penguins.csv"))), "\n")
+	lines := strings.Split(strings.TrimSpace(read(t, penguins+"penguins.csv")), "\n")
 	header := strings.Split(lines[0], ",")
 	var jsonl strings.Builder
 	for _, line := range lines[1:] {
@@ -138,7 +138,7 @@ func TestScript_changesNothingItself(t *testing.T) {
 					out := filepath.Join(dir, "out.csv")
 					run(t, python(t), "run", "--input", write(t, filepath.Join(dir, name), input), "--model", penguins+"model.pkl", "--output", out, "--keep", "species",
 						"--script", write(t, filepath.Join(dir, script), body), "--script-stage", stage).expect(t, 0)
-					if got, want := string(read(t, out)), string(read(t, plain)); got != want {
+					if got, want := read(t, out), read(t, plain); got != want {
 						t.Errorf("got\n%.300s\nwant\n%.300s", got, want)
 					}
 				})
@@ -159,7 +159,7 @@ def transform(df):
 	args, out := scripted(t, "s.py", check, abc(several, "zz,,0.5"))
 	r := run(t, python(t), append(args, "--keep", "id,whole")...)
 	r.says(t, "60,001 in, 60,001 out")
-	if got := string(read(t, out)); !strings.HasPrefix(got, "id,whole,a,b\n0000000,0,0.0,0.25\n") || !strings.HasSuffix(got, "\nzz,0,0.0,0.25\n") {
+	if got := read(t, out); !strings.HasPrefix(got, "id,whole,a,b\n0000000,0,0.0,0.25\n") || !strings.HasSuffix(got, "\nzz,0,0.0,0.25\n") {
 		t.Errorf("got %.100s ... %s", got, got[len(got)-100:])
 	}
 }
@@ -177,7 +177,7 @@ def transform(df):
 	args[len(args)-1] = write(t, args[len(args)-1], script)
 	r := run(t, python(t), append(args, "--keep", "id,x")...)
 	r.says(t, `starting again: column "x" of the script had only whole numbers in some batches, but not in all`)
-	if got := string(read(t, out)); !strings.HasPrefix(got, "id,x,a,b\n0000000,0.0,0.0,0.25\n") || !strings.HasSuffix(got, "\nzz,7.5,5.0,0.25\n") {
+	if got := read(t, out); !strings.HasPrefix(got, "id,x,a,b\n0000000,0.0,0.0,0.25\n") || !strings.HasSuffix(got, "\nzz,7.5,5.0,0.25\n") {
 		t.Errorf("got %.100s ... %s", got, got[len(got)-100:])
 	}
 }
@@ -192,7 +192,7 @@ func TestScript_rejectsKeepTheirLines(t *testing.T) {
 		run(t, python(t), append(args, "--keep", "id", "--max-rejects", "3", "--workers", "2")...).says(t, "60,004 in, 60,001 out, 3 rejected")
 		in := args[6]
 		want := fmt.Sprintf("input,line,column,reason,record\n%[1]s,60002,,\"1 field, want 3\",\"ragged\"\n%[1]s,60003,b,not a number,\"\"\"two\nlines\"\",1,x\"\n%[1]s,60006,a,not a number,\"y,y,4\"\n", in)
-		if got := string(read(t, filepath.Join(filepath.Dir(out), "rejects.csv"))); got != want {
+		if got := read(t, filepath.Join(filepath.Dir(out), "rejects.csv")); got != want {
 			t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
 		}
 	}
@@ -204,15 +204,15 @@ func TestScript_filtersIfItSaysSo(t *testing.T) {
 		args, out := scripted(t, "s.py", "filters = True\ndef process(rows):\n    return [row for row in rows if len(row['id']) == 1 or row['id'][-1] == '0']\n", input)
 		r := run(t, python(t), append(args, "--keep", "id", "--max-rejects", "2", "--script-stage", stage)...)
 		r.says(t, "60,002 in, 6,000 out, 2 rejected, 54,000 filtered by the script")
-		if got := strings.Count(string(read(t, out)), "\n"); got != 6_001 {
+		if got := strings.Count(read(t, out), "\n"); got != 6_001 {
 			t.Errorf("%d lines", got)
 		}
-		manifest := string(read(t, filepath.Join(filepath.Dir(out), "manifest.json")))
+		manifest := read(t, filepath.Join(filepath.Dir(out), "manifest.json"))
 		if !strings.Contains(manifest, `"filtered": 54000`) || !strings.Contains(manifest, `"script_stage": "`+stage+`"`) {
 			t.Errorf("manifest:\n%s", manifest)
 		}
 		if stage == "before" { // nobody can tell which line of the input it was
-			if got := string(read(t, filepath.Join(filepath.Dir(out), "rejects.csv"))); !strings.Contains(got, "/s.py,6002,a,not a number,\"x,x,1\"\n") || !strings.Contains(got, "\noutput of /") {
+			if got := read(t, filepath.Join(filepath.Dir(out), "rejects.csv")); !strings.Contains(got, "/s.py,6002,a,not a number,\"x,x,1\"\n") || !strings.Contains(got, "\noutput of /") {
 				t.Errorf("rejects:\n%s", got)
 			}
 		}
@@ -238,6 +238,57 @@ func TestScript_faultsAreTold(t *testing.T) {
 			run(t, python(t), append(args, "--keep", "id")...).expect(t, 65, test.want...)
 			if left := names(t, filepath.Dir(out)); len(left) > 0 {
 				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+func TestScript_readsParquet(t *testing.T) {
+	dir := t.TempDir()
+	// The job writes what it then reads: floats, and kept texts.
+	in := filepath.Join(dir, "in.parquet")
+	run(t, nil, "run", "--input", write(t, filepath.Join(dir, "in.csv"), abc(several, "zz,,7")), "--model", write(t, filepath.Join(dir, "model.json"), halves), "--output", in, "--keep", "id").says(t, "published")
+	check := "def transform(df):\n    assert list(map(str, df.dtypes)) == ['object', 'float64', 'float64'], df.dtypes\n    df['a'] = df['a'].fillna(9)\n    return df\n"
+	for name, text := range map[string]string{"t.py": check, "p.py": "def process(rows):\n    for row in rows:\n        if row['a'] is None: row['a'] = '9'\n        yield row\n", "s.sh": "#!/bin/sh\nexec sed s/^zz,,/zz,9,/\n"} {
+		out := filepath.Join(dir, name+".csv")
+		run(t, python(t), "run", "--input", in, "--model", filepath.Join(dir, "model.json"), "--output", out, "--keep", "id", "--script", write(t, filepath.Join(dir, name), text)).says(t, "published")
+		if got := read(t, out); !strings.HasPrefix(got, "id,a,b\n0000000,0.0,0.125\n0000001,1.0,0.375\n") || !strings.HasSuffix(got, "\nzz,9.0,1.75\n") {
+			t.Errorf("%s: got %.100s ... %s", name, got, got[len(got)-100:])
+		}
+	}
+	// What is rejected has the number of its row.
+	text := "def process(rows):\n    for row in rows:\n        if row['id'] == 'zz': row['a'] = 'x'\n        yield row\n"
+	out := filepath.Join(dir, "rejecting", "out.csv")
+	if err := os.Mkdir(filepath.Dir(out), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	run(t, python(t), "run", "--input", in, "--model", filepath.Join(dir, "model.json"), "--output", out, "--max-rejects", "1", "--script", write(t, filepath.Join(dir, "r.py"), text)).says(t, "published")
+	if got, want := read(t, filepath.Join(dir, "rejecting", "rejects.csv")), fmt.Sprintf("input,line,column,reason,record\n%s,60001,a,not a number,\"\"\"zz\"\",,3.5\"\n", in); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// The examples of docs/scripts.md.
+func TestScript_examplesRun(t *testing.T) {
+	examples := "../../examples/scripts/"
+	archive := write(t, filepath.Join(t.TempDir(), "package.tar.gz"), packed(t, "ranges.py", read(t, examples+"package/ranges.py")))
+	for _, test := range []struct {
+		script string
+		args   []string
+		log    string
+		want   string // in the result
+	}{
+		{"clean.py", nil, "344 in, 344 out", "\n-0.8876218296573769,0.7872893852538481,"},
+		{"adults.py", []string{"--package", archive, "--keep", "site", "--period", "2026-11"}, "344 in, 335 out, 0 rejected, 9 filtered by the script", "\nT,-0.8876218296573769,"},
+		{"size.py", []string{"--script-stage", "after"}, "columns   7 in, 9 out", ",size\n-0.8876218296573769,0.7872893852538481,-1.4205408977935217,-0.5646252603760245,0.0,0.0,1.0,1.0,-0.9925830790847731\n"},
+		{"shout.sh", []string{"--keep", "species"}, "344 in, 344 out", "\nADELIE,-0.8876218296573769,"},
+	} {
+		t.Run(test.script, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "out.csv")
+			args := append([]string{"run", "--log", "text", "--input", penguins + "penguins.csv", "--model", penguins + "model.joblib", "--output", out, "--script", examples + test.script}, test.args...)
+			run(t, python(t), args...).says(t, test.log)
+			if got := read(t, out); !strings.Contains(got, test.want) {
+				t.Errorf("%q is not in\n%.500s", test.want, got)
 			}
 		})
 	}
