@@ -277,7 +277,7 @@ func typeText(e ast.Expr) string {
 }
 
 // contentHash ends the name of what is named by its content.
-var contentHash = regexp.MustCompile(`-[0-9a-f]{16}(-kms)?$`)
+var contentHash = regexp.MustCompile(`-[0-9a-f]{16}((-kms)?(-python)?)$`)
 
 func pattern(urn resource.URN, instance string) string {
 	name := contentHash.ReplaceAllString(urn.Name(), "-<hash>$1")
