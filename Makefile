@@ -17,7 +17,7 @@ RESULT     := out/penguins.csv
 # The packages that import no Pulumi build in a minute. Those of them that share
 # memory between goroutines are tested with the race detector.
 LIGHT_PACKAGES := ./preprocess/... ./internal/operate/... ./internal/cron
-RACE_PACKAGES  := ./internal/operate ./preprocess ./preprocess/job ./preprocess/model ./preprocess/report ./preprocess/storage ./preprocess/table
+RACE_PACKAGES  := ./internal/operate ./preprocess ./preprocess/job ./preprocess/model ./preprocess/report ./preprocess/script ./preprocess/storage ./preprocess/table
 HEAVY_NOTE := the first build compiles the AWS SDK for Pulumi: about 5 minutes on 2 cores
 
 .PHONY: help

@@ -29,6 +29,7 @@ type before struct {
 	*runPass
 	feed   *feed
 	runner script.Runner
+	target int   // bytes of a batch
 	plan   *plan // of the columns that the script gets
 	header []string
 	layout table.Layout // of what it gives back, once that is bound
@@ -91,7 +92,7 @@ func (p *runPass) startBefore(ctx context.Context, f *feed, header []string, fir
 		return nil, p.scriptError(err, nil)
 	}
 	s := &before{
-		runPass: p, feed: f, runner: runner, header: header, shaper: shaper{forms: p.forms},
+		runPass: p, feed: f, runner: runner, target: p.batchBytes(), header: header, shaper: shaper{forms: p.forms},
 		free: make(chan *unit, 8), units: make(chan *unit, 2), results: make(chan scriptResult, 1), quit: make(chan struct{}),
 		formats: table.NewFormatter(table.CSV),
 	}
@@ -302,9 +303,9 @@ func (s *before) read(lines int64) (u *unit, err error) {
 		if u.columns == nil {
 			u.columns = &parquet.Batch{}
 		}
-		err = s.feed.nextColumns(u.columns, s.batchBytes())
+		err = s.feed.nextColumns(u.columns, s.target)
 	} else {
-		u.data, err = s.feed.Next(u.data[:0], s.batchBytes())
+		u.data, err = s.feed.Next(u.data[:0], s.target)
 	}
 	u.input, u.end = s.feed.index, s.feed.position()
 	if s.feed.lead >= 0 {
