@@ -12,6 +12,7 @@ columns one after the other, each of as many bytes as the head says:
 What the script prints goes to the log. docs/scripts.md is the contract.
 """
 
+import contextlib
 import json
 import linecache
 import os
@@ -154,6 +155,26 @@ def same_objects(left, right):
 
 def same_object(left, right):
     return left is right
+
+
+@contextlib.contextmanager
+def quiet():
+    """What is printed again is not logged again."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(1), os.dup(2)]
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 1)
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for descriptor, copy in enumerate(kept, 1):
+            os.dup2(copy, descriptor)
+            os.close(copy)
+        os.close(nothing)
 
 
 class RowScript:
@@ -345,16 +366,17 @@ class FrameScript:
             return False
 
         good, bad = 0, self.count
-        if not fails(bad):
-            return None  # it depends on what came before
-        while bad - good > 1:
-            if time.monotonic() > deadline:
-                return None
-            middle = (good + bad) // 2
-            if fails(middle):
-                bad = middle
-            else:
-                good = middle
+        with quiet():
+            if not fails(bad):
+                return None  # it depends on what came before
+            while bad - good > 1:
+                if time.monotonic() > deadline:
+                    return None
+                middle = (good + bad) // 2
+                if fails(middle):
+                    bad = middle
+                else:
+                    good = middle
         return bad - 1
 
 

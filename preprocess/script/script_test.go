@@ -233,6 +233,14 @@ func TestScript_saysWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestScript_printsOnceWhenItFails(t *testing.T) {
+	s, logged := made(t, "s.py", "def transform(df):\n    print('at work')\n    return 1 // 0\n")
+	_, err := runAll(s, []string{"n"}, 1, batch(100, ints(make([]int64, 100)...)))
+	if got := logged(); err == nil || got != "at work\n" {
+		t.Errorf("logged %q, %v", got, err)
+	}
+}
+
 func TestScript_isIsolated(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 	t.Setenv("ECS_CONTAINER_METADATA_URI_V4", "http://169.254.170.2/v4/secret")

@@ -51,9 +51,14 @@ func (f *Formatter) AppendRows(dst []byte, columns []frame.Column, rows int, ski
 				dst = f.appendHot(dst, c, row)
 				continue
 			}
-			if c.Kind == frame.Text {
+			switch c.Kind {
+			case frame.Text:
 				dst = f.appendText(dst, c.Texts[row])
-			} else {
+			case frame.Float: // most cells: a call would be felt
+				if v := c.Floats[row]; v == v {
+					dst = AppendFloat(dst, v)
+				}
+			default:
 				dst, _ = AppendCell(dst, c, row)
 			}
 			dst = append(dst, delimiter)
