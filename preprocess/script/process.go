@@ -233,6 +233,9 @@ func (p *process) ended() error {
 	p.stop()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if strings.HasPrefix(p.why, syscall.ENOEXEC.Error()) {
+		return &Error{Text: "cannot be run: " + p.why + "; want a .py file, a program for this machine, or a text whose first line is #! and an interpreter", Row: -1}
+	}
 	if p.why != "" {
 		return fmt.Errorf("start %s: %s: %w", p.script.Name, p.why, ErrMissing)
 	}

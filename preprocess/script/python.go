@@ -258,9 +258,17 @@ func (w *worker) greet(s *Script, columns []string) error {
 		if e.Kind == "missing" {
 			return fmt.Errorf("%s: %w", e.Text, ErrMissing)
 		}
-		return &Error{Text: e.Text, Row: -1}
+		return &Error{Text: w.told(e), Row: -1}
 	}
 	return nil
+}
+
+// told is what the driver says is wrong.
+func (w *worker) told(e *wireError) string {
+	if e.Kind == "memory" {
+		return fmt.Sprintf("%s\nits memory is limited to %d MiB", e.Text, w.process.script.Limits.MemoryBytes>>20)
+	}
+	return e.Text
 }
 
 func (w *worker) write(head any, body []byte) error {
@@ -371,12 +379,9 @@ func (w *worker) result(b *Batch) (*Result, error) {
 		return nil, err
 	}
 	if e := head.Error; e != nil {
-		fault := &Error{Text: e.Text, Row: -1}
+		fault := &Error{Text: w.told(e), Row: -1}
 		if e.Row != nil {
 			fault.Row = *e.Row
-		}
-		if e.Kind == "memory" {
-			fault.Text += fmt.Sprintf("\nits memory is limited to %d MiB", w.process.script.Limits.MemoryBytes>>20)
 		}
 		return nil, fault
 	}

@@ -209,6 +209,7 @@ func TestScript_saysWhatIsWrong(t *testing.T) {
 		{"a row that differs", "s.py", "def process(rows):\n    for i, row in enumerate(rows):\n        if i == 1: del row['t']\n        yield row\n", "a row has other keys than the first one: missing ['t'], too many []", 1},
 		{"a cell that is a list", "s.py", "def transform(df):\n    df['t'] = [[1], [2], [3]]\n    return df\n", "column 't': a cell holds list; want text, a number or a date", 0},
 		{"no Unicode", "s.py", "def process(rows):\n    for row in rows:\n        row['t'] = '\\udc00'\n        yield row\n", "column 't': a cell holds text that is no valid Unicode", 0},
+		{"too much memory to load", "s.py", "x = 'x' * (1 << 31)\ndef process(rows): return rows\n", "its memory is limited to 1024 MiB", -1},
 		{"its end", "s.py", "import os\ndef process(rows):\n    os._exit(3)\n", "it ended with exit status 3", -1},
 		{"too much memory", "s.py", "def process(rows):\n    x = 'x' * (1 << 31)\n", "its memory is limited to 1024 MiB", -1},
 		{"a program that fails", "s.sh", "#!/bin/sh\necho oh no >&2\nexit 7\n", "it ended with exit status 7\n  oh no", -1},
@@ -216,7 +217,7 @@ func TestScript_saysWhatIsWrong(t *testing.T) {
 		{"a program that loses rows", "s.sh", "#!/bin/sh\nhead -2\n", "gave back 1 rows for 3; want the same number, or the line # filters = True in the script", -1},
 		{"a program that writes no CSV", "s.sh", "#!/bin/sh\nprintf 'a,b\\n1\\n'; cat >/dev/null\n", "wrote no proper CSV: after row 0: 1 field, want 2", -1},
 		{"no interpreter", "s", "#!/no/such/thing\n", "not found", -1},
-		{"no program", "s", "just text\n", "exec format error", -1},
+		{"no program", "s", "just text\n", "cannot be run: exec format error; want a .py file, a program for this machine, or a text whose first line is #! and an interpreter", -1},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
