@@ -19,7 +19,6 @@ import (
 	"ds-pipeline/preprocess/console"
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/job"
-	"ds-pipeline/preprocess/script"
 )
 
 // version is set by the linker; without it the build information is used.
@@ -29,7 +28,6 @@ var version string
 const stopGrace = 20 * time.Second
 
 func main() {
-	script.LaunchIfAsked()
 	if os.Getenv("GOGC") == "" {
 		// Nearly all memory is buffers that are used again, so that collecting
 		// early costs little and keeps the peak low.

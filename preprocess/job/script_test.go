@@ -17,11 +17,6 @@ import (
 	"ds-pipeline/preprocess/storage"
 )
 
-func TestMain(m *testing.M) {
-	script.LaunchIfAsked()
-	os.Exit(m.Run())
-}
-
 // outcomeOf runs and tells all that a run leaves behind, or why it failed.
 func outcomeOf(s Settings) string {
 	dir := filepath.Dir(s.Output.Path)

@@ -25,10 +25,9 @@ type launch struct {
 	Writable []string `json:"writable"` // folders
 }
 
-// LaunchIfAsked makes this process a script if that is what it was started for,
-// and never returns then. A program that uses this package calls it before
-// everything else.
-func LaunchIfAsked() {
+// A process that was started for it becomes a script here, before anything of the
+// program runs: whatever program uses this package, none can forget it.
+func init() {
 	if len(os.Args) != 2 || os.Args[0] != launcherName {
 		return
 	}

@@ -21,11 +21,6 @@ import (
 	"ds-pipeline/preprocess/table"
 )
 
-func TestMain(m *testing.M) {
-	LaunchIfAsked()
-	os.Exit(m.Run())
-}
-
 // made is a script in a folder of its own.
 func made(t testing.TB, name, text string) (*Script, func() string) {
 	t.Helper()
