@@ -20,9 +20,9 @@ func TestMessage_saysWhatFailedWhatToTryAndWhereToLook(t *testing.T) {
 	if asked["LogGroupName"] != "/ecs/ds-preprocessing-dev" || asked["LogStreamName"] != "run/preprocess/0123abcd" || asked["Limit"] != 1.0 || asked["StartFromHead"] != false {
 		t.Errorf("asked for %v", asked)
 	}
-	want := `machine failed: the job ended with exit status 65 (EX_DATAERR): the input data or the model was refused
+	want := `machine failed: the job ended with exit status 65 (EX_DATAERR): the input data, the model or the script was refused
 
-What to try: The log names the row, the column or the step: replace the data or the model, then start again.
+What to try: The log names the row, the column or the step: replace the data, the model or the script, then start again.
 Last line of the log: {"level":"ERROR","msg":"line 7: column \"age\": it's {odd}"}
 
 Period: 2026-12

@@ -166,14 +166,11 @@ func (d *doctor) parameters(context.Context) finding {
 	if d.connected != nil {
 		return unanswered(d.connected)
 	}
-	var missing, set []string
+	var missing []string
 	for _, p := range contract.Parameters() {
 		v := d.place.parameters[p.Name]
-		switch {
-		case p.Required && v == "":
+		if p.Required && v == "" {
 			missing = append(missing, d.place.prefix+p.Name)
-		case !p.Required && v != "":
-			set = append(set, d.place.prefix+p.Name)
 		}
 	}
 	for _, name := range []string{contract.OutputStateMachineArn, contract.OutputLogGroupName} {
@@ -184,9 +181,9 @@ func (d *doctor) parameters(context.Context) finding {
 	switch {
 	case missing != nil:
 		return problem(remedyDeploy, "missing: %s", strings.Join(missing, ", "))
-	case set != nil:
-		return problem("Unset scriptKey and packageKey in the configuration of the stack, and deploy it.",
-			"%s: the job runs no scripts and packages, and refuses every run with one set", strings.Join(set, ", "))
+	case d.place.parameters[contract.PackageKey] != "" && d.place.parameters[contract.ScriptKey] == "":
+		return problem("Set scriptKey in the configuration of the stack, or unset packageKey, and deploy it.",
+			"%s is set, but no script could use it: the job refuses every run", d.place.prefix+contract.PackageKey)
 	}
 	return ok("%d below %s", len(d.place.parameters)+len(d.place.outputs), d.place.prefix)
 }
@@ -261,12 +258,15 @@ func (d *doctor) fit(ctx context.Context) finding {
 	if d.task == nil {
 		return unknown("", notKnownCheck)
 	}
-	found, err := tryJob(ctx, d.inputURI.String(), d.modelURI.String(), d.task.environment, quietEnv())
+	found, err := tryJob(ctx, d.inputURI.String(), d.modelURI.String(), d.place.parameters, d.task.environment, quietEnv())
 	if err != nil {
 		if status := job.ExitStatus(err); status == exitData || status == exitConfig {
 			return problem("Replace the data or the model: dspipe upload tries them before it uploads.", "%v", err)
 		}
 		return unanswered(err)
+	}
+	if found.Result == nil {
+		return ok("they can be read; what the script makes of them is not tried here")
 	}
 	if found.Rejected > 0 {
 		return warning("", "%d of the first %d records look wrong, the first at %s", found.Rejected, found.Records, found.Why)

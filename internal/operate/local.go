@@ -68,6 +68,12 @@ func (c *localCommand) settings(ctx context.Context, s *session) (job.Settings, 
 		below := func(name, key string) *string { return given(filepath.Join(c.Buckets, name, filepath.FromSlash(key))) }
 		flags.Input = firstGiven(flags.Input, below("input", values[contract.InputKey]))
 		flags.Model = firstGiven(flags.Model, below("artifacts", values[contract.ModelKey]))
+		if key := values[contract.ScriptKey]; key != "" {
+			flags.Script = below("artifacts", key)
+		}
+		if key := values[contract.PackageKey]; key != "" {
+			flags.Package = below("artifacts", key)
+		}
 		if flags.Output == nil {
 			key := contract.OutputKey
 			if environment[contract.EnvOutputFormat] == "parquet" {
@@ -88,10 +94,13 @@ func (c *localCommand) settings(ctx context.Context, s *session) (job.Settings, 
 	settings := settingsOnly(environment) // the person's environment is not the container's
 	env := func(name string) string {
 		for _, p := range contract.Parameters() {
-			// The job reads these two only beside others; here they always count.
-			if p.Env == name && (p.Name == contract.ScriptKey || p.Name == contract.PackageKey) {
+			// The job reads these only beside others; here they always count.
+			if p.Env == name && (p.Name == contract.ScriptKey || p.Name == contract.PackageKey || p.Name == contract.ScriptStage) {
 				return values[p.Name]
 			}
+		}
+		if name == contract.EnvPython {
+			return os.Getenv(name) // where it is on this machine
 		}
 		return settings(name)
 	}
@@ -111,7 +120,7 @@ func (c *localCommand) settings(ctx context.Context, s *session) (job.Settings, 
 func (f *stackFile) parameters(region string) map[string]string {
 	values := map[string]string{
 		contract.InputKey: f.text("inputKey"), contract.ModelKey: f.text("modelKey"),
-		contract.ScriptKey: f.text("scriptKey"), contract.PackageKey: f.text("packageKey"),
+		contract.ScriptKey: f.text("scriptKey"), contract.PackageKey: f.text("packageKey"), contract.ScriptStage: f.text("scriptStage"),
 	}
 	account := f.text("accountId")
 	region = cmp.Or(region, f.text("aws:region"))
@@ -177,7 +186,7 @@ func (c *localCommand) preprocess(ctx context.Context, s *session, settings job.
 	if s.JSON {
 		return s.printJSON(map[string]any{
 			"result": summary.Output, "input": summary.Input, "model": summary.Model, "period": summary.Period, "rejects": summary.Rejects, "report": summary.Report,
-			"manifest": summary.Manifest, "newest": summary.Newest, "rows_in": summary.RowsIn, "rows_out": summary.RowsOut, "rows_rejected": summary.RowsRejected,
+			"manifest": summary.Manifest, "newest": summary.Newest, "rows_in": summary.RowsIn, "rows_out": summary.RowsOut, "rows_rejected": summary.RowsRejected, "rows_filtered": summary.RowsFiltered,
 			"repeated": summary.Repeated, "columns_in": summary.ColumnsIn, "columns_out": summary.ColumnsOut, "drifted_columns": summary.Drift.Columns(), "seconds": summary.Elapsed.Seconds(), "workers": summary.Workers,
 		})
 	}

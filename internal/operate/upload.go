@@ -33,8 +33,8 @@ func (p *place) parameter(name string) (string, error) {
 type uploadCommand struct {
 	Input    string `type:"path" placeholder:"FILE" help:"Data to upload: CSV, JSON lines or Parquet, compressed or not."`
 	Model    string `type:"path" placeholder:"FILE" help:"Fitted model to upload, as joblib.dump or pickle.dump wrote it."`
-	Script   string `type:"path" placeholder:"FILE" help:"Not supported by the job: refused."`
-	Package  string `type:"path" placeholder:"FILE" help:"Not supported by the job: refused."`
+	Script   string `type:"path" placeholder:"FILE" help:"Script to upload, to where the parameter script-key says. It is not tried."`
+	Package  string `type:"path" placeholder:"FILE" help:"Package of the script to upload, to where the parameter package-key says."`
 	InputKey string `placeholder:"KEY" help:"Where the data goes in the input bucket. Another key than the parameter input-key becomes that parameter. Default: what it says."`
 	ModelKey string `placeholder:"KEY" help:"Where the model goes in the artifact bucket. Another key than the parameter model-key becomes that parameter. Default: what it says."`
 
@@ -55,13 +55,8 @@ type uploaded struct {
 }
 
 func (c *uploadCommand) run(ctx context.Context, s *session) error {
-	for _, code := range []struct{ name, path string }{{"script", c.Script}, {"package", c.Package}} {
-		if code.path != "" {
-			return fail(exitConfig, "Put the step into the model.", "--%s: the job runs no %s: with one set, it refuses every run", code.name, code.name)
-		}
-	}
-	if c.Input == "" && c.Model == "" {
-		return usagef("nothing to upload; want --input FILE, --model FILE or both")
+	if c.Input == "" && c.Model == "" && c.Script == "" && c.Package == "" {
+		return usagef("nothing to upload; want --input FILE, --model FILE, --script FILE, --package FILE or several")
 	}
 	if err := (request{InputKey: c.InputKey, ModelKey: c.ModelKey}).check(); err != nil {
 		return err
@@ -71,7 +66,7 @@ func (c *uploadCommand) run(ctx context.Context, s *session) error {
 			return usagef("--input-key: %w", err)
 		}
 	}
-	for _, name := range []string{c.Input, c.Model} {
+	for _, name := range []string{c.Input, c.Model, c.Script, c.Package} {
 		if err := checkFile(name); err != nil {
 			return err
 		}
@@ -83,7 +78,7 @@ func (c *uploadCommand) run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	if c.Check {
+	if c.Check && (c.Input != "" || c.Model != "") {
 		if err := c.check(ctx, s); err != nil {
 			return err
 		}
@@ -121,11 +116,13 @@ func checkFile(name string) error {
 	return nil
 }
 
-// objects are what is to be uploaded, and where to: the model first, so that data
+// objects are what is to be uploaded, and where to: script and model first, so that data
 // that has come finds the model it is for.
 func (c *uploadCommand) objects(s *session) ([]*uploaded, error) {
 	var objects []*uploaded
 	for _, o := range []struct{ file, key, bucket, name string }{
+		{c.Package, "", contract.ArtifactBucket, contract.PackageKey},
+		{c.Script, "", contract.ArtifactBucket, contract.ScriptKey},
 		{c.Model, c.ModelKey, contract.ArtifactBucket, contract.ModelKey},
 		{c.Input, c.InputKey, contract.InputBucket, contract.InputKey},
 	} {
@@ -137,6 +134,10 @@ func (c *uploadCommand) objects(s *session) ([]*uploaded, error) {
 			return nil, err
 		}
 		key := cmp.Or(o.key, s.place.parameters[o.name])
+		if key == "" && (o.name == contract.ScriptKey || o.name == contract.PackageKey) {
+			return nil, fail(exitConfig, "Set scriptKey, and packageKey if there is a package, in the configuration of the stack, and deploy it.",
+				"%s: the stack has no parameter %s%s that says where it goes", path.Base(o.file), s.place.prefix, o.name)
+		}
 		u, err := storage.ParsePattern("s3://" + bucket + "/" + key)
 		if err != nil || u.IsPattern() {
 			return nil, usagef("the parameter %s is %q, which is not one object; name the key with --%s", o.name, key, o.name)
@@ -206,8 +207,12 @@ func (c *uploadCommand) check(ctx context.Context, s *session) error {
 		s.note("the model can be read; there is no data yet to try it with")
 		return nil
 	}
-	if found, err = tryJob(ctx, input, model, s.jobEnvironment(ctx), env); err != nil {
+	if found, err = tryJob(ctx, input, model, s.place.parameters, s.jobEnvironment(ctx), env); err != nil {
 		return notTaken(err)
+	}
+	if found.Result == nil {
+		s.note("the data and the model can be read; what the script of the stack makes of them is not tried here")
+		return nil
 	}
 	if found.Rejected > 0 {
 		s.note("warning: %d of the first %s records look wrong, the first at %s", found.Rejected, show.Thousands(found.Records), found.Why)
@@ -226,12 +231,16 @@ func triedText(c job.Checked) string {
 
 // tryJob does what a run of the container would do before it writes. Of its
 // environment only what the contract calls settings counts.
-func tryJob(ctx context.Context, input, model string, environment map[string]string, env job.Env) (job.Checked, error) {
+func tryJob(ctx context.Context, input, model string, parameters, environment map[string]string, env job.Env) (job.Checked, error) {
 	output := "data.csv" // beside nothing of theirs
 	if environment[contract.EnvOutputFormat] == "parquet" {
 		output = "data.parquet"
 	}
-	settings, err := job.LoadSettings(ctx, job.Flags{Input: &input, Model: &model, Output: &output}, settingsOnly(environment), nil)
+	flags := job.Flags{Input: &input, Model: &model, Output: &output, ScriptStage: given(parameters[contract.ScriptStage])}
+	if key := parameters[contract.ScriptKey]; key != "" {
+		flags.Script = given("s3://" + parameters[contract.ArtifactBucket] + "/" + key)
+	}
+	settings, err := job.LoadSettings(ctx, flags, settingsOnly(environment), nil)
 	if err != nil {
 		return job.Checked{}, err
 	}

@@ -75,8 +75,8 @@ func TestUpload_refusesWhatARunWouldRefuse(t *testing.T) {
 		{[]string{"--input", dir}, 64, "want a file"},
 		{[]string{"--input", filepath.Join(dir, "none.csv")}, 66, "no such file"},
 		{[]string{"--input", parquet}, 64, "data.parquet is Parquet by its name, but the key raw/monthly_data.csv says CSV; want --input-key raw/monthly_data.parquet"},
-		{[]string{"--script", lacks}, 78, "the job runs no script"},
-		{[]string{"--package", lacks}, 78, "the job runs no package"},
+		{[]string{"--script", lacks}, 78, "the stack has no parameter /ds/preprocessing/script-key that says where it goes"},
+		{[]string{"--package", lacks}, 78, "the stack has no parameter /ds/preprocessing/package-key that says where it goes"},
 		{nil, 64, "nothing to upload"},
 		{[]string{"--input", bad, "--input-key", "/x"}, 64, "--input-key"},
 	} {

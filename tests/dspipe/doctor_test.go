@@ -52,7 +52,7 @@ func TestDoctor_namesEachProblemAndItsRemedy(t *testing.T) {
 	}{
 		"no parameter":    {func(c *awstest.Server) { delete(c.Parameters, contract.ModelKey) }, "parameters", "problem: missing: /ds/preprocessing/model-key → Deploy the stack again"},
 		"no outputs":      {func(c *awstest.Server) { delete(c.Parameters, contract.OutputStateMachineArn) }, "parameters", "problem: missing: /ds/preprocessing/outputs/state-machine-arn"},
-		"a script":        {func(c *awstest.Server) { c.Parameters[contract.ScriptKey] = "s.py" }, "parameters", "refuses every run with one set → Unset scriptKey"},
+		"a package alone": {func(c *awstest.Server) { c.Parameters[contract.PackageKey] = "p.zip" }, "parameters", "is set, but no script could use it: the job refuses every run → Set scriptKey"},
 		"no machine":      {func(c *awstest.Server) { c.Parameters[contract.OutputStateMachineArn] += "x" }, "state machine", "does not exist"},
 		"another machine": {func(c *awstest.Server) { c.Stack.Definition = `{"States":{}}` }, "state machine", "is not the pipeline: it has no state Preprocess"},
 		"no cluster":      {func(c *awstest.Server) { c.Stack.NoCluster = true }, "cluster", "does not exist, or is not active"},

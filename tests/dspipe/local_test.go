@@ -23,7 +23,7 @@ func TestLocal_runsTheJobOnFiles(t *testing.T) {
 	run(t, nil, "local", "--input", penguins+"penguins.csv", "--model", penguins+"model.pkl", "--output", out, "--period", "2026-11").expect(t, 0, "nothing to do: ", "--force runs again")
 	run(t, nil, "local", "--input", penguins+"penguins.csv", "--model", penguins+"model.pkl", "--output", out, "--period", "2026-11", "--force").expect(t, 0).never(t, "nothing to do")
 	bad := write(t, filepath.Join(dir, "bad.csv"), "a,b\n")
-	run(t, nil, "local", "--input", bad, "--model", penguins+"model.pkl", "--output", out).expect(t, 65, "lacks columns", "replace the data or the model")
+	run(t, nil, "local", "--input", bad, "--model", penguins+"model.pkl", "--output", out).expect(t, 65, "lacks columns", "replace the data, the model or the script")
 	run(t, nil, "local", "--input", filepath.Join(dir, "none"), "--model", penguins+"model.pkl", "--output", out).expect(t, 66, "it does not exist")
 	run(t, nil, "local").expect(t, 64, "Want --stack NAME; or --input, --model and --output; or --buckets DIR")
 }
@@ -44,7 +44,8 @@ func TestLocal_takesTheSettingsOfAStack(t *testing.T) {
 	write(t, stack, read(t, stack)+"  ds-pipeline:keepColumns: species\n  ds-pipeline:outputFormat: parquet\n")
 	run(t, []string{"DS_KEEP=nothing"}, "local", "--stack", "dev", "--dir", project, "--buckets", dir).expect(t, 0, "columns   7 in, 9 out", "result    "+filepath.Join(dir, "output/processed/data.parquet"))
 	write(t, stack, read(t, stack)+"  ds-pipeline:scriptKey: s.py\n")
-	run(t, nil, "local", "--stack", "dev", "--dir", project, "--buckets", dir).expect(t, 78, "running a script is not supported")
+	write(t, filepath.Join(dir, "artifacts/s.py"), "filters = True\ndef process(rows):\n    return [row for row in rows if row['species'] == 'Adelie']\n")
+	run(t, nil, "local", "--stack", "dev", "--dir", project, "--buckets", dir).expect(t, 0, "344 in, 152 out, 0 rejected, 192 filtered by the script")
 }
 
 // TestLocal_usesAnyS3 needs no other service: an emulator may not have one.

@@ -40,7 +40,7 @@ func TestRun_endsWithTheJobsStatus(t *testing.T) {
 	c := cloud(t)
 	put(t, c, awstest.Input, "raw/bad.csv", "species,island\nAdelie,Torgersen\n")
 	run(t, c.Env(), "run", "--input-key", "raw/bad.csv", "--wait").expect(t, 65,
-		"stopped: exit status 65: the input data or the model was refused", "status    failed (65)",
+		"stopped: exit status 65: the input data, the model or the script was refused", "status    failed (65)",
 		"cause     the job ended with exit status 65 (EX_DATAERR)", `lacks columns that the model was fitted with`, "next      The log names the row")
 }
 
