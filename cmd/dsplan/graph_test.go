@@ -11,7 +11,7 @@ import (
 // The drawing in docs/architecture.md is that of the plan.
 func TestGraph_isTheOneInTheDocs(t *testing.T) {
 	const file = root + "/docs/architecture.svg"
-	status, got, stderr := plan(t, stack.Deploy, nil, "--stack", "prod", "--dir", root, "--graph")
+	status, got, stderr := plan(t, stack.Deploy, nil, "--stack", "prod", "--dir", root, "--graph", "svg")
 	if status != exitOK {
 		t.Fatalf("status %d: %s", status, stderr)
 	}
@@ -30,7 +30,7 @@ func TestGraph_isTheOneInTheDocs(t *testing.T) {
 }
 
 func TestGraph_drawsAStackWithoutComponents(t *testing.T) {
-	status, got, stderr := plan(t, queue, nil, "--stack", "dev", "--dir", project(t, plainSettings), "--graph")
+	status, got, stderr := plan(t, queue, nil, "--stack", "dev", "--dir", project(t, plainSettings), "--graph", "svg")
 	if status != exitOK || !strings.Contains(got, "Stack dev: who does what") || !strings.Contains(got, "SQS queue") {
 		t.Errorf("got status %d, %s%s", status, got, stderr)
 	}

@@ -46,7 +46,7 @@ type cli struct {
 	Cost    bool    `help:"Estimate what a month at rest and one run cost instead; as JSON with --json."`
 	InputGB float64 `name:"input-gb" default:"1" help:"Size of one input, for --cost."`
 	Runs    float64 `name:"runs" default:"1" help:"Runs in a month, for --cost."`
-	Graph   bool    `help:"Draw who starts, reads, writes and tells what, by the plan's permissions, as SVG instead."`
+	Graph   string  `placeholder:"svg" enum:"svg," default:"" help:"Draw who starts, reads, writes and tells what, by the plan's permissions, instead: as SVG."`
 	IAM     bool    `name:"iam" help:"List who may do what on which resources by the plan's policies, and under which conditions, instead; as JSON with --json."`
 	Diff    string  `placeholder:"FILE" type:"path" help:"Tell what a deployment would change instead, compared with what 'pulumi stack export' or --export wrote; as JSON with --json. What was changed in AWS by hand does not show."`
 	Export  string  `placeholder:"FILE" type:"path" help:"Also write the deployment as 'pulumi stack export' does. Secrets in it are encrypted with PULUMI_CONFIG_PASSPHRASE; without it, with a key that nobody keeps."`
@@ -83,7 +83,7 @@ func (p program) main(ctx context.Context, args []string) int {
 	if _, err = parser.Parse(args); asked {
 		return exitOK // --help was answered
 	}
-	if err == nil && flags.Diff != "" && (flags.Cost || flags.Graph || flags.IAM || flags.Export != "") {
+	if err == nil && flags.Diff != "" && (flags.Cost || flags.Graph != "" || flags.IAM || flags.Export != "") {
 		err = errors.New("--diff plans nothing new: want it without --cost, --graph, --iam and --export")
 	}
 	if err == nil && flags.Account != "" && !isAccount(flags.Account) {
@@ -160,7 +160,7 @@ func (p program) plan(ctx context.Context, flags cli) error {
 	if flags.IAM {
 		return printIAM(p.stdout, planned, flags.JSON)
 	}
-	if flags.Graph {
+	if flags.Graph != "" {
 		return printGraph(p.stdout, s, planned)
 	}
 	if flags.JSON {
