@@ -148,8 +148,36 @@ func validAuditTrail(suffix string) *AuditTrailArgs {
 	}
 }
 
+func validStateBackend(suffix string) *StateBackendArgs {
+	return &StateBackendArgs{Place: testPlace, AliasName: "pulumi-state" + suffix, KeepVersionsDays: 365, KeyDeletionDays: 30}
+}
+
+func validDeployAccess(suffix string) *DeployAccessArgs {
+	return &DeployAccessArgs{
+		Place: testPlace, Project: "ds-pipeline", Stack: "dev", Environment: "dev" + suffix, Repository: "example/ds-pipeline", GitHubEnvironment: "dev",
+		PreviewRefs: []string{"refs/heads/main"}, StateBucketName: pulumi.String("state"), StateKeyArn: pulumi.String("arn:aws:kms:us-east-1:111111111111:key/k"),
+	}
+}
+
+func validAccountBudget(suffix string) *AccountBudgetArgs {
+	return &AccountBudgetArgs{Place: testPlace, BudgetName: "ds-account-dev" + suffix, MonthlyUSD: 50, Emails: []string{"you@example.com"}}
+}
+
 func kinds() []kind {
 	return []kind{
+		{"state backend", stateBackendType, func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error) {
+			args := validStateBackend(suffix)
+			if suffix == "-two" { // one in each region
+				args.Place.Region = "eu-west-1"
+			}
+			return NewStateBackend(ctx, name, args)
+		}},
+		{"deploy access", deployAccessType, func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error) {
+			return NewDeployAccess(ctx, name, validDeployAccess(suffix))
+		}},
+		{"account budget", accountBudgetType, func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error) {
+			return NewAccountBudget(ctx, name, validAccountBudget(suffix))
+		}},
 		{"audit trail", auditTrailType, func(ctx *pulumi.Context, name, suffix string) (pulumi.Resource, error) {
 			return NewAuditTrail(ctx, name, validAuditTrail(suffix))
 		}},
@@ -251,6 +279,8 @@ var physicalNames = map[string][]string{
 	"aws:ssm/parameter:Parameter":           {"name"},
 	"aws:cloudwatch/dashboard:Dashboard":    {"dashboardName"},
 	"aws:kms/alias:Alias":                   {"name"},
+	"aws:iam/policy:Policy":                 {"name"},
+	"aws:budgets/budget:Budget":             {"name"},
 	"awsx:ecr:Image":                        {"imageTag"},
 }
 
@@ -288,6 +318,7 @@ func TestEveryComponent_setsEveryOutput(t *testing.T) {
 // of RegisterResourceOutputs are the same list.
 func TestEveryComponent_registersWhatItDeclares(t *testing.T) {
 	for file, component := range map[string]any{
+		"account_budget.go": AccountBudget{}, "deploy_access.go": DeployAccess{}, "state_backend.go": StateBackend{},
 		"data_buckets.go": DataBuckets{}, "encryption_key.go": EncryptionKey{}, "processing_cluster.go": ProcessingCluster{}, "pipeline.go": Pipeline{}, "outputs.go": Outputs{}, "schedule.go": Schedule{}, "watch.go": Watch{}, "monitoring.go": Monitoring{},
 	} {
 		source, err := os.ReadFile(file)
@@ -417,6 +448,33 @@ ForceDestroy: cannot be combined with ProtectData`, func(ctx *pulumi.Context) er
 		args := validAuditTrail("")
 		args.TrailName, args.KeepDays, args.BucketNames, args.ProtectData, args.ForceDestroy = "a b", 0, nil, true, true
 		_, err := NewAuditTrail(ctx, "audit", args)
+		return err
+	})
+	add("state backend", `state backend "state": KeepVersionsDays: got 0, want 1 to 3650
+KeyDeletionDays: got 5, want 7 to 30`, func(ctx *pulumi.Context) error {
+		args := validStateBackend("")
+		args.KeepVersionsDays, args.KeyDeletionDays = 0, 5
+		_, err := NewStateBackend(ctx, "state", args)
+		return err
+	})
+	add("deploy access", `deploy access "access": Project: got "", want 1 to 100 characters: letters, digits and . _ -
+Stack: got "a b", want 1 to 100 characters: letters, digits and . _ -
+Environment: got "Dev", want 1 to 20 lower-case letters, digits and single hyphens, starting with a letter
+Repository: got "example", want <owner>/<name> of a repository on GitHub
+GitHubEnvironment: got "*", want 1 to 255 characters: no white space and none of : * ? $ { } " \
+StateBucketName: missing
+StateKeyArn: missing
+PreviewRefs[0]: got "refs/heads/*", want one branch or tag such as refs/heads/main
+OIDCProviderArn: got "x", want arn:aws:iam::111111111111:oidc-provider/token.actions.githubusercontent.com`, func(ctx *pulumi.Context) error {
+		_, err := NewDeployAccess(ctx, "access", &DeployAccessArgs{
+			Place: testPlace, Stack: "a b", Environment: "Dev", Repository: "example", GitHubEnvironment: "*", PreviewRefs: []string{"refs/heads/*"}, OIDCProviderArn: "x",
+		})
+		return err
+	})
+	add("account budget", `account budget "budget": BudgetName: got "", want 1 to 100 characters: `+trailNameWant+`
+MonthlyUSD: got 0, want 1 to 1000000
+Emails: got 0 addresses, want 1 to 10`, func(ctx *pulumi.Context) error {
+		_, err := NewAccountBudget(ctx, "budget", &AccountBudgetArgs{Place: testPlace})
 		return err
 	})
 	add("no trail args", `audit trail "audit": args are required`, func(ctx *pulumi.Context) error {

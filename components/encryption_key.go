@@ -107,7 +107,11 @@ func NewEncryptionKey(ctx *pulumi.Context, name string, args *EncryptionKeyArgs,
 		return nil, fmt.Errorf("register encryption key %q: %w", name, err)
 	}
 
-	key, err := newKey(ctx, name+"-key", args, encryption)
+	key, err := newKey(ctx, name+"-key", newKeyArgs{
+		description:  "Data, logs and messages of ds-pipeline",
+		deletionDays: args.DeletionDays,
+		policy:       keyPolicy(args),
+	}, encryption)
 	if err != nil {
 		return nil, err
 	}
@@ -132,15 +136,21 @@ func NewEncryptionKey(ctx *pulumi.Context, name string, args *EncryptionKeyArgs,
 	return encryption, nil
 }
 
-func newKey(ctx *pulumi.Context, name string, args *EncryptionKeyArgs, parent pulumi.Resource) (*kms.Key, error) {
-	text, err := renderJSON(keyPolicy(args))
+type newKeyArgs struct {
+	description  string
+	deletionDays int
+	policy       policy
+}
+
+func newKey(ctx *pulumi.Context, name string, args newKeyArgs, parent pulumi.Resource) (*kms.Key, error) {
+	text, err := renderJSON(args.policy)
 	if err != nil {
 		return nil, fmt.Errorf("write the policy of key %q: %w", name, err)
 	}
 	key, err := kms.NewKey(ctx, name, &kms.KeyArgs{
-		Description:          pulumi.String("Data, logs and messages of ds-pipeline"),
+		Description:          pulumi.String(args.description),
 		EnableKeyRotation:    pulumi.Bool(true),
-		DeletionWindowInDays: pulumi.Int(args.DeletionDays),
+		DeletionWindowInDays: pulumi.Int(args.deletionDays),
 		Policy:               pulumi.String(text),
 	}, pulumi.Parent(parent))
 	if err != nil {
@@ -157,15 +167,7 @@ func newKey(ctx *pulumi.Context, name string, args *EncryptionKeyArgs, parent pu
 func keyPolicy(args *EncryptionKeyArgs) policy {
 	place := args.Place
 	thisKey := []string{"*"}
-	statements := []statement{{
-		// Without it nobody could ever change the policy again, and no policy of a
-		// role would count.
-		Sid:       "LetIAMDecide",
-		Effect:    "Allow",
-		Principal: map[string]any{"AWS": fmt.Sprintf("arn:%s:iam::%s:root", place.partition(), place.AccountID)},
-		Action:    []string{"kms:*"},
-		Resource:  thisKey,
-	}}
+	statements := []statement{letIAMDecide(place)}
 	if len(args.LogGroupNames) > 0 {
 		var groups []string
 		for _, name := range args.LogGroupNames {
@@ -228,6 +230,19 @@ func keyPolicy(args *EncryptionKeyArgs) policy {
 		)
 	}
 	return newPolicy(statements...)
+}
+
+// letIAMDecide is in the policy of every key. Without it nobody could ever change
+// the policy again, and no policy of a role would count.
+func letIAMDecide(place Place) statement {
+	return statement{
+		Sid:       "LetIAMDecide",
+		Effect:    "Allow",
+		Principal: map[string]any{"AWS": fmt.Sprintf("arn:%s:iam::%s:root", place.partition(), place.AccountID)},
+		// The whole key, by whoever IAM lets.
+		Action:   []string{"kms:*"},
+		Resource: []string{"*"}, // this key: the policy is about no other
+	}
 }
 
 // useKey lets a role use a key, as part of requests to one service only. What is

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strconv"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/budgets"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
@@ -317,35 +316,18 @@ func newAlarm(ctx *pulumi.Context, name string, a alarm, topic *sns.Topic, paren
 	return nil
 }
 
-// newBudget tells when a month has cost more than it may, and already when AWS
-// expects that it will.
+// newBudget tells the topic when a month costs more than it may; 0 has none.
 func newBudget(ctx *pulumi.Context, name string, args *MonitoringArgs, topic *sns.Topic, topicPolicy *sns.TopicPolicy, parent pulumi.Resource) error {
 	if args.MonthlyBudgetUSD == 0 {
 		return nil
 	}
-	var notifications budgets.BudgetNotificationArray
-	for _, kind := range []string{"ACTUAL", "FORECASTED"} {
-		notifications = append(notifications, &budgets.BudgetNotificationArgs{
-			NotificationType:       pulumi.String(kind),
-			ComparisonOperator:     pulumi.String("GREATER_THAN"),
-			Threshold:              pulumi.Float64(100),
-			ThresholdType:          pulumi.String("PERCENTAGE"),
-			SubscriberSnsTopicArns: pulumi.StringArray{topic.Arn},
-		})
-	}
 	// AWS tries the topic when a budget is made, so its policy comes first.
-	_, err := budgets.NewBudget(ctx, name, &budgets.BudgetArgs{
-		AccountId:     pulumi.String(args.Place.AccountID),
-		BudgetType:    pulumi.String("COST"),
-		TimeUnit:      pulumi.String("MONTHLY"),
-		LimitAmount:   pulumi.String(strconv.Itoa(args.MonthlyBudgetUSD)),
-		LimitUnit:     pulumi.String("USD"),
-		Notifications: notifications,
-	}, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{topicPolicy}))
-	if err != nil {
-		return fmt.Errorf("create budget %q: %w", name, err)
-	}
-	return nil
+	_, err := newCostBudget(ctx, name, costBudgetArgs{
+		place:      args.Place,
+		monthlyUSD: args.MonthlyBudgetUSD,
+		tell:       budgets.BudgetNotificationArgs{SubscriberSnsTopicArns: pulumi.StringArray{topic.Arn}},
+	}, parent, pulumi.DependsOn([]pulumi.Resource{topicPolicy}))
+	return err
 }
 
 // newDashboard shows three months of runs and what they counted. Its

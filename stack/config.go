@@ -3,20 +3,16 @@
 package stack
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"reflect"
 	"regexp"
 	"slices"
-	"sort"
-	"strconv"
 	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"ds-pipeline/components"
+	"ds-pipeline/internal/settings"
 	"ds-pipeline/preprocess/contract"
 )
 
@@ -95,14 +91,14 @@ const (
 	customerKey = "customer-key"
 )
 
-// key is one key of the configuration: its default, which Pulumi.yaml repeats
-// and a test compares, and how its text becomes a field of Config.
-type key struct {
-	name     string
-	kind     string // string, integer or boolean, as in Pulumi.yaml
-	fallback string
-	read     func(c *Config, text string) error
-}
+// key is one key of the configuration.
+type key = settings.Key[Config]
+
+var (
+	text   = settings.Text[Config]
+	number = settings.Number[Config]
+	flag   = settings.Flag[Config]
+)
 
 // keys lists every key, in the order of Pulumi.yaml. It is a function, because
 // a closure over a package variable would outlive a test.
@@ -112,16 +108,16 @@ func keys() []key {
 
 func firstKeys() []key {
 	return []key{
-		text("environment", "", func(c *Config) *string { return &c.Environment }, optional(checkEnvironment)),
-		text("accountId", "", func(c *Config) *string { return &c.AccountID }, optional(components.CheckAccountID)),
-		text("resourceSuffix", "", func(c *Config) *string { return &c.ResourceSuffix }, optional(checkSuffix)),
-		text("parameterPrefix", "", func(c *Config) *string { return &c.ParameterPrefix }, optional(components.CheckParameterPrefix)),
+		text("environment", "", func(c *Config) *string { return &c.Environment }, settings.Optional(components.CheckEnvironment)),
+		text("accountId", "", func(c *Config) *string { return &c.AccountID }, settings.Optional(components.CheckAccountID)),
+		text("resourceSuffix", "", func(c *Config) *string { return &c.ResourceSuffix }, settings.Optional(checkSuffix)),
+		text("parameterPrefix", "", func(c *Config) *string { return &c.ParameterPrefix }, settings.Optional(components.CheckParameterPrefix)),
 
 		text("inputKey", contract.DefaultInputKey, func(c *Config) *string { return &c.InputKey }, components.CheckInputKey),
 		text("modelKey", contract.DefaultModelKey, func(c *Config) *string { return &c.ModelKey }, components.CheckObjectKey),
-		text("scriptKey", "", func(c *Config) *string { return &c.ScriptKey }, optional(components.CheckObjectKey)),
-		text("packageKey", "", func(c *Config) *string { return &c.PackageKey }, optional(components.CheckObjectKey)),
-		text("scriptStage", "", func(c *Config) *string { return &c.ScriptStage }, optional(components.CheckScriptStage)),
+		text("scriptKey", "", func(c *Config) *string { return &c.ScriptKey }, settings.Optional(components.CheckObjectKey)),
+		text("packageKey", "", func(c *Config) *string { return &c.PackageKey }, settings.Optional(components.CheckObjectKey)),
+		text("scriptStage", "", func(c *Config) *string { return &c.ScriptStage }, settings.Optional(components.CheckScriptStage)),
 	}
 }
 
@@ -129,9 +125,9 @@ func firstKeys() []key {
 func jobKeys() []key {
 	var all []key
 	for _, s := range contract.Settings() {
-		all = append(all, key{s.Key, "string", "", func(c *Config, value string) error {
+		all = append(all, key{Name: s.Key, Kind: "string", Read: func(c *Config, value string) error {
 			c.JobSettings.Set(s.Key, value)
-			return optional(s.Check)(value)
+			return settings.Optional(s.Check)(value)
 		}})
 	}
 	return all
@@ -144,17 +140,17 @@ func secondKeys() []key {
 		number("taskStorageGiB", 20, func(c *Config) *int { return &c.TaskStorageGiB }, components.CheckTaskStorage),
 		flag("useSpot", false, func(c *Config) *bool { return &c.UseSpot }),
 		text("architecture", string(components.AMD64), func(c *Config) *string { return (*string)(&c.Architecture) }, checkArchitecture),
-		text("imageUri", "", func(c *Config) *string { return &c.ImageURI }, optional(components.CheckImageURI)),
+		text("imageUri", "", func(c *Config) *string { return &c.ImageURI }, settings.Optional(components.CheckImageURI)),
 		text(contract.ImageSetting, imageAuto, func(c *Config) *string { return &c.Image }, checkImage),
 		number("keepImages", 10, func(c *Config) *int { return &c.KeepImages }, upTo(1000)),
 		number("taskTimeoutMinutes", 240, func(c *Config) *int { return &c.TaskTimeoutMinutes }, upTo(10080)),
 		number("taskAttempts", 4, func(c *Config) *int { return &c.TaskAttempts }, upTo(10)),
 
 		text("scheduleExpression", "cron(0 9 15 * ? *)", func(c *Config) *string { return &c.ScheduleExpression }, components.CheckScheduleExpression),
-		text("scheduleTimezone", "", func(c *Config) *string { return &c.ScheduleTimezone }, optional(components.CheckTimeZone)),
+		text("scheduleTimezone", "", func(c *Config) *string { return &c.ScheduleTimezone }, settings.Optional(components.CheckTimeZone)),
 		flag("scheduleEnabled", true, func(c *Config) *bool { return &c.ScheduleEnabled }),
 		flag("startOnArrival", false, func(c *Config) *bool { return &c.StartOnArrival }),
-		text("notificationEmail", "", func(c *Config) *string { return &c.NotificationEmail }, optional(components.CheckEmail)),
+		text("notificationEmail", "", func(c *Config) *string { return &c.NotificationEmail }, settings.Optional(components.CheckEmail)),
 		text("notificationSubscriptions", "", func(c *Config) *string { return &c.NotificationSubscriptions }, checkSubscriptions),
 		flag("notifySuccess", false, func(c *Config) *bool { return &c.NotifySuccess }),
 		flag("alarms", true, func(c *Config) *bool { return &c.Alarms }),
@@ -228,7 +224,7 @@ func lastKeys() []key {
 		text("networkMode", string(components.NetworkPublic), func(c *Config) *string { return (*string)(&c.NetworkMode) }, checkNetworkMode),
 		text("networkCidr", "10.0.0.0/24", func(c *Config) *string { return &c.NetworkCIDR }, components.CheckNetworkCIDR),
 		flag("egressPerZone", false, func(c *Config) *bool { return &c.EgressPerZone }),
-		text("vpcId", "", func(c *Config) *string { return &c.VPCID }, optional(components.CheckVPCID)),
+		text("vpcId", "", func(c *Config) *string { return &c.VPCID }, settings.Optional(components.CheckVPCID)),
 		text("subnetIds", "", func(c *Config) *string { return &c.SubnetIDs }, checkSubnetIDs),
 		flag("assignPublicIp", false, func(c *Config) *bool { return &c.AssignPublicIP }),
 		flag("flowLogs", false, func(c *Config) *bool { return &c.FlowLogs }),
@@ -236,7 +232,7 @@ func lastKeys() []key {
 		text("encryption", serviceKeys, func(c *Config) *string { return &c.Encryption }, checkEncryption),
 		text("kmsKeyArn", "", func(c *Config) *string { return &c.KMSKeyArn }, nil),
 		number("keyDeletionDays", 30, func(c *Config) *int { return &c.KeyDeletionDays }, checkKeyDeletionDays),
-		text("permissionsBoundaryArn", "", func(c *Config) *string { return &c.PermissionsBoundaryArn }, optional(checkPolicyArn)),
+		text("permissionsBoundaryArn", "", func(c *Config) *string { return &c.PermissionsBoundaryArn }, settings.Optional(checkPolicyArn)),
 	}
 }
 
@@ -244,21 +240,7 @@ func lastKeys() []key {
 // unknown keys, values of the wrong type, values that no component would accept,
 // and values that do not go together.
 func LoadConfig(ctx *pulumi.Context) (Config, error) {
-	all := keys()
-	errs := unknownKeys(ctx, all)
-
-	var cfg Config
-	wrong := map[string]bool{}
-	for _, k := range all {
-		value, set := ctx.GetConfig(ctx.Project() + ":" + k.name)
-		if !set {
-			value = k.fallback
-		}
-		if err := k.read(&cfg, value); err != nil {
-			wrong[k.name] = true
-			errs = append(errs, prefixed(k.name, err))
-		}
-	}
+	cfg, wrong, errs := settings.Read(ctx, keys())
 	errs = append(errs, readPlace(ctx, &cfg), fillDefaults(ctx, &cfg), checkTogether(cfg, wrong))
 	if err := errors.Join(errs...); err != nil {
 		return Config{}, fmt.Errorf("configuration of stack %q:\n%w", ctx.Stack(), err)
@@ -268,13 +250,9 @@ func LoadConfig(ctx *pulumi.Context) (Config, error) {
 
 // readPlace reads the two keys of the aws namespace that we use.
 func readPlace(ctx *pulumi.Context, cfg *Config) error {
-	cfg.Profile, _ = ctx.GetConfig("aws:profile")
-	region, set := ctx.GetConfig("aws:region")
-	if !set {
-		return errors.New("aws:region: missing; run `pulumi config set aws:region us-east-1`")
-	}
-	cfg.Region = region
-	return prefixed("aws:region", components.CheckRegion(region))
+	var err error
+	cfg.Region, cfg.Profile, err = settings.Place(ctx)
+	return err
 }
 
 // fillDefaults sets what depends on other keys or on the stack.
@@ -286,7 +264,7 @@ func fillDefaults(ctx *pulumi.Context, cfg *Config) error {
 		return nil
 	}
 	cfg.Environment = ctx.Stack()
-	if err := checkEnvironment(cfg.Environment); err != nil {
+	if err := components.CheckEnvironment(cfg.Environment); err != nil {
 		return fmt.Errorf("environment: not set, and the stack's name cannot be used instead: %w", err)
 	}
 	return nil
@@ -338,13 +316,13 @@ func checkTogether(cfg Config, wrong map[string]bool) error {
 	}
 	errs = append(errs, checkScript(cfg))
 	if !wrong["taskMemoryMiB"] {
-		errs = append(errs, prefixed("taskMemoryMiB", components.CheckTaskMemory(cfg.TaskCPU, cfg.TaskMemoryMiB)))
+		errs = append(errs, settings.Prefixed("taskMemoryMiB", components.CheckTaskMemory(cfg.TaskCPU, cfg.TaskMemoryMiB)))
 	}
 	if cfg.UseSpot && !wrong["taskAttempts"] {
-		errs = append(errs, prefixed("taskAttempts", components.CheckSpotAttempts(cfg.TaskAttempts)))
+		errs = append(errs, settings.Prefixed("taskAttempts", components.CheckSpotAttempts(cfg.TaskAttempts)))
 	}
 	if cfg.ScheduleTimezone != "" && !wrong["scheduleTimezone"] && !wrong["scheduleExpression"] {
-		errs = append(errs, prefixed("scheduleExpression", components.CheckZonedSchedule(cfg.ScheduleExpression, cfg.ScheduleTimezone)))
+		errs = append(errs, settings.Prefixed("scheduleExpression", components.CheckZonedSchedule(cfg.ScheduleExpression, cfg.ScheduleTimezone)))
 	}
 	if cfg.MonthlyBudgetUSD > 0 && !cfg.Alarms && !wrong["alarms"] {
 		errs = append(errs, fmt.Errorf("monthlyBudgetUSD: got %d without alarms, want 0: it tells whom they tell", cfg.MonthlyBudgetUSD))
@@ -357,24 +335,14 @@ func checkTogether(cfg Config, wrong map[string]bool) error {
 	}
 	errs = append(errs, checkLifecycles(cfg, wrong), checkNetwork(cfg, wrong), checkKey(cfg, wrong))
 	if cfg.AccountID != "" && !wrong["accountId"] && !wrong["resourceSuffix"] &&
-		checkEnvironment(cfg.Environment) == nil && components.CheckRegion(cfg.Region) == nil {
+		components.CheckEnvironment(cfg.Environment) == nil && components.CheckRegion(cfg.Region) == nil {
 		place := components.Place{AccountID: cfg.AccountID, Region: cfg.Region}
 		errs = append(errs, components.CheckBucketNames(cfg.Environment, place, cfg.ResourceSuffix))
 	}
 	return errors.Join(errs...)
 }
 
-var (
-	environmentPattern = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
-	suffixPattern      = regexp.MustCompile(`^-?[a-z0-9]+(-[a-z0-9]+)*$`)
-)
-
-func checkEnvironment(name string) error {
-	if len(name) > 20 || !environmentPattern.MatchString(name) {
-		return fmt.Errorf("got %q, want 1 to 20 lower-case letters, digits and single hyphens, starting with a letter", name)
-	}
-	return nil
-}
+var suffixPattern = regexp.MustCompile(`^-?[a-z0-9]+(-[a-z0-9]+)*$`)
 
 func checkSuffix(suffix string) error {
 	if len(suffix) > 20 || !suffixPattern.MatchString(suffix) {
@@ -391,7 +359,7 @@ func (c Config) network(flowLogGroup string) components.Network {
 	}
 	return components.Network{
 		Mode: c.NetworkMode, CIDR: c.NetworkCIDR, EgressPerZone: c.EgressPerZone, FlowLogGroupName: flowLogGroup,
-		VPCID: c.VPCID, SubnetIDs: splitList(c.SubnetIDs), AssignPublicIP: c.AssignPublicIP,
+		VPCID: c.VPCID, SubnetIDs: settings.SplitList(c.SubnetIDs), AssignPublicIP: c.AssignPublicIP,
 	}
 }
 
@@ -410,7 +378,7 @@ func checkNetwork(cfg Config, wrong map[string]bool) error {
 	}
 	errs := []error{components.CheckNetwork(cfg.network("flow"), func(field string) string { return networkKeys[field] })}
 	if cfg.NetworkMode == components.NetworkEndpoints && cfg.ImageURI != "" && !wrong["imageUri"] && components.CheckRegion(cfg.Region) == nil {
-		errs = append(errs, prefixed("imageUri", components.CheckImageRegion(cfg.ImageURI, cfg.Region)))
+		errs = append(errs, settings.Prefixed("imageUri", components.CheckImageRegion(cfg.ImageURI, cfg.Region)))
 	}
 	return errors.Join(errs...)
 }
@@ -420,7 +388,7 @@ func checkNetworkMode(text string) error {
 }
 
 func checkSubnetIDs(text string) error {
-	return components.CheckSubnetIDs(splitList(text))
+	return components.CheckSubnetIDs(settings.SplitList(text))
 }
 
 // checkKey checks the key against the region, and that it is asked for.
@@ -431,7 +399,7 @@ func checkKey(cfg Config, wrong map[string]bool) error {
 	case cfg.Encryption != customerKey:
 		return fmt.Errorf("kmsKeyArn: got a key with encryption %s, want encryption %s, or no key", cfg.Encryption, customerKey)
 	}
-	return prefixed("kmsKeyArn", components.CheckKMSKeyArn(cfg.KMSKeyArn, cfg.Region))
+	return settings.Prefixed("kmsKeyArn", components.CheckKMSKeyArn(cfg.KMSKeyArn, cfg.Region))
 }
 
 func checkEncryption(text string) error {
@@ -457,19 +425,7 @@ func checkArchitecture(text string) error {
 }
 
 func checkSubscriptions(text string) error {
-	return components.CheckSubscriptions(splitList(text))
-}
-
-// splitList cuts a list at its commas; blanks around an entry do not count.
-func splitList(text string) []string {
-	if strings.TrimSpace(text) == "" {
-		return nil
-	}
-	entries := strings.Split(text, ",")
-	for i := range entries {
-		entries[i] = strings.TrimSpace(entries[i])
-	}
-	return entries
+	return components.CheckSubscriptions(settings.SplitList(text))
 }
 
 func upTo(high int) func(int) error {
@@ -479,155 +435,4 @@ func upTo(high int) func(int) error {
 // upToOrNone accepts 0 for "none".
 func upToOrNone(high int) func(int) error {
 	return func(n int) error { return components.CheckRange(n, 0, high) }
-}
-
-// optional accepts "" for "not set".
-func optional(check func(string) error) func(string) error {
-	return func(text string) error {
-		if text == "" {
-			return nil
-		}
-		return check(text)
-	}
-}
-
-func text(name, fallback string, field func(*Config) *string, check func(string) error) key {
-	return key{name, "string", fallback, func(c *Config, value string) error {
-		*field(c) = value
-		if check == nil {
-			return nil
-		}
-		return check(value)
-	}}
-}
-
-func number(name string, fallback int, field func(*Config) *int, check func(int) error) key {
-	return key{name, "integer", strconv.Itoa(fallback), func(c *Config, value string) error {
-		n, err := strconv.Atoi(value)
-		if err != nil {
-			return fmt.Errorf("got %q, want a whole number", value)
-		}
-		*field(c) = n
-		if check == nil {
-			return nil
-		}
-		return check(n)
-	}}
-}
-
-func flag(name string, fallback bool, field func(*Config) *bool) key {
-	return key{name, "boolean", strconv.FormatBool(fallback), func(c *Config, value string) error {
-		switch value {
-		case "true", "false":
-			*field(c) = value == "true"
-			return nil
-		}
-		return fmt.Errorf("got %q, want true or false", value)
-	}}
-}
-
-// prefixed puts a key before err, and keeps nil as nil.
-func prefixed(name string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", name, err)
-}
-
-// unknownKeys reports every key under the project's namespace that is not ours,
-// with the nearest one that is.
-func unknownKeys(ctx *pulumi.Context, all []key) []error {
-	var names []string
-	for _, k := range all {
-		names = append(names, k.name)
-	}
-	given, err := configKeys(ctx)
-	if err != nil {
-		return []error{err}
-	}
-	var errs []error
-	for _, full := range given {
-		name, ours := strings.CutPrefix(full, ctx.Project()+":")
-		if !ours || slices.Contains(names, name) {
-			continue
-		}
-		errs = append(errs, fmt.Errorf("%s: unknown key, did you mean %s? Pulumi.yaml lists all of them", name, nearest(name, names)))
-	}
-	return errs
-}
-
-// configKeys lists the keys of the whole configuration, sorted. The SDK looks up
-// a key but does not list them, so this reads the names (never a value) from the
-// context's own copy; reflection may read an unexported field. Where a later SDK
-// keeps them elsewhere, the environment variable that the language host sets is
-// the same list.
-func configKeys(ctx *pulumi.Context) ([]string, error) {
-	var names []string
-	if values := contextConfig(ctx); values.IsValid() {
-		for _, k := range values.MapKeys() {
-			names = append(names, k.String())
-		}
-		sort.Strings(names)
-		return names, nil
-	}
-	var values map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(os.Getenv(pulumi.EnvConfig)), &values); err != nil {
-		return nil, fmt.Errorf("the list of configuration keys is not where this SDK keeps it, so unknown keys cannot be found: %w", err)
-	}
-	for name := range values {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names, nil
-}
-
-// contextConfig is the field ctx.state.info.Config, or the zero Value when this
-// SDK has no such field.
-func contextConfig(ctx *pulumi.Context) reflect.Value {
-	v := reflect.ValueOf(ctx)
-	for _, field := range []string{"state", "info", "Config"} {
-		if v.Kind() == reflect.Pointer {
-			v = v.Elem()
-		}
-		if v.Kind() != reflect.Struct {
-			return reflect.Value{}
-		}
-		v = v.FieldByName(field)
-	}
-	if v.Kind() != reflect.Map || v.Type().Key().Kind() != reflect.String {
-		return reflect.Value{}
-	}
-	return v
-}
-
-// nearest is the name that the fewest changed letters turn into got.
-func nearest(got string, names []string) string {
-	best, bestDistance := "", -1
-	for _, name := range names {
-		d := distance(strings.ToLower(got), strings.ToLower(name))
-		if bestDistance < 0 || d < bestDistance {
-			best, bestDistance = name, d
-		}
-	}
-	return best
-}
-
-// distance is Levenshtein's: insertions, deletions and replacements.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }

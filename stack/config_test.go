@@ -2,7 +2,6 @@ package stack
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -190,26 +189,6 @@ func TestLoadConfig_leavesOtherNamespacesAlone(t *testing.T) {
 	}
 }
 
-// TestConfigKeys_areFoundInThisSDK fails when an update of the SDK moves what
-// configKeys reads.
-func TestConfigKeys_areFoundInThisSDK(t *testing.T) {
-	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
-		if !contextConfig(ctx).IsValid() {
-			t.Error("the context holds its configuration somewhere else")
-		}
-		got, err := configKeys(ctx)
-		if want := []string{"a:b", "ds-pipeline:c"}; !slices.Equal(got, want) {
-			t.Errorf("got %v, want %v", got, want)
-		}
-		return err
-	}, pulumi.WithMocks("ds-pipeline", "dev", &cloud{}), func(info *pulumi.RunInfo) {
-		info.Config = map[string]string{"ds-pipeline:c": "1", "a:b": "2"}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestPulumiYaml_documentsExactlyTheKeysThatAreRead goes through the CLI's own
 // loader, which also checks the file against the schema of Pulumi.
 func TestPulumiYaml_documentsExactlyTheKeysThatAreRead(t *testing.T) {
@@ -218,21 +197,21 @@ func TestPulumiYaml_documentsExactlyTheKeysThatAreRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, k := range keys() {
-		documented, ok := project.Config[k.name]
+		documented, ok := project.Config[k.Name]
 		if !ok {
-			t.Errorf("%s is not in Pulumi.yaml", k.name)
+			t.Errorf("%s is not in Pulumi.yaml", k.Name)
 			continue
 		}
-		if documented.TypeName() != k.kind {
-			t.Errorf("%s: type %q in Pulumi.yaml, %q in the program", k.name, documented.TypeName(), k.kind)
+		if documented.TypeName() != k.Kind {
+			t.Errorf("%s: type %q in Pulumi.yaml, %q in the program", k.Name, documented.TypeName(), k.Kind)
 		}
-		if got := fmt.Sprint(documented.Default); got != k.fallback {
-			t.Errorf("%s: default %q in Pulumi.yaml, %q in the program", k.name, got, k.fallback)
+		if got := fmt.Sprint(documented.Default); got != k.Fallback {
+			t.Errorf("%s: default %q in Pulumi.yaml, %q in the program", k.Name, got, k.Fallback)
 		}
 		if len(documented.Description) < 20 {
-			t.Errorf("%s: description %q says too little", k.name, documented.Description)
+			t.Errorf("%s: description %q says too little", k.Name, documented.Description)
 		}
-		delete(project.Config, k.name)
+		delete(project.Config, k.Name)
 	}
 	for name := range project.Config {
 		t.Errorf("%s is in Pulumi.yaml and nobody reads it", name)

@@ -7,14 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
 	"github.com/pulumi/pulumi-awsx/sdk/v2/go/awsx"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"ds-pipeline/components"
+	"ds-pipeline/internal/settings"
 )
 
 // Deploy creates one environment and exports
@@ -58,7 +56,7 @@ func Deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	place, err := findPlace(ctx, cfg, providers)
+	place, err := cfg.account().Place(ctx, providers[0])
 	if err != nil {
 		return err
 	}
@@ -162,7 +160,7 @@ func Deploy(ctx *pulumi.Context) error {
 		NotificationEmail:  cfg.NotificationEmail,
 		// Whoever sets the address with --secret wants it so in the state too.
 		NotificationEmailSecret: ctx.IsConfigSecret(ctx.Project() + ":notificationEmail"),
-		Subscriptions:           splitList(cfg.NotificationSubscriptions),
+		Subscriptions:           settings.SplitList(cfg.NotificationSubscriptions),
 		SubscriptionsSecret:     ctx.IsConfigSecret(ctx.Project() + ":notificationSubscriptions"),
 		NotifySuccess:           cfg.NotifySuccess,
 		ProtectData:             cfg.ProtectData,
@@ -246,7 +244,7 @@ func Deploy(ctx *pulumi.Context) error {
 			DashboardName:           names.dashboard,
 			NotificationEmail:       cfg.NotificationEmail,
 			NotificationEmailSecret: ctx.IsConfigSecret(ctx.Project() + ":notificationEmail"),
-			Subscriptions:           splitList(cfg.NotificationSubscriptions),
+			Subscriptions:           settings.SplitList(cfg.NotificationSubscriptions),
 			SubscriptionsSecret:     ctx.IsConfigSecret(ctx.Project() + ":notificationSubscriptions"),
 			KMSKeyArn:               keyArn,
 			StateMachineArn:         pipeline.StateMachineArn,
@@ -384,36 +382,11 @@ func boundRoles(ctx *pulumi.Context, boundaryArn string) error {
 }
 
 // newProviders creates the providers that every resource is given by name, so
-// that nothing depends on a default one. An explicit provider does not read the
-// stack's aws: keys by itself: region and profile are passed on, and other keys
-// are reported rather than ignored.
+// that nothing depends on a default one.
 func newProviders(ctx *pulumi.Context, cfg Config) ([]pulumi.ProviderResource, error) {
-	unused, err := unusedAWSKeys(ctx)
+	awsProvider, err := cfg.account().Provider(ctx)
 	if err != nil {
 		return nil, err
-	}
-	for _, name := range unused {
-		if err := ctx.Log.Warn(name+" is not used: of the aws namespace only region and profile are", nil); err != nil {
-			return nil, err
-		}
-	}
-	args := &aws.ProviderArgs{
-		Region: pulumi.String(cfg.Region),
-		DefaultTags: &aws.ProviderDefaultTagsArgs{Tags: pulumi.StringMap{
-			"project":     pulumi.String(ctx.Project()),
-			"environment": pulumi.String(cfg.Environment),
-			"managed-by":  pulumi.String("pulumi"),
-		}},
-	}
-	if cfg.Profile != "" {
-		args.Profile = pulumi.String(cfg.Profile)
-	}
-	if cfg.AccountID != "" {
-		args.AllowedAccountIds = pulumi.StringArray{pulumi.String(cfg.AccountID)}
-	}
-	awsProvider, err := aws.NewProvider(ctx, "aws", args)
-	if err != nil {
-		return nil, fmt.Errorf("configure the aws provider: %w", err)
 	}
 	if cfg.ImageURI != "" {
 		return []pulumi.ProviderResource{awsProvider}, nil // nothing is built
@@ -425,34 +398,9 @@ func newProviders(ctx *pulumi.Context, cfg Config) ([]pulumi.ProviderResource, e
 	return []pulumi.ProviderResource{awsProvider, awsxProvider}, nil
 }
 
-func unusedAWSKeys(ctx *pulumi.Context) ([]string, error) {
-	given, err := configKeys(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(given, func(name string) bool {
-		return !strings.HasPrefix(name, "aws:") || name == "aws:region" || name == "aws:profile"
-	}), nil
-}
-
-// findPlace asks AWS whose credentials these are and refuses another account
-// than the configured one. The provider refuses it too, at the latest when it is
-// asked here; both answers name the account that is allowed.
-func findPlace(ctx *pulumi.Context, cfg Config, providers []pulumi.ProviderResource) (components.Place, error) {
-	identity, err := aws.GetCallerIdentity(ctx, &aws.GetCallerIdentityArgs{}, pulumi.Provider(providers[0]))
-	if err != nil {
-		if cfg.AccountID != "" {
-			return components.Place{}, fmt.Errorf("ask AWS whether the credentials belong to account %s, the only one that stack %q may use (accountId): %w",
-				cfg.AccountID, ctx.Stack(), err)
-		}
-		return components.Place{}, fmt.Errorf("ask AWS which account the credentials belong to: %w", err)
-	}
-	if cfg.AccountID != "" && identity.AccountId != cfg.AccountID {
-		return components.Place{}, fmt.Errorf("wrong account: the credentials belong to %s, but stack %q may only use %s (accountId);"+
-			" use other credentials, or run `pulumi config set accountId %s`",
-			identity.AccountId, ctx.Stack(), cfg.AccountID, identity.AccountId)
-	}
-	return components.Place{AccountID: identity.AccountId, Region: cfg.Region}, nil
+// account is where the stack is deployed.
+func (c Config) account() settings.Account {
+	return settings.Account{ID: c.AccountID, Region: c.Region, Profile: c.Profile, Environment: c.Environment}
 }
 
 // projectRoot is the directory of Pulumi.yaml, the Dockerfile and what it

@@ -236,21 +236,6 @@ func TestDeploy_suffixReachesEveryPublishedName(t *testing.T) {
 	}
 }
 
-func TestUnusedAWSKeys_areThoseThatAnExplicitProviderDoesNotRead(t *testing.T) {
-	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
-		got, err := unusedAWSKeys(ctx)
-		if want := []string{"aws:assumeRole"}; !slices.Equal(got, want) {
-			t.Errorf("got %v, want %v", got, want)
-		}
-		return err
-	}, pulumi.WithMocks("ds-pipeline", "dev", &cloud{}), func(info *pulumi.RunInfo) {
-		info.Config = map[string]string{"aws:region": "us-east-1", "aws:profile": "p", "aws:assumeRole": "{}", "awsx:x": "1", "ds-pipeline:taskCpu": "256"}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestProjectRoot_isWherePulumiYamlIs(t *testing.T) {
 	root := func(given string) (string, error) {
 		var dir string

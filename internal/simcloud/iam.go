@@ -11,6 +11,7 @@ import (
 const (
 	roleType   = "aws:iam/role:Role"
 	policyType = "aws:iam/policy:Policy"
+	oidcType   = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
 )
 
 var iamTypes = []*Type{
@@ -86,6 +87,21 @@ var iamTypes = []*Type{
 			i.set("arn", i.id)
 			i.set("policyId", "ANPA"+strings.ToUpper(i.fake(17)))
 		},
+	},
+	{
+		TypeName: oidcType, Args: iam.OpenIdConnectProviderArgs{}, Outputs: iam.OpenIdConnectProvider{},
+		Replace: []string{"url"}, Required: []string{"url", "clientIdLists"}, OnePer: []string{"url"},
+		Rules: []rule{
+			like("url", `^https://[^?#]{1,247}$`, "an https address of at most 255 characters without a query"),
+			sized("clientIdLists", 1, 100),
+			sized("clientIdLists[]", 1, 255),
+			sized("thumbprintLists", 0, 5),
+			like("thumbprintLists[]", `^[0-9a-fA-F]{40}$`, "40 hexadecimal digits"),
+		},
+		ID: func(i *instance) string {
+			return i.session.arn("iam", "oidc-provider/"+strings.TrimPrefix(text(i.in, "url"), "https://"))
+		},
+		State: func(i *instance) { i.set("arn", i.id) },
 	},
 }
 

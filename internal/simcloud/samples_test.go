@@ -144,6 +144,12 @@ var samples = map[string]sample{
 		{`inlinePolicies[0].policy="` + trust + `"`, "inlinePolicies[0].policy.Statement[0].Principal: not allowed here"},
 		{`managedPolicyArns[0]="ReadOnlyAccess"`, "managedPolicyArns[0]: "}, {`permissionsBoundary="b"`, "permissionsBoundary: "},
 	}},
+	oidcType: {`{"url": "https://token.actions.githubusercontent.com", "clientIdLists": ["sts.amazonaws.com"]}`, []spoiled{
+		{`url="http://token.actions.githubusercontent.com"`, "url: got"},
+		{`clientIdLists=[]`, "clientIdLists: empty"}, {`clientIdLists[0]=` + long(256), "clientIdLists[0]: got 256 characters"},
+		{`thumbprintLists=["a"]`, "thumbprintLists[0]: got"},
+		{`thumbprintLists=["a","a","a","a","a","a"]`, "thumbprintLists: got 6 elements"},
+	}},
 	"aws:iam/rolePolicy:RolePolicy": {`{"role": "r", "name": "p", "policy": "` + identity + `"}`, []spoiled{
 		{`name="a b"`, "name: got"}, {`namePrefix="a"`, "namePrefix: conflicts"}, {`policy="` + trust + `"`, "policy.Statement[0].Principal: not allowed"},
 	}},

@@ -22,7 +22,10 @@ const module = "ds-pipeline"
 // that it may import. "" is the program at the top.
 var arrows = map[string][]string{
 	"":                           {"stack"},
-	"stack":                      {"components", "internal/cost", "preprocess/contract"},
+	"stack":                      {"components", "internal/cost", "internal/settings", "preprocess/contract"},
+	"bootstrap":                  {"bootstrap/foundation"},
+	"bootstrap/foundation":       {"components", "internal/settings"},
+	"internal/settings":          {"components"},
 	"components":                 {"internal/cron", "preprocess/contract"},
 	"preprocess":                 {"preprocess/console", "preprocess/contract", "preprocess/job", "preprocess/manifest"},
 	"preprocess/console":         {"preprocess/job"},
