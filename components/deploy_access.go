@@ -460,9 +460,9 @@ func readState(args *DeployAccessArgs, bucket, key string) []statement {
 			Sid: "ListState", Effect: "Allow", Action: []string{"s3:ListBucket"}, Resource: []string{args.Place.bucketArn(bucket)},
 		},
 		{
-			// A state may be compressed, and has a copy beside it.
+			// A state may be compressed, and has a copy and tags beside it.
 			Sid: "ReadState", Effect: "Allow", Action: []string{"s3:GetObject"},
-			Resource: []string{args.Place.bucketArn(bucket) + "/.pulumi/meta.yaml", stateObjects(args, bucket, "stacks", ".json*"), stateObjects(args, bucket, "history", "/*")},
+			Resource: []string{args.Place.bucketArn(bucket) + "/.pulumi/meta.yaml", stateObjects(args, bucket, "stacks", ".json*"), stateObjects(args, bucket, "stacks", ".pulumi-tags*"), stateObjects(args, bucket, "history", "/*")},
 		},
 		{
 			// Whoever lists locks has to read them to say whose they are.
@@ -483,8 +483,8 @@ func writeState(args *DeployAccessArgs, bucket, key string) []statement {
 			// A state with its copies, what was done, and the lock while it is done.
 			Sid: "WriteState", Effect: "Allow", Action: []string{"s3:DeleteObject", "s3:GetObject", "s3:PutObject"},
 			Resource: []string{
-				stateObjects(args, bucket, "stacks", ".json*"), stateObjects(args, bucket, "history", "/*"),
-				stateObjects(args, bucket, "backups", "/*"), lockObjects(args, bucket),
+				stateObjects(args, bucket, "stacks", ".json*"), stateObjects(args, bucket, "stacks", ".pulumi-tags*"),
+				stateObjects(args, bucket, "history", "/*"), stateObjects(args, bucket, "backups", "/*"), lockObjects(args, bucket),
 			},
 		},
 		statement{Sid: "WriteSecrets", Effect: "Allow", Action: []string{"kms:Encrypt", "kms:GenerateDataKey"}, Resource: []string{key}},

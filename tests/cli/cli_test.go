@@ -58,6 +58,7 @@ type account struct {
 	server  *simcloud.Server
 	home    string
 	backend string
+	env     []string // more of it
 }
 
 func newAccount(t *testing.T, id string) *account {
@@ -151,6 +152,7 @@ func (p *project) run(args ...string) (stdout, all string, err error) {
 		"PULUMI_DEBUG_PROVIDERS=" + p.server.DebugProviders(),
 		"PULUMI_DEBUG_LANGUAGES=go:" + p.language,
 	}
+	cmd.Env = append(cmd.Env, p.env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err = cmd.Run()
