@@ -18,11 +18,14 @@ RESULT     := out/penguins.csv
 # memory between goroutines are tested with the race detector.
 LIGHT_PACKAGES := ./preprocess/... ./internal/operate/... ./internal/cron
 RACE_PACKAGES  := ./internal/operate ./preprocess ./preprocess/job ./preprocess/model ./preprocess/report ./preprocess/script ./preprocess/storage ./preprocess/table
+# What a release holds, and under which licenses it may link others' code.
+RELEASED := ./preprocess ./cmd/dspipe
+LICENSES := Apache-2.0,BSD-2-Clause,BSD-3-Clause,ISC,MIT
 HEAVY_NOTE := the first build compiles the AWS SDK for Pulumi: about 5 minutes on 2 cores
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: run-job run-plan ## preprocess the example, then plan the dev stack
@@ -126,6 +129,30 @@ golden: ## rewrite expected files; review the diff like code
 	@UPDATE_GOLDEN=1 go test -count=1 ./components ./cmd/dsplan ./preprocess/report ./tests/docs ./tests/dspipe ./tests/policy
 	@go test -count=1 ./preprocess/model -run supportIsDocumented -update
 
+.PHONY: licenses
+licenses: $(TOOLS)/go-licenses ## check and collect the licenses of what the released programs link, into out/licenses
+	@$(TOOLS)/go-licenses check $(RELEASED) --ignore ds-pipeline --allowed_licenses=$(LICENSES) 2> >(grep -vE '^W[0-9]|\.s$$' >&2)
+	@rm -rf out/licenses && mkdir -p out
+	@$(TOOLS)/go-licenses save $(RELEASED) --ignore ds-pipeline --save_path out/licenses 2>/dev/null
+	@$(TOOLS)/go-licenses report $(RELEASED) --ignore ds-pipeline 2>/dev/null > out/licenses/licenses.csv
+	@cut -d, -f3 out/licenses/licenses.csv | sort | uniq -c
+
+.PHONY: sbom
+sbom: $(TOOLS)/cyclonedx-gomod ## write what the released programs are made of, as CycloneDX, into out/
+	@mkdir -p out
+	@for program in $(RELEASED); do \
+		$(TOOLS)/cyclonedx-gomod app -json -licenses -main $${program#./} -output out/$$(basename $$program).cdx.json . && \
+		echo "out/$$(basename $$program).cdx.json"; \
+	done
+
+.PHONY: release-check
+release-check: $(TOOLS)/goreleaser ## check the configuration of a release
+	@$(TOOLS)/goreleaser check
+
+.PHONY: release-try
+release-try: $(TOOLS)/goreleaser $(TOOLS)/cyclonedx-gomod licenses ## build a release into dist/ and publish nothing
+	@$(TOOLS)/goreleaser release --snapshot --clean --skip=publish
+
 .PHONY: tools
 tools: $(TOOLS)/pulumi $(TOOLS)/golangci-lint $(TOOLS)/kics ## build the pinned Pulumi CLI, the linter and the scanner into .tools/
 
@@ -144,6 +171,21 @@ $(TOOLS)/kics: tools/kics/go.mod
 	@mkdir -p $(TOOLS)
 	@cd tools/kics && ../../$(GO_BUILD) .tools/kics "the first build of the scanner takes about 5 minutes on 2 cores" \
 		-o ../../$(TOOLS)/kics github.com/Checkmarx/kics/v2/cmd/console
+
+$(TOOLS)/goreleaser: tools/goreleaser/go.mod
+	@mkdir -p $(TOOLS)
+	@cd tools/goreleaser && ../../$(GO_BUILD) .tools/goreleaser "the first build of the release tool takes about 10 minutes on 2 cores" \
+		-o ../../$(TOOLS)/goreleaser github.com/goreleaser/goreleaser/v2
+
+$(TOOLS)/cyclonedx-gomod: tools/sbom/go.mod
+	@mkdir -p $(TOOLS)
+	@cd tools/sbom && ../../$(GO_BUILD) .tools/cyclonedx-gomod "the first build takes about a minute" \
+		-o ../../$(TOOLS)/cyclonedx-gomod github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+
+$(TOOLS)/go-licenses: tools/licenses/go.mod
+	@mkdir -p $(TOOLS)
+	@cd tools/licenses && ../../$(GO_BUILD) .tools/go-licenses "the first build takes about a minute" \
+		-o ../../$(TOOLS)/go-licenses github.com/google/go-licenses/v2
 
 tests/statemachine/node_modules: tests/statemachine/package-lock.json
 	@echo "installing the validators of the state machine from npm"
@@ -167,4 +209,4 @@ tests/parquet/node_modules: tests/parquet/package-lock.json
 
 .PHONY: clean
 clean: ## remove what was built
-	@rm -rf bin out $(TOOLS) tests/statemachine/node_modules tests/iam/node_modules tests/scan/node_modules tests/parquet/node_modules
+	@rm -rf bin dist out $(TOOLS) tests/statemachine/node_modules tests/iam/node_modules tests/scan/node_modules tests/parquet/node_modules
