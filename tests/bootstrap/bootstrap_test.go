@@ -12,7 +12,6 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 
 	"ds-pipeline/bootstrap/foundation"
-	"ds-pipeline/internal/simcloud/simstack"
 	"ds-pipeline/internal/simcloud/simtest"
 	"ds-pipeline/stack"
 )
@@ -182,17 +181,7 @@ func TestOIDCProvider_ofTheAccountIsUsed(t *testing.T) {
 func TestWrongAccount_isRefusedBeforeAnythingIsCreated(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"dev", "prod"} {
-		s, err := simstack.Open(t.Context(), foundation.Deploy, simstack.OpenOptions{Dir: dir, Stack: name, Account: "999999999999", Set: pinned(name, nil)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = s.Up(t.Context())
-		if err == nil || !strings.Contains(err.Error(), "999999999999") || !strings.Contains(err.Error(), "accountId") {
-			t.Errorf("%s: got error %v, want one that names the account and accountId", name, err)
-		}
-		if n := s.Cloud.Count(); n != 0 {
-			t.Errorf("%s: got %d resources, want none", name, n)
-		}
+		simtest.RefusesAccount(t, foundation.Deploy, dir, name, pinned(name, nil))
 	}
 }
 

@@ -253,17 +253,7 @@ func TestProd_refusesToBeDestroyed(t *testing.T) {
 func TestWrongAccount_isRefusedBeforeAnythingIsCreated(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"dev", "prod"} {
-		s, err := simstack.Open(t.Context(), stack.Deploy, simstack.OpenOptions{Dir: root, Stack: name, Account: "999999999999", Set: pinned(name, nil)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = s.Up(t.Context())
-		if err == nil || !strings.Contains(err.Error(), "999999999999") || !strings.Contains(err.Error(), "accountId") {
-			t.Errorf("%s: got error %v, want one that names the account and accountId", name, err)
-		}
-		if n := s.Cloud.Count(); n != 0 {
-			t.Errorf("%s: got %d resources, want none", name, n)
-		}
+		simtest.RefusesAccount(t, stack.Deploy, root, name, pinned(name, nil))
 	}
 }
 

@@ -51,6 +51,24 @@ func File(t testing.TB, program pulumi.RunFunc, dir, stack string, set map[strin
 	return &Scenario{t: t, Stack: s}
 }
 
+// RefusesAccount expects that a project's stack is not deployed with credentials of
+// another account, and that nothing is created.
+func RefusesAccount(t testing.TB, program pulumi.RunFunc, dir, stack string, set map[string]string) {
+	t.Helper()
+	const other = "999999999999"
+	s, err := simstack.Open(t.Context(), program, simstack.OpenOptions{Dir: dir, Stack: stack, Account: other, Set: set})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Up(t.Context())
+	if err == nil || !strings.Contains(err.Error(), other) || !strings.Contains(err.Error(), "accountId") {
+		t.Errorf("%s: got error %v, want one that names the account and accountId", stack, err)
+	}
+	if n := s.Cloud.Count(); n != 0 {
+		t.Errorf("%s: got %d resources, want none", stack, n)
+	}
+}
+
 // Set changes the configuration for what comes next.
 func (s *Scenario) Set(key, value string) {
 	s.t.Helper()
