@@ -3,7 +3,6 @@
 package manifest
 
 import (
-	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -147,10 +146,10 @@ func Read(text []byte) (Manifest, error) {
 	if err := json.Unmarshal(text, &mark); err != nil || mark.Schema != Schema {
 		return Manifest{}, ErrForeign
 	}
+	// Members that are not known are those of a later program with the same schema:
+	// going back to an earlier one has to work.
 	var m Manifest
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&m); err != nil {
+	if err := json.Unmarshal(text, &m); err != nil {
 		return Manifest{}, fmt.Errorf("manifest: %w", err)
 	}
 	if err := m.check(); err != nil {

@@ -74,10 +74,19 @@ func TestManifest_thatIsIncompleteIsRefused(t *testing.T) {
 		}
 	}
 	if _, err := Read([]byte(strings.Replace(text(t, example()), `"period"`, `"periode"`, 1))); err == nil {
-		t.Error("an unknown member passed")
+		t.Error("a misspelled member passed")
 	}
 	if _, err := Read([]byte(text(t, example()) + "{}")); !errors.Is(err, ErrForeign) {
 		t.Errorf("something behind it: got %v", err)
+	}
+}
+
+// A program of before reads what a later one wrote with the same schema, so that
+// going back to it works.
+func TestManifest_ofALaterProgramIsRead(t *testing.T) {
+	later := strings.NewReplacer(`"period"`, `"color": {"a": [1]}, "period"`, `"encoding"`, `"taste": "sweet", "encoding"`).Replace(text(t, example()))
+	if m, err := Read([]byte(later)); err != nil || !reflect.DeepEqual(m, example()) {
+		t.Errorf("got %+v, %v", m, err)
 	}
 }
 
