@@ -87,13 +87,15 @@ func TestDiff_saysWhyADeploymentCannotBeRead(t *testing.T) {
 		}
 		return name
 	}
+	// Pulumi remembers, within a process, what has been opened by the right phrase.
+	unopened := exported(t, queue, dir)
 	for name, tt := range map[string]struct {
 		file string
 		env  map[string]string
 		want string
 	}{
 		"no phrase":       {file, nil, "set PULUMI_CONFIG_PASSPHRASE"},
-		"another phrase":  {file, map[string]string{"PULUMI_CONFIG_PASSPHRASE": "other"}, "is not the passphrase of the deployment"},
+		"another phrase":  {unopened, map[string]string{"PULUMI_CONFIG_PASSPHRASE": "other"}, "is not the passphrase of the deployment"},
 		"another service": {write(strings.Replace(string(text), `"type": "passphrase"`, `"type": "service"`, 1)), phrase, "export it with --show-secrets"},
 		"another stack":   {write(strings.ReplaceAll(string(text), "urn:pulumi:dev::", "urn:pulumi:prod::")), phrase, "the deployment is of stack prod of sample, want dev of sample"},
 		"no deployment":   {write(`{"version":3}`), phrase, "want a deployment, as 'pulumi stack export' writes it"},
