@@ -1,8 +1,6 @@
 package dspipe
 
 import (
-	"bufio"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -122,26 +120,9 @@ func TestBackfill_isDetachedAndGoesOn(t *testing.T) {
 	c := monthly(t)
 	c.Hold = true
 	args := []string{"backfill", "--from", "2026-10", "--to", "2026-11", "--input-key", "raw/{period}.csv", "--parallel", "1"}
-	cmd := command(t, c.Env(), args...)
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	s := bufio.NewScanner(stderr)
-	waitFor(t, s, "2026-10 started")
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	waitFor(t, s, "detached; 1 runs go on")
-	waitFor(t, s, "the same command goes on")
-	for s.Scan() {
-	}
-	_ = cmd.Wait()
+	code := interrupted(t, c.Env(), args, "2026-10 started", "detached; 1 runs go on", "the same command goes on")
 	names, _ := c.Started()
-	if code := cmd.ProcessState.ExitCode(); code != 130 || len(names) != 1 || c.Status(names[0]) != "RUNNING" {
+	if code != 130 || len(names) != 1 || c.Status(names[0]) != "RUNNING" {
 		t.Errorf("exit status %d, runs %q", code, names)
 	}
 	unlock := c.Lock()

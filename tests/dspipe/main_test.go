@@ -181,6 +181,34 @@ func waitFor(t *testing.T, s *bufio.Scanner, text string) {
 	t.Fatalf("never said %q", text)
 }
 
+// interrupted starts a process without a terminal, interrupts it once it has said
+// started, and waits until it has said each of then and ended. It returns its exit
+// status.
+func interrupted(t *testing.T, env, args []string, started string, then ...string) int {
+	t.Helper()
+	cmd := command(t, env, args...)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s := bufio.NewScanner(stderr)
+	waitFor(t, s, started)
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range then {
+		waitFor(t, s, text)
+	}
+	for s.Scan() { // to the end, so that it can end
+		continue
+	}
+	_ = cmd.Wait()
+	return cmd.ProcessState.ExitCode()
+}
+
 // waitForFile waits until a file exists.
 func waitForFile(t *testing.T, path string) {
 	t.Helper()

@@ -1,9 +1,7 @@
 package dspipe
 
 import (
-	"bufio"
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -160,26 +158,9 @@ func TestCtrlC_withoutATerminalDetaches(t *testing.T) {
 	t.Parallel()
 	c := cloud(t)
 	c.Hold = true
-	cmd := command(t, c.Env(), "run", "--period", "2026-11", "--follow")
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	s := bufio.NewScanner(stderr)
-	waitFor(t, s, "was started")
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	waitFor(t, s, "detached; the run goes on")
-	waitFor(t, s, "dspipe stop")
-	for s.Scan() {
-	}
-	_ = cmd.Wait()
+	code := interrupted(t, c.Env(), []string{"run", "--period", "2026-11", "--follow"}, "was started", "detached; the run goes on", "dspipe stop")
 	names, _ := c.Started()
-	if code := cmd.ProcessState.ExitCode(); code != 130 || c.Status(names[0]) != "RUNNING" {
+	if code != 130 || c.Status(names[0]) != "RUNNING" {
 		t.Errorf("exit status %d, the run is %s", code, c.Status(names[0]))
 	}
 }

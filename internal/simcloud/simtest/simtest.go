@@ -69,6 +69,18 @@ func RefusesAccount(t testing.TB, program pulumi.RunFunc, dir, stack string, set
 	}
 }
 
+// DestroyIsRefused expects that the stack, which holds the resource with that name
+// protected, cannot be destroyed, that all of it stays, and that it is still settled.
+func (s *Scenario) DestroyIsRefused(name string) {
+	s.t.Helper()
+	before := s.Cloud.Count()
+	s.DestroyFails(name, "cannot be deleted", "because it is protected")
+	if after := s.Cloud.Count(); after != before {
+		s.t.Errorf("got %d resources after the refusal, want all %d", after, before)
+	}
+	s.Settled()
+}
+
 // Set changes the configuration for what comes next.
 func (s *Scenario) Set(key, value string) {
 	s.t.Helper()
