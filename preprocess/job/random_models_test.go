@@ -1,6 +1,7 @@
 package job
 
 import (
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -14,6 +15,9 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"ds-pipeline/preprocess/frame"
+	"ds-pipeline/preprocess/table"
 
 	"ds-pipeline/internal/parquettest"
 )
@@ -384,4 +388,62 @@ func TestRun_ofRandomModelsIsWhatTheirFormulasSay(t *testing.T) {
 		s.ParquetOutput = true
 		check("Parquet")
 	})
+}
+
+// What the property above finds now and then.
+func TestRun_rejectsWhatOneStepRefusesByTheKindOfTheRest(t *testing.T) {
+	const binarizer = `{"format": 1, "model": {"class": "Binarizer", "feature_names_in": ["n"], "n_features_in": 1, "threshold": 5}}`
+	for name, test := range map[string]struct{ input, want, reason string }{
+		"missing among whole numbers": {"n,m\n7,0\n,0\n4,0\n", "n\n1\n0\n", `"missing, where the records`},
+		"text among whole numbers":    {"n,m\n7,0\n12:30,0\n4,0\n", "n\n1\n0\n", "not a number"},
+		"text among numbers":          {"n,m\n7.5,0\nx,0\n4,0\n", "n\n1.0\n0.0\n", "not a number"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			model := filepath.Join(dir, "model.json")
+			if err := os.WriteFile(model, []byte(binarizer), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s, err := settingsFor(dir, test.input, model)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.MaxRejects, _ = ParseRejectLimit("1")
+			if _, err := Run(context.Background(), s, quiet); err != nil {
+				t.Fatal(err)
+			}
+			if got := mustRead(t, s.Output.Path); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+			if rejects := mustRead(t, filepath.Join(dir, "rejects.csv")); !strings.Contains(rejects, ",3,n,"+test.reason) {
+				t.Errorf("rejects %q, want line 3: %s", rejects, test.reason)
+			}
+		})
+	}
+}
+
+// Only where no column can change its kind may a run stop early for rejects that
+// another kind could make good.
+func TestEnough_waitsWhileAColumnMayChangeItsKind(t *testing.T) {
+	for _, test := range []struct {
+		in      table.Input
+		parquet bool
+		want    bool
+	}{
+		{table.Input{As: table.AsNumber, Kind: frame.Float}, false, true},
+		{table.Input{As: table.AsText, Kind: frame.Text}, false, true},
+		{table.Input{As: table.AsNumber, Kind: frame.Bool}, false, false},
+		{table.Input{As: table.AsFound, Kind: frame.Int}, false, false},
+		{table.Input{As: table.AsFound, Kind: frame.Text}, false, false},
+		{table.Input{As: table.AsFound, Kind: frame.Int}, true, true},
+	} {
+		settled := table.Input{As: table.AsText, Kind: frame.Text}
+		p := &runPass{Settings: Settings{Parquet: test.parquet}}
+		p.sum.RowsRejected, p.sum.RowsIn = countedRows, countedRows
+		tr := &transformer{runPass: p, plan: &plan{layout: table.Layout{Inputs: []table.Input{settled, test.in}}}}
+		tr.rejections.hopeless = true
+		if got := tr.enough(); got != test.want {
+			t.Errorf("%+v, Parquet %v: enough %v, want %v", test.in, test.parquet, got, test.want)
+		}
+	}
 }
