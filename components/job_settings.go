@@ -22,6 +22,7 @@ type JobSettings struct {
 	OutputFormat    string
 	OutputDelimiter string // tab or one character
 	Report          string // true or false: whether to write a report beside the result
+	Checksum        string // crc64nvme or sha256: of inputs and result, in the manifest
 }
 
 // field is where the setting with a key of contract.Settings stands; nil for none.
@@ -29,7 +30,7 @@ func (s *JobSettings) field(key string) *string {
 	return map[string]*string{
 		"inputFormat": &s.InputFormat, "inputDelimiter": &s.InputDelimiter, "inputEncoding": &s.InputEncoding,
 		"nullValues": &s.NullValues, "maxRecordBytes": &s.MaxRecordBytes, "maxRejects": &s.MaxRejects,
-		"keepColumns": &s.KeepColumns, "outputFormat": &s.OutputFormat, "outputDelimiter": &s.OutputDelimiter, "report": &s.Report,
+		"keepColumns": &s.KeepColumns, "outputFormat": &s.OutputFormat, "outputDelimiter": &s.OutputDelimiter, "report": &s.Report, "checksum": &s.Checksum,
 	}[key]
 }
 

@@ -9,7 +9,7 @@ import (
 func TestJobSettings_reachTheJob(t *testing.T) {
 	values := map[string]string{
 		"inputFormat": "csv", "inputDelimiter": ";", "inputEncoding": "latin-1", "nullValues": "none", "maxRecordBytes": "2048",
-		"maxRejects": "100", "keepColumns": "id", "outputFormat": "parquet", "outputDelimiter": "", "report": "true",
+		"maxRejects": "100", "keepColumns": "id", "outputFormat": "parquet", "outputDelimiter": "", "report": "true", "checksum": "sha256",
 	}
 	var s JobSettings
 	if len(s.environment()) != 0 || s.validate() != nil {

@@ -92,6 +92,7 @@ type runCommand struct {
 	MaxRejects      *string `placeholder:"N" help:"How many records may be rejected before the run fails: a count such as 100 or a share such as 0.5%. Default: 0. Rejected records are written to ${rejects_name} beside the result."`
 	Report          *bool   `negatable:"" help:"Write statistics of all columns, and how they differ from what the model was fitted on, to ${report_name} beside the result. Default: yes."`
 	Force           *bool   `help:"Run even if a complete run of the same period has read the same inputs and model with the same settings and program. Without --period every run is done."`
+	Checksum        *string `placeholder:"NAME" help:"How the manifest's checksums of inputs and result are computed: crc64nvme, as S3 does, or sha256, which also stands against who wants to deceive. Default: crc64nvme."`
 	ShowValues      bool    `help:"Show the values at fault in messages about records, and frequent texts in the report. They may be personal data."`
 	Log             string  `enum:"auto,text,json" default:"auto" help:"How to log on standard output: text, json, or auto: text on a terminal and otherwise JSON lines."`
 }
@@ -231,7 +232,7 @@ func (p program) runJob(ctx context.Context, c runCommand, log *slog.Logger, tex
 		Keep: c.Keep, NullValues: c.NullValues,
 		InputFormat: c.InputFormat, OutputFormat: c.OutputFormat, Delimiter: c.Delimiter, OutputDelimiter: c.OutputDelimiter, Encoding: c.Encoding,
 		Workers: c.Workers, MaxRecordBytes: c.MaxRecordBytes, MaxRejects: c.MaxRejects,
-		ShowValues: c.ShowValues, Report: c.Report, Period: c.Period, Force: c.Force,
+		ShowValues: c.ShowValues, Report: c.Report, Checksum: c.Checksum, Period: c.Period, Force: c.Force,
 	}, p.getenv, p.params)
 	if err != nil {
 		return job.Summary{}, err
@@ -319,6 +320,7 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 		{contract.EnvOutputDelimiter, "as --output-delimiter"},
 		{contract.EnvEncoding, "as --encoding"},
 		{contract.EnvWorkers, "as --workers"},
+		{contract.EnvChecksum, "as --checksum"},
 		{contract.EnvReport, "as --report or --no-report: true or false"},
 		{contract.EnvMaxRecordBytes, "as --max-record-bytes"},
 		{contract.EnvMaxRejects, "as --max-rejects"},

@@ -2,8 +2,6 @@ package operate
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -26,7 +24,7 @@ type resultsCommand struct {
 	Period    string `placeholder:"YYYY-MM" help:"Month of the result. Default: the newest result."`
 	OutputKey string `placeholder:"KEY" help:"Where runs put it, if they were told so. Default: data.csv or data.parquet below ${output_prefix}."`
 	Download  string `placeholder:"DIR" type:"path" help:"Fetch the result and what stands beside it into a directory, and compare all of it with the manifest."`
-	Verify    bool   `help:"Read all objects to the end and compare their SHA-256 with the manifest. Without it, and without --download, sizes and versions are compared."`
+	Verify    bool   `help:"Read all objects to the end and compare their checksums with the manifest. Without it, and without --download, sizes and versions are compared."`
 	Open      bool   `help:"Open the report in a browser."`
 }
 
@@ -34,17 +32,17 @@ type resultsCommand struct {
 type results struct {
 	Period   string            `json:"period,omitempty"`
 	Objects  []resultObject    `json:"objects"`
-	Verified string            `json:"verified"` // sha256, or size and version
+	Verified string            `json:"verified"` // checksum, or size and version
 	Manifest manifest.Manifest `json:"manifest"`
 }
 
 // resultObject is one object of a result.
 type resultObject struct {
-	Name   string `json:"name"` // as the manifest calls it
-	URI    string `json:"uri"`
-	Size   int64  `json:"size"`
-	SHA256 string `json:"sha256"`
-	File   string `json:"file,omitempty"` // where it was downloaded to
+	Name string `json:"name"` // as the manifest calls it
+	URI  string `json:"uri"`
+	Size int64  `json:"size"`
+	manifest.Checksum
+	File string `json:"file,omitempty"` // where it was downloaded to
 }
 
 func (c *resultsCommand) run(ctx context.Context, s *session) error {
@@ -78,19 +76,19 @@ func (c *resultsCommand) run(ctx context.Context, s *session) error {
 	}
 	found := results{Period: m.Period, Verified: "size and version", Manifest: *m}
 	for _, o := range m.Published() {
-		found.Objects = append(found.Objects, resultObject{Name: o.Name, URI: besideURI(output, path.Base(o.URI)).String(), Size: o.Size, SHA256: o.SHA256})
+		found.Objects = append(found.Objects, resultObject{Name: o.Name, URI: besideURI(output, path.Base(o.URI)).String(), Size: o.Size, Checksum: o.Checksum})
 	}
 	if err := s.checkObjects(ctx, *m, output); err != nil {
 		return err
 	}
 	if c.Verify && c.Download == "" {
-		found.Verified = "sha256"
+		found.Verified = "checksum"
 		if err := verify(ctx, output); err != nil {
 			return err
 		}
 	}
 	if c.Download != "" {
-		found.Verified = "sha256"
+		found.Verified = "checksum"
 		if err := c.download(ctx, s, found.Objects, text); err != nil {
 			return err
 		}
@@ -209,12 +207,12 @@ func (s *session) fetch(ctx context.Context, o resultObject) error {
 	bar := s.bar(path.Base(o.URI), o.Size)
 	defer bar.clear()
 	return writeFile(o.File, func(w io.Writer) error {
-		sum := sha256.New()
+		sum := o.Algorithm().New()
 		if _, err := io.Copy(io.MultiWriter(w, sum, bar), r); err != nil {
 			return err
 		}
-		if got := hex.EncodeToString(sum.Sum(nil)); got != o.SHA256 {
-			return fail(exitData, remedyResult, "%s %s: its SHA-256 is %s, but the manifest says %s", o.Name, o.URI, got, o.SHA256)
+		if err := o.Compare(sum.Checksum()); err != nil {
+			return fail(exitData, remedyResult, "%s %s: not as the manifest says: %w", o.Name, o.URI, err)
 		}
 		return nil
 	})
@@ -259,7 +257,7 @@ func (s *session) printResults(r results) {
 		}
 		field(o.Name, "%s (%s)", where, show.Size(o.Size))
 	}
-	field("verified", "%s", s.paint(green, map[string]string{"sha256": "every byte, by SHA-256", "size and version": "sizes and versions"}[r.Verified]))
+	field("verified", "%s", s.paint(green, map[string]string{"checksum": "every byte, by checksum", "size and version": "sizes and versions"}[r.Verified]))
 }
 
 // open shows the report in a browser.

@@ -38,6 +38,10 @@ const (
 	// EnvReport is true or false: whether a run writes a report.
 	EnvReport = "DS_REPORT"
 
+	// EnvChecksum is how the checksums of inputs and result are computed: crc64nvme
+	// or sha256.
+	EnvChecksum = "DS_CHECKSUM"
+
 	// EnvForce is true or false: whether a run of a period is done again although
 	// the same one is complete.
 	EnvForce = "DS_FORCE"

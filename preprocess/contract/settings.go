@@ -41,8 +41,18 @@ func Settings() []Setting {
 		{"outputFormat", EnvOutputFormat, oneOf("csv", "parquet")},
 		{"outputDelimiter", EnvOutputDelimiter, checkDelimiter},
 		{"report", EnvReport, oneOf("true", "false")},
+		{"checksum", EnvChecksum, CheckChecksum},
 	}
 }
+
+// Values of EnvChecksum.
+const (
+	ChecksumCRC64NVME = "crc64nvme"
+	ChecksumSHA256    = "sha256"
+)
+
+// CheckChecksum is an error unless v is a way to compute a checksum.
+func CheckChecksum(v string) error { return oneOf(ChecksumCRC64NVME, ChecksumSHA256)(v) }
 
 func oneOf(values ...string) func(string) error {
 	return func(v string) error {

@@ -1,26 +1,24 @@
 package job
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"sync"
 
 	"ds-pipeline/preprocess/contract"
+	"ds-pipeline/preprocess/manifest"
 )
 
-// digestReader computes the SHA-256 of what is read through it, and counts it.
+// digestReader computes a checksum of what is read through it, and counts it.
 type digestReader struct {
 	io.Reader
-	digest hash.Hash
+	digest *manifest.Digest
 	size   int64
 }
 
-func newDigestReader(r io.Reader) *digestReader {
-	return &digestReader{Reader: r, digest: sha256.New()}
+func newDigestReader(r io.Reader, how manifest.Algorithm) *digestReader {
+	return &digestReader{Reader: r, digest: how.New()}
 }
 
 func (r *digestReader) Read(p []byte) (int, error) {
@@ -30,11 +28,10 @@ func (r *digestReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (r *digestReader) sum() string { return hex.EncodeToString(r.digest.Sum(nil)) }
-
-func sum(data []byte) string {
-	s := sha256.Sum256(data)
-	return hex.EncodeToString(s[:])
+func sum(data []byte) manifest.Checksum {
+	d := manifest.SHA256.New()
+	_, _ = d.Write(data)
+	return d.Checksum()
 }
 
 // build is the SHA-256 of the program that runs: its version may be the same of
@@ -51,9 +48,9 @@ var build = sync.OnceValues(func() (string, error) {
 		return "", fail(contract.ExitSoftware, "read the program: %w", err)
 	}
 	defer func() { _ = f.Close() }()
-	r := newDigestReader(f)
-	if _, err := io.Copy(io.Discard, r); err != nil {
+	d := manifest.SHA256.New()
+	if _, err := io.Copy(d, f); err != nil {
 		return "", fail(contract.ExitSoftware, "read the program: %w", fmt.Errorf("%s: %w", path, err))
 	}
-	return r.sum(), nil
+	return d.Checksum().SHA256, nil
 })

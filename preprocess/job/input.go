@@ -119,7 +119,7 @@ func (f *feed) open() error {
 	if err != nil {
 		return err
 	}
-	digest := newDigestReader(file)
+	digest := newDigestReader(file, f.settings.Checksum)
 	packed, err := codec.NewReader(digest, codec.ByName(name(object.URI())))
 	if err != nil {
 		return errors.Join(err, file.Close())

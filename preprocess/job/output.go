@@ -2,15 +2,13 @@ package job
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 
 	"ds-pipeline/preprocess/codec"
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/frame"
+	"ds-pipeline/preprocess/manifest"
 	"ds-pipeline/preprocess/model"
 	"ds-pipeline/preprocess/parquet"
 	"ds-pipeline/preprocess/storage"
@@ -21,10 +19,10 @@ import (
 type result struct {
 	writer
 	upload  storage.Upload
-	written int64     // bytes of the object
-	text    int64     // bytes before compression
-	digest  hash.Hash // of the object: SHA-256
-	done    bool      // published
+	written int64            // bytes of the object
+	text    int64            // bytes before compression
+	digest  *manifest.Digest // of the object
+	done    bool             // published
 }
 
 // writer writes blocks of rows in a format.
@@ -61,7 +59,7 @@ func (p *runPass) createResult(ctx context.Context, f *feed, pl *plan, program *
 	if err != nil {
 		return nil, fmt.Errorf("output: %w", err)
 	}
-	r := &result{upload: upload, digest: sha256.New()}
+	r := &result{upload: upload, digest: p.Checksum.New()}
 	if p.code != nil && p.ScriptStage == contract.ScriptAfter {
 		after, aerr := p.newAfterWriter(ctx, counter{r}, pl, program, names)
 		if aerr != nil {
@@ -123,9 +121,6 @@ func (r *result) discard() error {
 	r.abandon()
 	return r.upload.Abort()
 }
-
-// sum is the SHA-256 of the object.
-func (r *result) sum() string { return hex.EncodeToString(r.digest.Sum(nil)) }
 
 // textWriter writes CSV, compressed or not.
 type textWriter struct {

@@ -125,6 +125,7 @@ func (s Settings) recorded() manifest.Settings {
 		MaxRejects:      s.MaxRejects.String(),
 		Report:          s.Report,
 		ShowValues:      s.ShowValues,
+		Checksum:        s.Checksum,
 	}
 	if s.Script != (storage.URI{}) {
 		r.ScriptStage = s.ScriptStage
@@ -158,7 +159,7 @@ func (p *runPass) publish(ctx context.Context, out *result, page *reportFile, tr
 
 func (p *runPass) publishRest(ctx context.Context, out *result, page *reportFile, output storage.Info, transformed time.Time) error {
 	m := p.record(transformed)
-	m.Output = described(output, out.sum())
+	m.Output = described(output, out.digest.Checksum())
 	done := published{output: output}
 	var err error
 	if p.rejects.upload != nil {
@@ -170,7 +171,7 @@ func (p *runPass) publishRest(ctx context.Context, out *result, page *reportFile
 		return err
 	}
 	if done.rejects.Exists {
-		o := described(done.rejects, p.rejects.sum())
+		o := described(done.rejects, p.rejects.digest.Checksum())
 		m.Rejects = &o
 	}
 	if page != nil {
@@ -232,8 +233,8 @@ func (p *runPass) record(transformed time.Time) manifest.Manifest {
 	return m
 }
 
-func described(i storage.Info, sha256 string) manifest.Object {
-	return manifest.Object{URI: i.URI.String(), Size: i.Size, Version: i.Version, SHA256: sha256}
+func described(i storage.Info, sum manifest.Checksum) manifest.Object {
+	return manifest.Object{URI: i.URI.String(), Size: i.Size, Version: i.Version, Checksum: sum}
 }
 
 // remove removes what a run before has left and this one has not.
@@ -297,13 +298,13 @@ func (f *feed) finish() error {
 			return f.failed(err, 1)
 		}
 		defer func() { _ = file.Close() }()
-		f.digest = newDigestReader(file)
+		f.digest = newDigestReader(file, f.settings.Checksum)
 	}
 	if _, err := io.Copy(io.Discard, f.digest); err != nil {
 		return f.failed(err, 1)
 	}
 	f.in.read = append(f.in.read[:f.index], manifest.Object{
-		URI: f.uri().String(), Size: f.digest.size, Version: f.object.Version(), SHA256: f.digest.sum(),
+		URI: f.uri().String(), Size: f.digest.size, Version: f.object.Version(), Checksum: f.digest.digest.Checksum(),
 	})
 	return nil
 }

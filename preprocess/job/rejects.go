@@ -2,10 +2,7 @@ package job
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"hash"
 	"math"
 	"math/big"
 	"slices"
@@ -13,6 +10,7 @@ import (
 	"strings"
 
 	"ds-pipeline/preprocess/contract"
+	"ds-pipeline/preprocess/manifest"
 	"ds-pipeline/preprocess/storage"
 	"ds-pipeline/preprocess/table"
 )
@@ -73,7 +71,7 @@ type rejectsFile struct {
 	rows   int64
 	bytes  int64
 	before storage.Info // what was there when the run began
-	digest hash.Hash
+	digest *manifest.Digest
 }
 
 // add writes a record. line counts from 1.
@@ -84,7 +82,7 @@ func (r *rejectsFile) add(input string, line int64, rej rejected, record []byte)
 		if r.upload, err = r.store.Create(r.ctx, r.uri, storage.Unchanged(r.before)); err != nil {
 			return fmt.Errorf("rejects: %w", err)
 		}
-		r.digest = sha256.New()
+		r.digest = manifest.SHA256.New()
 		b = append(b, rejectsHeader...)
 	}
 	b = append(appendField(b, input), ',')
@@ -114,9 +112,6 @@ func (r *rejectsFile) publish() (storage.Info, error) {
 	}
 	return info, nil
 }
-
-// sum is the SHA-256 of what was written.
-func (r *rejectsFile) sum() string { return hex.EncodeToString(r.digest.Sum(nil)) }
 
 // discard leaves nothing behind. After publish it does nothing.
 func (r *rejectsFile) discard() error {

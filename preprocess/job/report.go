@@ -2,8 +2,6 @@ package job
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +10,7 @@ import (
 
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/frame"
+	"ds-pipeline/preprocess/manifest"
 	"ds-pipeline/preprocess/model"
 	"ds-pipeline/preprocess/report"
 	"ds-pipeline/preprocess/storage"
@@ -99,7 +98,7 @@ func hasFolder(u storage.URI) bool {
 type reportFile struct {
 	uri    storage.URI
 	upload storage.Upload
-	sum    string // SHA-256
+	sum    manifest.Checksum
 }
 
 // writeReport writes the report, unless there is to be none, and tells the log
@@ -130,11 +129,11 @@ func (p *runPass) writeReport(ctx context.Context) (*reportFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
-	digest := sha256.New()
+	digest := manifest.SHA256.New()
 	if err := report.WriteHTML(io.MultiWriter(upload, digest), r); err != nil {
 		return nil, errors.Join(fmt.Errorf("report: %w", err), upload.Abort())
 	}
-	return &reportFile{to, upload, hex.EncodeToString(digest.Sum(nil))}, nil
+	return &reportFile{to, upload, digest.Checksum()}, nil
 }
 
 // publish makes the report visible.

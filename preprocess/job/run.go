@@ -83,7 +83,7 @@ func loadModel(ctx context.Context, store *storage.Store, u storage.URI, log *sl
 	for _, w := range m.Warnings() {
 		log.Warn("model: " + w)
 	}
-	return m, manifest.Object{URI: u.String(), Size: int64(len(data)), Version: version, SHA256: sum(data)}, nil
+	return m, manifest.Object{URI: u.String(), Size: int64(len(data)), Version: version, Checksum: sum(data)}, nil
 }
 
 // Run preprocesses s.Input with s.Model and publishes s.Output, and then what

@@ -96,7 +96,7 @@ func fetch(ctx context.Context, store *storage.Store, u storage.URI, to string, 
 	if err != nil {
 		return manifest.Object{}, scratchError(err)
 	}
-	digest := newDigestReader(io.LimitReader(r, most+1))
+	digest := newDigestReader(io.LimitReader(r, most+1), manifest.SHA256)
 	_, err = io.Copy(file, digest)
 	if cerr := file.Close(); err == nil {
 		err = cerr
@@ -110,7 +110,7 @@ func fetch(ctx context.Context, store *storage.Store, u storage.URI, to string, 
 	case digest.size > most:
 		return manifest.Object{}, fail(contract.ExitData, "%s: more than %d bytes", u, most)
 	}
-	return manifest.Object{URI: u.String(), Size: digest.size, Version: o.Version(), SHA256: digest.sum()}, nil
+	return manifest.Object{URI: u.String(), Size: digest.size, Version: o.Version(), Checksum: digest.digest.Checksum()}, nil
 }
 
 // unpack makes the package ready, once.

@@ -14,6 +14,7 @@ import (
 
 	"ds-pipeline/preprocess/codec"
 	"ds-pipeline/preprocess/contract"
+	"ds-pipeline/preprocess/manifest"
 	"ds-pipeline/preprocess/script"
 	"ds-pipeline/preprocess/storage"
 	"ds-pipeline/preprocess/table"
@@ -44,6 +45,7 @@ type Flags struct {
 	Report               *bool
 	Period               *string
 	Force                *bool
+	Checksum             *string
 }
 
 // Settings is all that a run needs to know.
@@ -60,9 +62,10 @@ type Settings struct {
 	Workers              int
 	MaxRecordBytes       int
 	MaxRejects           RejectLimit
-	ShowValues           bool // show values in messages about records, and in the report
-	Report               bool // write a report beside the result
-	Force                bool // run even if the same run of the period is complete
+	ShowValues           bool               // show values in messages about records, and in the report
+	Report               bool               // write a report beside the result
+	Force                bool               // run even if the same run of the period is complete
+	Checksum             manifest.Algorithm // of the inputs and of the output
 
 	Script, Package storage.URI // zero for none
 	ScriptStage     string      // before or after the model
@@ -104,6 +107,7 @@ func LoadSettings(ctx context.Context, flags Flags, getenv func(string) string, 
 		Report:         l.yes(l.flags.Report, contract.EnvReport, true),
 		Force:          l.yes(l.flags.Force, contract.EnvForce, false),
 		Period:         l.period(),
+		Checksum:       l.checksum(),
 	}
 	format, named := l.format(s.Input)
 	s.Parquet, s.unnamed = format == "parquet", !named
@@ -143,6 +147,18 @@ func (l *loader) refuseOverwriting(s Settings) {
 		}
 		return
 	}
+}
+
+// checksum is how the data's checksums are computed.
+func (l *loader) checksum() manifest.Algorithm {
+	v, from := l.text("checksum", l.flags.Checksum, contract.EnvChecksum)
+	if v == "" {
+		return manifest.CRC64NVME
+	}
+	if err := contract.CheckChecksum(v); err != nil {
+		l.problem("checksum (%s): %w", from, err)
+	}
+	return manifest.Algorithm(v)
 }
 
 // period is a month, or none.

@@ -149,12 +149,12 @@ func compare(ctx context.Context, store *storage.Store, want manifest.Object) (s
 		return "", err
 	}
 	defer func() { _ = r.Close() }()
-	digest := newDigestReader(r)
+	digest := newDigestReader(r, want.Algorithm())
 	if _, err := io.Copy(io.Discard, digest); err != nil {
 		return "", err
 	}
-	if got := digest.sum(); got != want.SHA256 {
-		return fmt.Sprintf("its SHA-256 is %s, want %s", got, want.SHA256), nil
+	if err := want.Compare(digest.digest.Checksum()); err != nil {
+		return err.Error(), nil
 	}
 	return "", nil
 }

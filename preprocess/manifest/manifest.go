@@ -3,7 +3,6 @@
 package manifest
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -77,6 +76,9 @@ type Settings struct {
 	ScriptStage     string   `json:"script_stage,omitempty"` // before or after the model; "" without a script
 	Report          bool     `json:"report"`
 	ShowValues      bool     `json:"show_values"`
+	// Checksum is that of the inputs and of the output; what is small, and what
+	// is code, has a SHA-256 in any case.
+	Checksum Algorithm `json:"checksum"`
 }
 
 // Object is something that was read or published.
@@ -84,7 +86,7 @@ type Object struct {
 	URI     string `json:"uri"`
 	Size    int64  `json:"size"`              // in bytes, as stored
 	Version string `json:"version,omitempty"` // of an object its size and ETag, of a file its size and time; "" of a pipe
-	SHA256  string `json:"sha256"`            // of the bytes as stored, in hexadecimal
+	Checksum
 }
 
 // Newest is what became of the newest result, which is the one of the latest
@@ -173,8 +175,8 @@ func (m Manifest) check() error {
 	if m.Job.Version == "" {
 		problem("job.version: missing")
 	}
-	if !isSHA256(m.Job.Build) {
-		problem("job.build: got %q, want a SHA-256 in hexadecimal", m.Job.Build)
+	if err := checkSHA256("job.build", m.Job.Build); err != nil {
+		problem("%w", err)
 	}
 	if m.Started.IsZero() || m.Finished.Before(m.Started) {
 		problem("started, finished: got %s, %s", m.Started, m.Finished)
@@ -189,8 +191,8 @@ func (m Manifest) check() error {
 		if o.Size < 0 {
 			problem("%s.size: got %d", o.Name, o.Size)
 		}
-		if !isSHA256(o.SHA256) {
-			problem("%s.sha256: got %q, want a SHA-256 in hexadecimal", o.Name, o.SHA256)
+		if err := o.check(); err != nil {
+			problem("%s: %w", o.Name, err)
 		}
 	}
 	if n := m.Newest; n != nil && (n.URI == "" || n.Replaced == (n.Kept != "")) {
@@ -251,9 +253,4 @@ func (m Manifest) Published() []Named {
 		named = append(named, Named{"report", *m.Report})
 	}
 	return named
-}
-
-func isSHA256(s string) bool {
-	b, err := hex.DecodeString(s)
-	return err == nil && len(b) == 32
 }

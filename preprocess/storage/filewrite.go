@@ -195,7 +195,13 @@ type fileUpload struct {
 	condition Condition
 	f         *os.File
 	done      bool
+
+	written, started int64 // bytes, and those of which the kernel was told to write them
 }
+
+// writebackBytes is how much is written before the disk is to begin with it, so
+// that publishing has little to wait for.
+const writebackBytes = 16 << 20
 
 func createFile(ctx context.Context, u URI, condition Condition, warn func(error)) (*fileUpload, error) {
 	t, err := findTarget(u)
@@ -231,6 +237,11 @@ func (up *fileUpload) Write(p []byte) (int, error) {
 	n, err := up.f.Write(p)
 	if err != nil {
 		err = fileError("write", up.target.uri, err)
+	}
+	up.written += int64(n)
+	if more := up.written - up.started; more >= writebackBytes {
+		startWriteback(up.f, up.started, more)
+		up.started = up.written
 	}
 	return n, err
 }

@@ -390,6 +390,7 @@ func trials(account, region string, existing map[string]string) []trial {
 		one("outputFormat", "parquet"),
 		one("outputDelimiter", "tab"),
 		one("report", "false"),
+		one("checksum", "sha256"),
 		one("taskCpu", "1024"),
 		one("taskMemoryMiB", "8192"),
 		one("architecture", "arm64"),

@@ -130,7 +130,7 @@ func TestResults_areFetchedAndCompared(t *testing.T) {
 	run(t, c.Env(), "results", "--period", "2026-11").expect(t, 0, "period    2026-11", "rows      344 in, 344 out, 0 rejected", "columns   7 in, 9 out",
 		"output    s3://"+awstest.Output+"/processed/period=2026-11/data.csv", "report    s3://", "verified  sizes and versions")
 	dir := filepath.Join(t.TempDir(), "a", "b")
-	run(t, c.Env(), "results", "--download", dir).expect(t, 0, "output    "+filepath.Join(dir, "data.csv"), "verified  every byte, by SHA-256")
+	run(t, c.Env(), "results", "--download", dir).expect(t, 0, "output    "+filepath.Join(dir, "data.csv"), "verified  every byte, by checksum")
 	if got := read(t, filepath.Join(dir, "data.csv")); got != read(t, penguins+"expected.csv") {
 		t.Errorf("got %d bytes", len(got))
 	}
@@ -140,10 +140,10 @@ func TestResults_areFetchedAndCompared(t *testing.T) {
 	}
 	got := decode[struct {
 		Period, Verified string
-		Objects          []struct{ Name, URI, SHA256 string }
+		Objects          []struct{ Name, URI, SHA256, CRC64NVME string }
 		Manifest         struct{ Rows struct{ In int } }
 	}](t, run(t, c.Env(), "results", "--json", "--verify").expect(t, 0))
-	if got.Period != "2026-11" || got.Verified != "sha256" || len(got.Objects) != 2 || got.Manifest.Rows.In != 344 {
+	if got.Period != "2026-11" || got.Verified != "checksum" || len(got.Objects) != 2 || got.Manifest.Rows.In != 344 || got.Objects[0].CRC64NVME == "" || got.Objects[1].SHA256 == "" {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -159,7 +159,7 @@ func TestResults_thatWereChangedAreRefused(t *testing.T) {
 	// The newest is a copy, of which only the size shows without reading.
 	put(t, c, awstest.Output, "processed/data.csv", was[:len(was)-2]+"9\n")
 	dir := t.TempDir()
-	run(t, c.Env(), "results", "--download", dir).expect(t, 65, "its SHA-256 is ", "but the manifest says "+sum(was))
+	run(t, c.Env(), "results", "--download", dir).expect(t, 65, "output s3://"+awstest.Output+"/processed/data.csv: not as the manifest says: its CRC64NVME is ")
 	if entries, _ := os.ReadDir(dir); len(entries) != 0 {
 		t.Errorf("%v is left", entries)
 	}

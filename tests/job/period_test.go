@@ -1,8 +1,6 @@
 package job
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,8 +26,10 @@ func checkManifest(t *testing.T, path string) runs.Manifest {
 	}
 	for _, o := range append(m.Published(), runs.Named{Name: "input", Object: m.Inputs[0]}, runs.Named{Name: "model", Object: m.Model}) {
 		text := read(t, o.URI)
-		if got := sha256.Sum256([]byte(text)); hex.EncodeToString(got[:]) != o.SHA256 || int64(len(text)) != o.Size {
-			t.Errorf("%s: %s: %d bytes and %x, but the manifest says %d and %s", path, o.Name, len(text), got, o.Size, o.SHA256)
+		sum := o.Algorithm().New()
+		_, _ = sum.Write([]byte(text))
+		if err := o.Compare(sum.Checksum()); err != nil || int64(len(text)) != o.Size {
+			t.Errorf("%s: %s: %d bytes, but the manifest says %d: %v", path, o.Name, len(text), o.Size, err)
 		}
 	}
 	return m

@@ -35,12 +35,13 @@ func TestVerify_comparesBytes(t *testing.T) {
 	out = filepath.Join(moved, "data.csv")
 	verify().expect(t, 0)
 
+	sums := map[string]string{"data.csv": "CRC64NVME", "rejects.csv": "SHA-256", "report.html": "SHA-256"}
 	for _, name := range []string{"data.csv", "rejects.csv", "report.html"} {
 		path := filepath.Join(moved, name)
 		whole := read(t, path)
 		for damage, text := range map[string]string{
-			"SHA-256": whole[:len(whole)-2] + "#\n",
-			"bytes":   whole + "#",
+			"its " + sums[name] + " is": whole[:len(whole)-2] + "#\n",
+			"bytes":                     whole + "#",
 		} {
 			write(t, path, text)
 			verify().expect(t, 65, path, damage)
@@ -103,4 +104,20 @@ func TestVerify_ofObjects(t *testing.T) {
 	run(t, c.env(), "verify", "--period", "2026-12").expect(t, 66, "s3://ds-out/processed/period=2026-12/manifest.json: it does not exist")
 	c.setFault(func(r *request) bool { return strings.Contains(r.what, "/ds-out/") && r.fail(403, "AccessDenied") })
 	run(t, c.env(), "verify").expect(t, 77, "permission denied")
+}
+
+// The same period with other checksums is another run, since its manifest differs.
+func TestChecksum_isChosen(t *testing.T) {
+	dir := t.TempDir()
+	at := filepath.Join(dir, "period=2026-11", "manifest.json")
+	period(t, dir, "2026-11").expect(t, 0)
+	if m := checkManifest(t, at); m.Output.CRC64NVME == "" || m.Inputs[0].CRC64NVME == "" || m.Model.SHA256 == "" {
+		t.Errorf("by default: got %+v", m)
+	}
+	period(t, dir, "2026-11", "--checksum", "sha256").expect(t, 0)
+	if m := checkManifest(t, at); m.Output.SHA256 == "" || m.Inputs[0].SHA256 == "" || m.Model.SHA256 == "" {
+		t.Errorf("sha256: got %+v", m)
+	}
+	run(t, nil, "verify", "--output", filepath.Join(dir, "data.csv"), "--sources").expect(t, 0)
+	period(t, dir, "2026-11", "--checksum", "md5").expect(t, 78, `checksum (--checksum): got "md5", want crc64nvme or sha256`)
 }
