@@ -82,12 +82,22 @@ func TestKill_leavesFilesWhole(t *testing.T) {
 
 func TestKill_leavesObjectsWhole(t *testing.T) {
 	t.Parallel()
+	for name, data := range map[string]table{"csv": csv, "parquet": parquet} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			killAtRequests(t, data)
+		})
+	}
+}
+
+func killAtRequests(t *testing.T, data table) {
+	t.Helper()
 	random := seed()
-	c := newCloud(t)
+	c := newCloudOf(t, data)
 	c.good(t)
 	requests := len(c.requests())
 	for range kills(t) {
-		if err := c.Put("ds-out", outKey, previous); err != nil {
+		if err := c.Put("ds-out", c.outKey, previous); err != nil {
 			t.Fatal(err)
 		}
 		signal := syscall.SIGKILL
@@ -111,12 +121,12 @@ func TestKill_leavesObjectsWhole(t *testing.T) {
 		p = c.start(t)
 		close(started)
 		status := p.status(t)
-		got, _ := c.Get("ds-out", outKey)
-		published := status == 0 || strings.Contains(p.stderr.String(), incomplete)
+		got, _ := c.Get("ds-out", c.outKey)
+		published := status == 0 || c.incomplete(p.stderr.String())
 		switch {
-		case got != previous && got != want:
+		case got != previous && got != c.want:
 			t.Fatalf("%v at request %d: %d bytes", signal, at, len(got))
-		case published && got != want, status == 75 && !published && got != previous:
+		case published && got != c.want, status == 75 && !published && got != previous:
 			t.Errorf("%v at request %d: status %d, but %d bytes", signal, at, status, len(got))
 		case signal == syscall.SIGTERM && status != 75 && status != 0:
 			t.Errorf("%v at request %d: status %d\n%s", signal, at, status, p.stderr.String())

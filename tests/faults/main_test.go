@@ -29,10 +29,18 @@ const (
 	outKey   = "processed/data.csv"
 )
 
+// table is an input with its result, both of a format.
+type table struct {
+	inKey, outKey string
+	input, want   string
+}
+
 var (
-	binary string
-	input  string // its result is three parts of an upload
-	want   string // the result
+	binary  string
+	input   string // its result is three parts of an upload
+	want    string // the result
+	csv     table  // the same
+	parquet table  // with the result of input as input
 )
 
 func TestMain(m *testing.M) {
@@ -50,18 +58,24 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(&b, "%d.37,%d,%d.1,%d\n", i%1000, 1000+i, i%30, i%7)
 	}
 	input = b.String()
-	in, out := filepath.Join(dir, "in.csv"), filepath.Join(dir, "out.csv")
+	in := filepath.Join(dir, "in.csv")
 	if err := os.WriteFile(in, []byte(input), 0o600); err != nil {
 		log.Fatal(err)
 	}
-	if text, err := exec.Command(binary, "run", "--input", in, "--model", model, "--output", out).CombinedOutput(); err != nil {
-		log.Fatalf("%v\n%s", err, text)
+	transform := func(in, out string) string {
+		out = filepath.Join(dir, out)
+		if text, err := exec.Command(binary, "run", "--input", in, "--model", model, "--output", out).CombinedOutput(); err != nil {
+			log.Fatalf("%v\n%s", err, text)
+		}
+		result, err := os.ReadFile(out)
+		if err != nil {
+			log.Fatal(err)
+		}
+		return string(result)
 	}
-	result, err := os.ReadFile(out)
-	if err != nil {
-		log.Fatal(err)
-	}
-	want = string(result)
+	want = transform(in, "out.csv")
+	csv = table{"data.csv", outKey, input, want}
+	parquet = table{"data.parquet", "processed/data.parquet", transform(in, "in.parquet"), transform(filepath.Join(dir, "in.parquet"), "out.parquet")}
 	status := m.Run()
 	_ = os.RemoveAll(dir)
 	os.Exit(status)
@@ -99,6 +113,7 @@ func (p *process) status(t *testing.T) int {
 // cloud is an S3 server in front of which something may go wrong.
 type cloud struct {
 	*s3test.Server
+	table
 	url    string
 	period string // of the runs; "" for none
 
@@ -110,12 +125,17 @@ type cloud struct {
 
 func newCloud(t *testing.T) *cloud {
 	t.Helper()
+	return newCloudOf(t, csv)
+}
+
+func newCloudOf(t *testing.T, data table) *cloud {
+	t.Helper()
 	server, err := s3test.New("ds-in", "ds-out")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cloud{Server: server}
-	if err := errors.Join(server.Put("ds-in", "data.csv", input), server.Put("ds-out", outKey, previous)); err != nil {
+	c := &cloud{Server: server, table: data}
+	if err := errors.Join(server.Put("ds-in", c.inKey, c.input), server.Put("ds-out", c.outKey, previous)); err != nil {
 		t.Fatal(err)
 	}
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -151,28 +171,31 @@ func (c *cloud) start(t *testing.T) *process {
 	t.Helper()
 	return start(t, nil, []string{
 		"DS_PERIOD=" + c.period, "AWS_ENDPOINT_URL=" + c.url, "AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_MAX_ATTEMPTS=3",
-	}, "--input", "s3://ds-in/data.csv", "--output", "s3://ds-out/"+outKey)
+	}, "--input", "s3://ds-in/"+c.inKey, "--output", "s3://ds-out/"+c.outKey)
 }
 
 // result is where the runs write to.
 func (c *cloud) result() string {
 	if c.period == "" {
-		return outKey
+		return c.outKey
 	}
-	return contract.PeriodKey(outKey, c.period)
+	return contract.PeriodKey(c.outKey, c.period)
 }
 
-// incomplete is what a run says that failed after it had published the result.
-const incomplete = "the result s3://ds-out/" + outKey + " is published, but not what belongs beside it; run again: "
+// incomplete tells from what a run says that it failed after it had published the
+// result.
+func (c *cloud) incomplete(stderr string) bool {
+	return strings.Contains(stderr, "the result s3://ds-out/"+c.outKey+" is published, but not what belongs beside it; run again: ")
+}
 
 // check compares what is published with what a run said.
 func (c *cloud) check(t *testing.T, published bool, stderr string) {
 	t.Helper()
 	expected := previous
-	if published || strings.Contains(stderr, incomplete) {
-		expected = want
+	if published || c.incomplete(stderr) {
+		expected = c.want
 	}
-	if got, _ := c.Get("ds-out", outKey); got != expected {
+	if got, _ := c.Get("ds-out", c.outKey); got != expected {
 		t.Errorf("there are %d bytes, want %d\n%s", len(got), len(expected), stderr)
 	}
 }
