@@ -121,6 +121,7 @@ func killAtRequests(t *testing.T, data table) {
 		p = c.start(t)
 		close(started)
 		status := p.status(t)
+		c.settle()
 		got, _ := c.Get("ds-out", c.outKey)
 		published := status == 0 || c.incomplete(p.stderr.String())
 		switch {

@@ -117,6 +117,9 @@ type cloud struct {
 	url    string
 	period string // of the runs; "" for none
 
+	web     *httptest.Server
+	serving sync.WaitGroup
+
 	mu    sync.Mutex
 	count int
 	names []string
@@ -138,7 +141,9 @@ func newCloudOf(t *testing.T, data table) *cloud {
 	if err := errors.Join(server.Put("ds-in", c.inKey, c.input), server.Put("ds-out", c.outKey, previous)); err != nil {
 		t.Fatal(err)
 	}
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	c.web = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.serving.Add(1)
+		defer c.serving.Done()
 		c.mu.Lock()
 		n, fault := c.count, c.fault
 		c.count++
@@ -148,10 +153,17 @@ func newCloudOf(t *testing.T, data table) *cloud {
 			server.ServeHTTP(w, r)
 		}
 	}))
-	web.Config.ErrorLog = log.New(io.Discard, "", 0)
-	c.url = web.URL
-	t.Cleanup(web.Close)
+	c.web.Config.ErrorLog = log.New(io.Discard, "", 0)
+	c.url = c.web.URL
+	t.Cleanup(c.web.Close)
 	return c
+}
+
+// settle waits until nothing is under way that a process has asked for that is
+// gone: S3 may publish what a killed run wanted after its end.
+func (c *cloud) settle() {
+	c.web.CloseClientConnections()
+	c.serving.Wait()
 }
 
 // expect sets what goes wrong from now on, and counts requests anew.
