@@ -59,6 +59,7 @@ type grammar struct {
 	Results    resultsCommand    `cmd:"" help:"Check the result of a month, fetch it, show its report."`
 	Backfill   backfillCommand   `cmd:"" help:"Run many months, some at a time; skip what is done."`
 	Local      localCommand      `cmd:"" help:"Run the job here, as the cloud would run it."`
+	Import     importCommand     `cmd:"" help:"Write the file for 'pulumi import' from the template of a CDK app that this stack replaces."`
 	Doctor     doctorCommand     `cmd:"" help:"Look at everything that a run needs, and say what is wrong and what to do."`
 	Completion completionCommand `cmd:"" help:"Print a script for a shell that completes commands and flags."`
 	Man        manCommand        `cmd:"" help:"Print the manual page: dspipe man > dspipe.1; man ./dspipe.1."`

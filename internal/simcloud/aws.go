@@ -138,7 +138,7 @@ func (p *awsProvider) Diff(_ context.Context, req *pulumirpc.DiffRequest) (*pulu
 		}
 		path.Reset(olds, news)
 	}
-	changes := differences("", olds, news, t.Documents)
+	changes := differences("", t.withoutDefaults(olds, news), news, t.Documents)
 	var first *bool
 	if t.Name != nil && t.Name.Scope != "none" && !slices.Contains(defaulted(news), t.Name.Property) {
 		// The program gave the name, so the old resource has to go first.
@@ -425,7 +425,12 @@ func (p *awsProvider) Read(ctx context.Context, req *pulumirpc.ReadRequest) (*pu
 	} else {
 		inputs[defaultsKey] = resource.NewArrayProperty([]resource.PropertyValue{})
 	}
-	state, err := marshal(found.state)
+	read := found.state
+	if len(known) == 0 {
+		read = maps.Clone(read)
+		t.imported(inputs, read)
+	}
+	state, err := marshal(read)
 	if err != nil {
 		return nil, err
 	}
@@ -497,6 +502,7 @@ func (p *awsProvider) Update(ctx context.Context, req *pulumirpc.UpdateRequest) 
 		report(ctx, req.Urn, err.Error())
 	}
 	existing.state = i.build(news)
+	existing.urn = req.Urn // it may have been imported
 	p.cloud.record("update", existing)
 	out, err := marshal(existing.state)
 	return &pulumirpc.UpdateResponse{Properties: out}, err

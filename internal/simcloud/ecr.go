@@ -27,7 +27,10 @@ var ecrTypes = []*Type{
 			oneOf("encryptionConfigurations[].encryptionType", "AES256", "KMS", "KMS_DSSE"),
 			arn("encryptionConfigurations[].kmsKey", "kms"),
 		},
-		Defaults: map[string]any{"imageTagMutability": "MUTABLE", "forceDelete": false},
+		Defaults: map[string]any{
+			"imageTagMutability": "MUTABLE", "forceDelete": false,
+			"encryptionConfigurations": []any{map[string]any{"encryptionType": "AES256"}},
+		},
 		State: func(i *instance) {
 			i.arn("ecr", "repository/"+i.id)
 			registryOf(i)
