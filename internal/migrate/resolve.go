@@ -542,3 +542,37 @@ func (r *resolver) getAtt(argument any) (string, error) {
 	}
 	return arn, nil
 }
+
+// present says whether a property is given: a function may leave it out.
+func (r *resolver) present(v any) (bool, error) {
+	name, argument, ok := functionOf(v)
+	switch {
+	case v == nil:
+		return false, nil
+	case ok && name == "Ref" && argument == "AWS::NoValue":
+		return false, nil
+	case ok && name == "Fn::If":
+		chosen, err := r.choose(argument)
+		if err != nil {
+			return false, err
+		}
+		return r.present(chosen)
+	}
+	return true, nil
+}
+
+// member finds a text within objects and lists of one, and says whether it is
+// there.
+func (r *resolver) member(v any, path ...string) (text string, ok bool, err error) {
+	for _, key := range path {
+		if list, isList := v.([]any); isList && len(list) > 0 {
+			v = list[0]
+		}
+		object, _ := v.(map[string]any)
+		if v = object[key]; v == nil {
+			return "", false, nil
+		}
+	}
+	text, err = r.text(v)
+	return text, true, err
+}
