@@ -126,7 +126,7 @@ bench: ## measure the job: parsing, transforming, formatting and whole runs
 
 .PHONY: golden
 golden: ## rewrite expected files; review the diff like code
-	@UPDATE_GOLDEN=1 go test -count=1 ./components ./cmd/dsplan ./preprocess/report ./tests/docs ./tests/dspipe ./tests/policy
+	@UPDATE_GOLDEN=1 go test -count=1 ./components ./cmd/dsplan ./preprocess/report ./tests/docs ./tests/dspipe ./tests/migrate ./tests/policy
 	@go test -count=1 ./preprocess/model -run supportIsDocumented -update
 
 .PHONY: licenses

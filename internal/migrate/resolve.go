@@ -239,7 +239,7 @@ func (r *resolver) ref(target string) (string, error) {
 		case p.Default == nil:
 			return "", unresolved(fmt.Sprintf("a default of parameter %q", target), "write one into a copy of the template, or "+helpResources)
 		}
-		return r.text(p.Default)
+		return r.literal("the default of parameter "+target, p.Default)
 	}
 	if r.template.Resources[target] == nil {
 		return "", fmt.Errorf("Ref: there is no %q in the template", target)
@@ -358,7 +358,16 @@ func (r *resolver) findInMap(argument any) (string, error) {
 			return "", fmt.Errorf("Fn::FindInMap: there is no Mappings%s", path)
 		}
 	}
-	return r.text(found)
+	return r.literal("Mappings"+path, found)
+}
+
+// literal is a value that must not be a function: it could name itself.
+func (r *resolver) literal(what string, v any) (string, error) {
+	switch v.(type) {
+	case string, bool, json.Number:
+		return r.text(v)
+	}
+	return "", fmt.Errorf("%s is %s, want a text", what, kindOf(v))
 }
 
 // condition says whether a condition of the template holds.

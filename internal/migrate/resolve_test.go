@@ -12,8 +12,8 @@ import (
 // bucketNamed is a template whose input bucket has a name in JSON.
 func bucketNamed(name string) []byte {
 	return []byte(`{
-"Parameters": {"Env": {"Type": "String", "Default": "dev"}, "None": {"Type": "String"}, "Stored": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/x"}, "Words": {"Type": "CommaDelimitedList", "Default": "input,dev"}},
-"Mappings": {"Names": {"us-east-1": {"env": "dev"}}},
+"Parameters": {"Env": {"Type": "String", "Default": "dev"}, "None": {"Type": "String"}, "Loop": {"Type": "String", "Default": {"Ref": "Loop"}}, "Stored": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/x"}, "Words": {"Type": "CommaDelimitedList", "Default": "input,dev"}},
+"Mappings": {"Names": {"us-east-1": {"env": "dev", "loop": {"Fn::FindInMap": ["Names", "us-east-1", "loop"]}}}},
 "Conditions": {
 	"Dev": {"Fn::And": [{"Fn::Equals": [{"Ref": "Env"}, "dev"]}, {"Fn::Not": [{"Condition": "Prod"}]}]},
 	"Prod": {"Fn::Or": [{"Fn::Equals": [{"Ref": "Env"}, "prod"]}, {"Fn::Equals": ["a", "b"]}]},
@@ -64,8 +64,10 @@ func onlyBucket(template *migrate.Template) *migrate.Template {
 func TestNew_namesWhatCannotBeResolved(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
-		`{"Ref": "None"}`:                                  `a default of parameter "None" is not in the template; write one into a copy`,
-		`{"Ref": "Stored"}`:                                `parameter "Stored", a value of Parameter Store, is not in the template`,
+		`{"Ref": "None"}`:   `a default of parameter "None" is not in the template; write one into a copy`,
+		`{"Ref": "Stored"}`: `parameter "Stored", a value of Parameter Store, is not in the template`,
+		`{"Ref": "Loop"}`:   "the default of parameter Loop is an object, want a text",
+		`{"Fn::FindInMap": ["Names", "us-east-1", "loop"]}`: "Mappings.Names.us-east-1.loop is an object, want a text",
 		`{"Ref": "Nothing"}`:                               `there is no "Nothing" in the template`,
 		`{"Ref": "AWS::StackName"}`:                        "AWS::StackName is not in the template; give the output of",
 		`{"Ref": "AWS::NotificationARNs"}`:                 "AWS::NotificationARNs has no value that a name could be made of",

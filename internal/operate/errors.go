@@ -47,7 +47,7 @@ func exitStatuses() []exitStatus {
 		{exitOK, "done; of doctor: all is well; of a run that was waited for: it succeeded"},
 		{exitNotWell, "a check failed, or a run ended without a status of the job"},
 		{exitUsage, "the command line is wrong"},
-		{exitData, "the data or the model was refused, or a result is not what its manifest says"},
+		{exitData, "the data, the model or a template was refused, or a result is not what its manifest says"},
 		{exitNotFound, "what was asked for does not exist"},
 		{exitUnavailable, "AWS did not answer after several tries"},
 		{exitFault, "a fault in this program"},
