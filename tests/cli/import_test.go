@@ -6,16 +6,18 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/config"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"ds-pipeline/internal/operate"
 	"ds-pipeline/internal/simcloud/simstack"
+	"ds-pipeline/stack"
 )
 
 const migrations = source + "/internal/migrate/testdata/"
@@ -149,11 +151,12 @@ func makeBucket(r *entity, register func(typ, suffix string, props map[string]an
 type migration struct {
 	*project
 	app *simstack.Stack
+	ids map[string]string // of what the import file has, by type and name
 }
 
 func migrating(t *testing.T) *migration {
 	t.Helper()
-	p := deployable(t, "dev")
+	p := newAccount(t, testAccount).ours(stack.Deploy)
 	m := &migration{project: p, app: &simstack.Stack{
 		Project: "cdk-app", Name: "dev", Cloud: p.cloud, Program: cloudFormation(cdkApp(t)),
 		Config: config.Map{config.MustMakeKey("aws", "region"): config.NewValue("us-east-1")},
@@ -168,124 +171,222 @@ func migrating(t *testing.T) *migration {
 	return m
 }
 
-// dspipe runs `dspipe import` in the project's directory and returns the file
-// that it writes.
-func (m *migration) dspipe(args ...string) string {
-	m.t.Helper()
-	file := filepath.Join(m.dir, "import.json")
-	var out bytes.Buffer
-	args = append([]string{"import", "--stack", "dev", "--dir", m.dir, "--write", file, "--cloudformation", migrations + "cdk-app.template.json"}, args...)
-	if status := (operate.Program{Getenv: func(string) string { return "" }, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out}).Main(args); status != 0 {
-		m.t.Fatalf("dspipe %s: exit status %d\n%s", strings.Join(args, " "), status, &out)
+var buildDspipe = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "dspipe")
+	if err != nil {
+		return "", err
 	}
-	return file
+	path := filepath.Join(dir, "dspipe")
+	if out, err := exec.Command("go", "build", "-o", path, source+"/cmd/dspipe").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build dspipe: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// command does what a command of the page does. CloudFormation's are answered by
+// the app's stack.
+func (m *migration) command(words ...string) {
+	m.t.Helper()
+	switch strings.Join(words[:min(3, len(words))], " ") {
+	case "aws cloudformation get-template":
+		template := m.read("cdk-app.template.json")
+		m.write(words[len(words)-1], append(append([]byte(`{"StagesAvailable": ["Original", "Processed"], "TemplateBody": `), template...), '}'))
+		return
+	case "aws cloudformation describe-stack-resources":
+		m.write(words[len(words)-1], m.read("describe-stack-resources.json"))
+		return
+	case "aws cloudformation delete-stack":
+		if _, err := m.app.Destroy(m.t.Context()); err != nil {
+			m.t.Fatal(err)
+		}
+		return
+	case "aws cloudformation wait":
+		return
+	}
+	switch words[0] {
+	case "dspipe":
+		dspipe, err := buildDspipe()
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		cmd := exec.Command(dspipe, words[1:]...)
+		cmd.Dir, cmd.Env = m.dir, []string{"HOME=" + m.home}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			m.t.Fatalf("%s: %v\n%s", strings.Join(words, " "), err, out)
+		}
+	case "pulumi":
+		if words[1] == "up" || words[1] == "import" || strings.HasPrefix(strings.Join(words, " "), "pulumi stack rm") {
+			words = append(words, "--yes")
+		}
+		m.must(words[1:]...)
+	default:
+		m.t.Fatalf("%s: this test cannot do that", strings.Join(words, " "))
+	}
 }
 
-// steps are what a preview would do, by the URN.
-func (m *migration) steps() map[string]string {
+func (m *migration) read(name string) []byte {
+	m.t.Helper()
+	text, err := os.ReadFile(migrations + name)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return text
+}
+
+func (m *migration) write(name string, text []byte) {
+	m.t.Helper()
+	if err := os.WriteFile(filepath.Join(m.dir, name), text, 0o600); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// page is the commands of docs/migration.md.
+func page(t *testing.T) (commands [][]string) {
+	t.Helper()
+	text, err := os.ReadFile(source + "/docs/migration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for l := range strings.Lines(string(text)) {
+		command, ok := strings.CutPrefix(l, "    ")
+		if !ok {
+			command, ok = strings.CutPrefix(l, "$ ")
+		}
+		if ok {
+			commands = append(commands, strings.Fields(command))
+		}
+	}
+	return commands
+}
+
+// until does the commands of the page up to the first with these words.
+func (m *migration) until(t *testing.T, words string) {
+	t.Helper()
+	for _, command := range page(t) {
+		m.command(command...)
+		if strings.Contains(strings.Join(command, " "), words) {
+			return
+		}
+	}
+	t.Fatalf("the page has no command %q", words)
+}
+
+// imported reads the import file.
+func (m *migration) imported() {
+	m.t.Helper()
+	text, err := os.ReadFile(filepath.Join(m.dir, "import.json"))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	var file struct {
+		Resources []struct{ Type, Name, ID string }
+	}
+	if err := json.Unmarshal(text, &file); err != nil {
+		m.t.Fatal(err)
+	}
+	m.ids = map[string]string{}
+	for _, r := range file.Resources {
+		if r.Type != "pulumi:providers:aws" { // a preview does not show it
+			m.ids[r.Type+" "+r.Name] = r.ID
+		}
+	}
+}
+
+// checkPreview wants that all that was imported stays.
+func (m *migration) checkPreview() {
 	m.t.Helper()
 	var preview struct {
 		Steps []struct{ Op, URN string }
 	}
-	if err := json.Unmarshal([]byte(m.must("preview", "--json", "--stack", "dev")), &preview); err != nil {
+	if err := json.Unmarshal([]byte(m.must("preview", "--json", "--show-sames", "--stack", "dev")), &preview); err != nil {
 		m.t.Fatal(err)
 	}
-	steps := map[string]string{}
+	seen := 0
 	for _, s := range preview.Steps {
-		steps[s.URN] = s.Op
+		typ, name := urnParts(s.URN)
+		if _, adopted := m.ids[typ+" "+name]; adopted {
+			seen++
+			if s.Op != "same" && s.Op != "update" {
+				m.t.Errorf("%s: %s, want that it stays", s.URN, s.Op)
+			}
+		} else if s.Op != "create" && s.Op != "same" && s.Op != "update" {
+			m.t.Errorf("%s: %s, want that it is new", s.URN, s.Op)
+		}
 	}
-	return steps
+	if seen != len(m.ids) {
+		m.t.Errorf("the preview has %d of the %d imported resources", seen, len(m.ids))
+	}
 }
 
-func TestImport_replacesNothingOfTheApp(t *testing.T) {
-	t.Parallel()
-	for name, args := range map[string][]string{
-		"names of the template": nil,
-		"names as deployed":     {"--resources", migrations + "describe-stack-resources.json"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			m := migrating(t)
-			text, err := os.ReadFile(m.dspipe(args...))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var file struct {
-				Resources []struct{ Type, Name, ID string }
-			}
-			if err := json.Unmarshal(text, &file); err != nil {
-				t.Fatal(err)
-			}
-			ids := map[string]string{}
-			for _, r := range file.Resources {
-				if r.Type != "pulumi:providers:aws" { // a preview does not show it
-					ids[r.Type+" "+r.Name] = r.ID
-				}
-			}
+// checkUp wants that what was imported was updated, and nothing deleted.
+func (m *migration) checkUp() {
+	m.t.Helper()
+	updated := 0
+	for _, call := range m.cloud.Calls() {
+		typ, name := urnParts(call.URN)
+		id, adopted := m.ids[typ+" "+name]
+		switch {
+		case call.Op == "delete", adopted && (call.Op != "update" || call.ID != id):
+			m.t.Errorf("pulumi up: %v, want that it adopts %q", call, id)
+		case adopted:
+			updated++
+		}
+	}
+	if updated == 0 {
+		m.t.Error("pulumi up changed nothing of what was adopted, not even a description")
+	}
+}
 
-			m.must("import", "--file", filepath.Join(m.dir, "import.json"), "--generate-code=false", "--yes", "--stack", "dev")
+// docs/migration.md, start to finish: no resource with data is replaced.
+func TestMigration_goesAsThePageSays(t *testing.T) {
+	t.Parallel()
+	m := migrating(t)
+	for _, command := range page(t) {
+		m.command(command...)
+		switch strings.Join(command[:2], " ") {
+		case "dspipe import":
+			m.imported()
+		case "pulumi import":
 			if calls := m.cloud.Calls(); len(calls) > 0 {
 				t.Errorf("the import changed %v, want that it only reads", calls)
 			}
-			seen := 0
-			for urn, op := range m.steps() {
-				typ, name := urnParts(urn)
-				if _, ours := ids[typ+" "+name]; ours {
-					seen++
-					if op != "same" && op != "update" {
-						t.Errorf("%s: %s, want that it stays", urn, op)
-					}
-				} else if op != "create" && op != "same" && op != "read" && op != "update" {
-					t.Errorf("%s: %s, want that nothing else is there", urn, op)
-				}
-			}
-			if seen != len(ids) {
-				t.Errorf("the preview has %d of the %d imported resources", seen, len(ids))
-			}
-
-			if _, err := m.app.Destroy(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			m.checkPreview()
+		case "aws cloudformation":
 			for _, call := range m.cloud.Calls() {
-				if strings.HasPrefix(call.Type, "aws:s3/") || strings.HasPrefix(call.Type, "aws:ecr/") {
+				if call.Op != "delete" || strings.HasPrefix(call.Type, "aws:s3/") || strings.HasPrefix(call.Type, "aws:ecr/") || strings.HasPrefix(call.Type, "aws:cloudwatch/logGroup") {
 					t.Errorf("the deletion of the CloudFormation stack: %v, want that it is retained", call)
 				}
 			}
-			m.must("up", "--yes", "--stack", "dev")
-			updated := 0
-			for _, call := range m.cloud.Calls() {
-				id, adopted := ids[call.Type+" "+nameOf(call.URN)]
-				switch {
-				case call.Op == "delete", adopted && call.Op != "update", adopted && call.ID != id:
-					t.Errorf("pulumi up: %v, want that it adopts %q", call, id)
-				case adopted:
-					updated++
-				}
-			}
-			if updated == 0 {
-				t.Error("pulumi up changed nothing of what was adopted, not even a tag")
-			}
-			m.must("preview", "--expect-no-changes", "--stack", "dev")
-			m.must("refresh", "--yes", "--expect-no-changes", "--stack", "dev")
-		})
+		case "pulumi up":
+			m.checkUp()
+		}
+	}
+	m.must("refresh", "--yes", "--expect-no-changes", "--stack", "dev")
+	if n := len(m.ids); n != 21 {
+		t.Errorf("got %d resources in the import file, want 21", n)
 	}
 }
 
-func urnParts(urn string) (typ, name string) {
-	fields := strings.SplitN(urn, "::", 4)
-	types := strings.Split(fields[2], "$")
-	return types[len(types)-1], fields[3]
-}
-
-// With protectData a configuration that would replace a bucket is refused: the
-// engine wants the protection both in the state, where the import put it, and in
-// the program.
-func TestImport_protectsWithProtectData(t *testing.T) {
+// The names in the template lead to the same file as those that are deployed.
+func TestMigration_needsNoListOfResources(t *testing.T) {
 	t.Parallel()
 	m := migrating(t)
-	m.must("import", "--file", m.dspipe(), "--generate-code=false", "--yes", "--stack", "dev")
-	m.must("config", "set", "forceDestroyData", "false", "--stack", "dev")
-	m.must("config", "set", "protectData", "true", "--stack", "dev")
+	m.until(t, "dspipe import")
+	m.command("dspipe", "import", "--stack", "dev", "--cloudformation", "template.json", "--write", "names.json")
+	with, errWith := os.ReadFile(filepath.Join(m.dir, "import.json"))
+	without, errWithout := os.ReadFile(filepath.Join(m.dir, "names.json"))
+	if errWith != nil || errWithout != nil || !bytes.Equal(with, without) {
+		t.Errorf("got %s\nwithout --resources, want %s", without, with)
+	}
+}
+
+// The page's protectData refuses a configuration that would replace a bucket:
+// the engine wants the protection both in the state, where the import put it, and
+// in the program.
+func TestMigration_protectsTheBuckets(t *testing.T) {
+	t.Parallel()
+	m := migrating(t)
+	m.until(t, "pulumi import")
 	m.must("config", "set", "environment", "test", "--stack", "dev")
 	if said := m.fails("up", "--yes", "--stack", "dev"); !strings.Contains(said, "protect") || !strings.Contains(said, "data-input") {
 		t.Errorf("got\n%s\nwant a refusal that names the protection and the bucket", said)
@@ -295,19 +396,53 @@ func TestImport_protectsWithProtectData(t *testing.T) {
 	}
 }
 
-func TestImport_ofWhatDoesNotExistFails(t *testing.T) {
+// Going back, as the page says, touches nothing in AWS, and one can begin again.
+func TestMigration_canBeUndone(t *testing.T) {
 	t.Parallel()
 	m := migrating(t)
-	file := m.dspipe()
+	m.until(t, "pulumi import")
+	m.command(strings.Fields("pulumi stack rm dev --force --preserve-config")...)
+	if calls := m.cloud.Calls(); len(calls) > 0 {
+		t.Errorf("got %v, want that nothing changes", calls)
+	}
+	m.until(t, "pulumi import")
+}
+
+// A stack with another suffix and the app share nothing.
+func TestMigration_canBeTriedBeside(t *testing.T) {
+	t.Parallel()
+	m := migrating(t)
+	before := len(m.cloud.IDs("aws:s3/bucketV2:BucketV2"))
+	for _, command := range []string{
+		"stack init dev", "config set accountId " + testAccount + " --stack dev", "config set-all --plaintext resourceSuffix=-blue --stack dev", "up --yes --stack dev", "destroy --yes --stack dev",
+	} {
+		m.must(strings.Fields(command)...)
+	}
+	if after := len(m.cloud.IDs("aws:s3/bucketV2:BucketV2")); after != before || before != 3 {
+		t.Errorf("got %d buckets, want the app's %d", after, before)
+	}
+	for _, call := range m.cloud.Calls() {
+		if strings.Contains(call.URN, "::cdk-app::") {
+			t.Errorf("got %v, want that nothing of the app changes", call)
+		}
+	}
+}
+
+func TestMigration_refusesWhatDoesNotExist(t *testing.T) {
+	t.Parallel()
+	m := migrating(t)
+	m.until(t, "dspipe import")
 	if err := m.cloud.Remove("aws:s3/bucketVersioningV2:BucketVersioningV2", "ds-input-dev-"+testAccount+"-us-east-1"); err != nil {
 		t.Fatal(err)
 	}
-	if said := m.fails("import", "--file", file, "--generate-code=false", "--yes", "--stack", "dev"); !strings.Contains(said, "does not exist") {
+	if said := m.fails("import", "--file", "import.json", "--generate-code=false", "--yes", "--stack", "dev"); !strings.Contains(said, "does not exist") {
 		t.Errorf("got\n%s\nwant that it does not exist", said)
 	}
 }
 
-func nameOf(urn string) string {
-	_, name := urnParts(urn)
-	return name
+// urnParts are the type and the name in a URN.
+func urnParts(urn string) (typ, name string) {
+	fields := strings.SplitN(urn, "::", 4)
+	types := strings.Split(fields[2], "$")
+	return types[len(types)-1], fields[3]
 }
