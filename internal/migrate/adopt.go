@@ -68,7 +68,7 @@ func (m *migrator) adopt(id string, r *Resource) {
 func (m *migrator) noPlace(id string, r *Resource, name string) {
 	switch r.Type {
 	case bucketType:
-		purpose := m.purposeOf(id, name)
+		purpose := m.purposeOf(name)
 		if purpose == "" {
 			m.leaveData(id, r, "this stack has no bucket of that name; "+fate(r))
 			return
@@ -97,7 +97,7 @@ func (t *Target) fits(purpose, name string) (environment, suffix string, ok bool
 
 // purposeOf finds what a bucket is for: by its name, or by the parameter that
 // holds it.
-func (m *migrator) purposeOf(id, name string) string {
+func (m *migrator) purposeOf(name string) string {
 	holders := map[string]string{contract.InputBucket: contract.InputPurpose, contract.OutputBucket: contract.OutputPurpose, contract.ArtifactBucket: contract.ArtifactPurpose}
 	for _, purpose := range holders {
 		if strings.HasPrefix(name, "ds-"+purpose+"-") {
@@ -133,7 +133,7 @@ func (m *migrator) bucketPolicy(id string, r *Resource) {
 	}
 	s := m.slotOf(bucketType, bucket)
 	if s == nil || m.bySlot[s.name] == "" || !r.retained() {
-		m.Anew = append(m.Anew, Item{LogicalID: id, Type: r.Type, ID: bucket, Why: "the policy of a bucket"})
+		m.Anew = append(m.Anew, Item{LogicalID: id, Type: r.Type, Why: "it is not retained, or its bucket is not adopted"})
 		return
 	}
 	m.Adopted = append(m.Adopted, Item{LogicalID: id, Type: r.Type, ID: bucket, As: []string{s.name + "-policy"}})

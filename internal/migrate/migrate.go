@@ -60,6 +60,7 @@ type Item struct {
 // every problem; each would cost data, or stop `pulumi up`.
 func New(t *Template, deployed *Deployed, target Target, leave []string) (*Migration, error) {
 	m := &migrator{template: t, target: target, leave: leave, bySlot: map[string]string{}}
+	m.Adopted, m.Anew, m.Left, m.Notes = []Item{}, []Item{}, []Item{}, []string{} // empty lists, in JSON too
 	if deployed != nil {
 		m.checkPlace(deployed)
 	}
@@ -100,6 +101,9 @@ func New(t *Template, deployed *Deployed, target Target, leave []string) (*Migra
 	}
 	if err := errors.Join(m.errs...); err != nil {
 		return nil, err
+	}
+	for _, items := range [][]Item{m.Adopted, m.Anew, m.Left} {
+		slices.SortStableFunc(items, func(a, b Item) int { return cmp.Or(strings.Compare(a.Type, b.Type), strings.Compare(a.ID, b.ID)) })
 	}
 	m.File = m.file()
 	return &m.Migration, nil

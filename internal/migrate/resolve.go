@@ -90,7 +90,7 @@ func (r *resolver) call(name string, argument any) (string, error) {
 	case "Ref":
 		target, ok := argument.(string)
 		if !ok {
-			return "", fmt.Errorf("Ref: %s, want a name", kindOf(argument))
+			return "", fmt.Errorf("function Ref: %s, want a name", kindOf(argument))
 		}
 		return r.ref(target)
 	case "Fn::Sub":
@@ -242,7 +242,7 @@ func (r *resolver) ref(target string) (string, error) {
 		return r.literal("the default of parameter "+target, p.Default)
 	}
 	if r.template.Resources[target] == nil {
-		return "", fmt.Errorf("Ref: there is no %q in the template", target)
+		return "", fmt.Errorf("function Ref: there is no %q in the template", target)
 	}
 	return r.physical(target)
 }
@@ -273,7 +273,7 @@ func (r *resolver) pseudo(name string) (string, error) {
 		}
 		return value, nil
 	}
-	return "", fmt.Errorf("Ref: %s has no value that a name could be made of", name)
+	return "", fmt.Errorf("function Ref: %s has no value that a name could be made of", name)
 }
 
 func partition(region string) string {

@@ -324,7 +324,7 @@ func ReadDeployed(text []byte) (*Deployed, error) {
 	if err := json.Unmarshal(text, &printed); err != nil {
 		return nil, fmt.Errorf("read JSON: %w", err)
 	}
-	all := append(printed.StackResources, printed.StackResourceSummaries...)
+	all := slices.Concat(printed.StackResources, printed.StackResourceSummaries)
 	if len(all) == 0 {
 		return nil, errors.New("no resources, want what `aws cloudformation describe-stack-resources --output json` or list-stack-resources prints")
 	}

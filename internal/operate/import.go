@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -68,8 +69,20 @@ func (c *importCommand) run(_ context.Context, s *session) error {
 	if s.JSON {
 		return s.printJSON(imported{c.Write, m})
 	}
-	s.showMigration(m, c.Write)
+	s.showMigration(m, nearPath(c.Write))
 	return nil
+}
+
+// nearPath is a path as one would write it here.
+func nearPath(path string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if near, err := filepath.Rel(here, path); err == nil && filepath.IsLocal(near) {
+		return near
+	}
+	return path
 }
 
 // readMost reads a file unless it is larger than any template.
@@ -145,12 +158,8 @@ func (s *session) showMigration(m *migrate.Migration, file string) {
 		}
 		s.printf("\n")
 	}
-	stack := ""
-	if s.Stack != "" {
-		stack = " --stack " + s.Stack
-	}
-	s.printf("%s is written: %d resources. Next, with the CloudFormation stack still there:\n  pulumi import --file %s --generate-code=false%s\n  pulumi preview --diff%s\n",
-		file, len(m.File.Resources), file, stack, stack)
+	s.printf("%[1]s is written: %[2]d resources. Next, with the CloudFormation stack still there:\n  pulumi import --file %[1]s --generate-code=false --stack %[3]s\n  pulumi preview --diff --stack %[3]s\n",
+		file, len(m.File.Resources), s.Stack)
 }
 
 // anewRows counts what is made anew by type, in the order of the types.
