@@ -101,7 +101,7 @@ func newTemplate(root map[string]any) (*Template, error) {
 	case n == 0 && s.errs == nil:
 		s.problem("Resources: missing, want a CloudFormation template as `cdk synth` writes it")
 	case n > maxResources:
-		return nil, fmt.Errorf("Resources: got %d, want at most %d, as CloudFormation does", n, maxResources)
+		return nil, fmt.Errorf("%s: got %d, want at most %d, as CloudFormation does", "Resources", n, maxResources)
 	}
 	for _, id := range slices.Sorted(maps.Keys(resources)) {
 		at := "Resources." + id
