@@ -22,7 +22,7 @@ type Job struct {
 }
 
 // Narrow and Wide are the two models of the benchmark.
-func Narrow() Job { return Job{Name: "narrow", CPUMBps: 101, OutputRatio: 1.3} }
+func Narrow() Job { return Job{Name: "narrow", CPUMBps: 101, OutputRatio: 1.5} }
 
 // Wide has a column for each category, so that its output is larger.
 func Wide() Job { return Job{Name: "wide", CPUMBps: 79, OutputRatio: 3.3} }
@@ -101,17 +101,19 @@ type Hazards struct {
 	RoundShare      float64 // of objects that it does again
 }
 
-// Machine is how the state machine retries: components/state_machine.go.
+// Machine is how the state machine hands out and retries: components/state_machine.go
+// and scale_out.go.
 type Machine struct {
 	Attempts       int     // of a child, the last of which is on demand
 	FirstWait      float64 // seconds before the second attempt, doubled each time, drawn up to its double
 	APIRetries     int     // of a refused RunTask
 	APIFirstWait   float64 // seconds, doubled each time; drawn from 0 up to it
 	APIMostWait    float64
-	ChildStates    float64 // transitions of a child for one attempt
+	ChildStates    float64 // transitions of a child that succeeds at once
+	AgainStates    float64 // of each further attempt
 	ParentStates   float64 // of the run beside the children
 	ParentSeconds  float64 // of those
-	MergeStates    float64 // of each round
+	RoundStates    float64 // of each round beside the children
 	ListedPerCall  float64 // objects that the map's listing gets at once
 	ListingSeconds float64 // of each of these calls
 }
@@ -148,8 +150,8 @@ func Documented() Assumptions {
 			ReclaimsPerHour: HourlyReclaims(0.05), NoCapacity: 0.01, Failure: 0.001, Round: 0.02, RoundShare: 0.1,
 		},
 		Machine: Machine{
-			Attempts: 3, FirstWait: 30, APIRetries: 5, APIFirstWait: 30, APIMostWait: 600,
-			ChildStates: 6, ParentStates: 31, ParentSeconds: 10, MergeStates: 4, ListedPerCall: 1000, ListingSeconds: 0.2,
+			Attempts: 3, FirstWait: 30, APIRetries: 10, APIFirstWait: 30, APIMostWait: 600,
+			ChildStates: 4, AgainStates: 9, ParentStates: 31, ParentSeconds: 10, RoundStates: 8, ListedPerCall: 1000, ListingSeconds: 0.2,
 		},
 		Use:      Use{GetsPerTask: 6, PutsPerTask: 1, GetsPerObject: 2, PutsPerObject: 4, LogKBPerTask: 28},
 		PublicIP: true,
@@ -175,21 +177,14 @@ func (a Assumptions) Rate(job Job, task Task) (mbps float64, by string) {
 	if useful > 1 {
 		useful = 1 + (useful-1)*a.ParallelShare
 	}
-	network := a.NetworkMBps
-	if share := a.NetworkPerVCPU * task.VCPUs; share > 0 {
-		network = min(network, share)
-	}
-	stream := func(atOnce, part float64) float64 {
-		return atOnce * part / (a.FirstByteSeconds + part/a.StreamMBps)
-	}
 	for _, limit := range []struct {
 		by   string
 		mbps float64
 	}{
 		{"CPU", job.CPUMBps * useful},
-		{"reads", stream(a.ReadsAtOnce, a.ReadPartMB)},
-		{"writes", stream(a.WritesAtOnce, a.WritePartMB) / job.OutputRatio},
-		{"network", network / max(1, job.OutputRatio)},
+		{"reads", a.stream(a.ReadsAtOnce, a.ReadPartMB)},
+		{"writes", a.stream(a.WritesAtOnce, a.WritePartMB) / job.OutputRatio},
+		{"network", a.network(task) / max(1, job.OutputRatio)},
 	} {
 		if by == "" || limit.mbps < mbps {
 			mbps, by = limit.mbps, limit.by
@@ -197,6 +192,35 @@ func (a Assumptions) Rate(job Job, task Task) (mbps float64, by string) {
 	}
 	return mbps, by
 }
+
+// stream is how many MB/s so many requests at once transfer, of so many MB each.
+func (a Assumptions) stream(atOnce, part float64) float64 {
+	return atOnce * part / (a.FirstByteSeconds + part/a.StreamMBps)
+}
+
+// network is how many MB/s a task receives or sends at most.
+func (a Assumptions) network(task Task) float64 {
+	if share := a.NetworkPerVCPU * task.VCPUs; share > 0 {
+		return min(a.NetworkMBps, share)
+	}
+	return a.NetworkMBps
+}
+
+// parts is how many parts the upload of so many MB has: preprocess/storage,
+// writePart. It is more than mostParts where S3 does not take it.
+func (a Assumptions) parts(mb float64) float64 {
+	n := 0.0
+	for _, step := range []struct{ parts, times float64 }{{6500, 1}, {500, 4}, {3000, 30}} {
+		size := step.times * a.WritePartMB
+		if mb <= step.parts*size {
+			return n + max(1, math.Ceil(mb/size))
+		}
+		n, mb = n+step.parts, mb-step.parts*size
+	}
+	return mostParts + 1
+}
+
+const mostParts = 10_000 // of an upload to S3
 
 // Scenario is one run.
 type Scenario struct {
@@ -207,6 +231,11 @@ type Scenario struct {
 	SizeSpread     float64 // standard deviation of the logarithm of an object's size; 0 for equal sizes
 	ObjectsPerTask int
 	Concurrency    int // children at once
+
+	// Ranges is for one huge object: a task that plans cuts it into Objects ranges
+	// first, which are then what is said of objects here. The parts of its only
+	// result are larger, so that there are not too many.
+	Ranges bool
 	Assumptions
 }
 
@@ -237,6 +266,9 @@ func (s *Scenario) Check() error {
 		if !(p.value >= 0 && p.value <= 1) {
 			errs = append(errs, fmt.Errorf("%s: got %v, want 0 to 1", p.name, p.value))
 		}
+	}
+	if mb := s.GB * 1000 / float64(s.Objects) * s.Job.OutputRatio; !s.Ranges && s.parts(mb) > mostParts {
+		errs = append(errs, fmt.Errorf("Objects: got %d, each with a result of %.0f GB, want more and smaller ones: S3 takes no more than %d parts", s.Objects, mb/1000, mostParts))
 	}
 	return errors.Join(errs...)
 }

@@ -78,8 +78,9 @@ type run struct {
 
 // child is an execution of the map's child workflow: a batch of objects.
 type child struct {
-	objects  []int
-	attempt  int // from 1
+	objects  []int // that are left to do
+	size     int   // how many there were
+	attempt  int   // from 1
 	wait     float64
 	tries    int // of RunTask, in this attempt
 	launched int // counts tasks, so that what was meant for an earlier one is told from this one's
@@ -103,7 +104,10 @@ func newRun(s Scenario, seed uint64) (*run, error) {
 		calls: newBucket(s.Calls), launches: newBucket(s.Launches), children: newBucket(s.Children),
 		mb: make([]float64, s.Objects), done: make([]uint8, s.Objects),
 	}
-	r.rate, _ = s.Rate(s.Job, s.Task)
+	if s.Ranges {
+		r.WritePartMB = max(r.WritePartMB, s.GB*1000*1.5/mostParts)
+	}
+	r.rate, _ = r.Rate(s.Job, s.Task)
 	for i, spot := range []bool{false, true} {
 		r.perHour[i] = cost.Task(s.Task.VCPUs, s.Task.MemoryGB, 3600, s.Task.ARM, spot)
 	}
@@ -127,7 +131,11 @@ func (r *run) run() Result {
 	}
 	calls := math.Ceil(float64(r.Objects) / r.ListedPerCall)
 	r.puts += calls // a listing costs as much as a write
-	r.loop.after(r.ParentSeconds+calls*r.ListingSeconds, func() { r.round(all) })
+	before := r.ParentSeconds + calls*r.ListingSeconds
+	if r.Ranges {
+		before += r.plan()
+	}
+	r.loop.after(before, func() { r.round(all) })
 	for !r.ended {
 		event, any := r.loop.next()
 		end, working := r.share.next()
@@ -148,16 +156,34 @@ func (r *run) run() Result {
 	return r.result
 }
 
+// planStates are the transitions for a plan.
+const planStates = 1
+
+// plan is how long the task takes that cuts a huge object into ranges of whole
+// records. It reads all of the object, in as many streams as it has workers.
+func (r *run) plan() float64 {
+	mbps := max(1, math.Floor(r.Task.VCPUs)) * r.stream(r.ReadsAtOnce, r.ReadPartMB)
+	mbps = min(mbps, r.network(r.Task))
+	seconds := r.StartSeconds + r.GB*1000/mbps
+	r.result.Tasks++
+	r.transitions += planStates
+	r.logKB += r.LogKBPerTask
+	r.gets += r.GetsPerTask + math.Ceil(r.GB*1000/r.ReadPartMB)
+	r.puts += r.PutsPerTask
+	r.bill(seconds, false)
+	return r.provision() + seconds + r.NoticeSeconds
+}
+
 // round maps over objects, in batches, and merges.
 func (r *run) round(objects []int) {
 	r.result.Rounds++
-	r.transitions += r.MergeStates
+	r.transitions += r.RoundStates
 	for _, i := range objects {
 		r.done[i] = 0
 	}
 	for start := 0; start < len(objects); start += r.ObjectsPerTask {
 		batch := objects[start:min(start+r.ObjectsPerTask, len(objects))]
-		r.pending = append(r.pending, &child{objects: batch, attempt: 1, wait: r.FirstWait})
+		r.pending = append(r.pending, &child{objects: batch, size: len(batch), attempt: 1, wait: r.FirstWait})
 	}
 	r.left = len(r.pending)
 	r.fill()
@@ -176,7 +202,11 @@ func (r *run) fill() {
 
 // attempt is one way through the child's states.
 func (r *run) attempt(c *child) {
-	r.transitions += r.ChildStates
+	if c.attempt == 1 {
+		r.transitions += r.ChildStates
+	} else {
+		r.transitions += r.AgainStates
+	}
 	c.tries = 0
 	c.onSpot = r.Task.Spot && c.attempt < r.Attempts
 	r.call(c)
@@ -245,7 +275,8 @@ func (r *run) boot(c *child) {
 	})
 }
 
-// process works on the objects of a batch, one after the other.
+// process works on the objects of a batch, one after the other. What an earlier
+// task of this child completed is not done again.
 func (r *run) process(c *child) {
 	slow := r.slowness()
 	var mb float64
@@ -259,19 +290,44 @@ func (r *run) process(c *child) {
 	}
 	perSecond := mb / c.work
 	c.piece = r.share.begin(r.now, c.work*part, perSecond/r.ReadPartMB, perSecond*r.Job.OutputRatio/r.WritePartMB, func() {
-		r.used(c, part)
+		r.progress(c, part)
+		r.stop(c)
 		if part < 1 {
-			r.stop(c)
 			r.again(c)
 			return
 		}
-		for _, i := range c.objects {
-			r.done[i]++
-		}
-		r.result.WorkSeconds += c.work
-		r.stop(c)
 		r.loop.after(r.NoticeSeconds, func() { r.endChild(c) })
 	})
+}
+
+// progress is what became of a part of a batch: of its objects those that are
+// complete are done, and of the next a share was read and written for nothing.
+func (r *run) progress(c *child, part float64) {
+	var mb float64
+	for _, i := range c.objects {
+		mb += r.mb[i]
+	}
+	unhindered := mb/r.rate + r.ObjectSeconds*float64(len(c.objects))
+	spent := part * unhindered
+	for len(c.objects) > 0 {
+		i := c.objects[0]
+		seconds := r.mb[i]/r.rate + r.ObjectSeconds
+		if part < 1 && spent < seconds {
+			r.use(i, max(0, spent)/seconds)
+			return
+		}
+		r.use(i, 1)
+		r.done[i]++
+		r.result.WorkSeconds += seconds / unhindered * c.work
+		spent -= seconds
+		c.objects = c.objects[1:]
+	}
+}
+
+// use counts the requests for a share of an object.
+func (r *run) use(object int, share float64) {
+	r.gets += share * (r.GetsPerObject + math.Ceil(r.mb[object]/r.ReadPartMB))
+	r.puts += share * (r.PutsPerObject + r.parts(r.mb[object]*r.Job.OutputRatio))
 }
 
 // slowness is how many times as long as the median a task takes.
@@ -283,21 +339,13 @@ func (r *run) slowness() float64 {
 	return slow
 }
 
-// used counts the requests of a part of a batch.
-func (r *run) used(c *child, part float64) {
-	for _, i := range c.objects {
-		r.gets += part * (r.GetsPerObject + math.Ceil(r.mb[i]/r.ReadPartMB))
-		r.puts += part * (r.PutsPerObject + math.Ceil(r.mb[i]*r.Job.OutputRatio/r.WritePartMB))
-	}
-}
-
 // reclaim ends a task on Spot. The job stops within the notice that it gets, and
-// what it did is lost.
+// what it did of the object that it was at is lost.
 func (r *run) reclaim(c *child) {
 	r.result.Reclaimed++
 	if c.piece != nil {
 		r.share.pass(r.now)
-		r.used(c, 1-max(0, c.piece.ends-r.share.work)/c.work)
+		r.progress(c, 1-max(0, c.piece.ends-r.share.work)/c.work)
 		r.share.end(r.now, c.piece)
 	}
 	r.stop(c)
@@ -338,7 +386,7 @@ func (r *run) again(c *child) {
 }
 
 func (r *run) fail(c *child) {
-	r.result.Failed += len(c.objects)
+	r.result.Failed += c.size
 	r.endChild(c)
 }
 
@@ -364,7 +412,7 @@ func (r *run) merge() {
 	r.logKB += r.LogKBPerTask
 	r.gets += r.GetsPerTask
 	r.puts += r.PutsPerTask
-	requests := float64(r.Objects) * 3 // its manifest, its upload, its copy as the newest
+	requests := float64(r.Objects) * 3 // its record, its upload, its copy as the newest
 	seconds := r.StartSeconds + max(requests*r.RequestSeconds/r.MergeAtOnce, requests/r.Puts)
 	r.loop.after(r.provision()+seconds+r.NoticeSeconds, func() {
 		r.bill(seconds, false)

@@ -25,12 +25,13 @@ func scenario(objects, concurrency int) Scenario {
 func draw(t *rapid.T) Scenario {
 	s := scenario(rapid.IntRange(1, 300).Draw(t, "objects"), rapid.IntRange(1, 400).Draw(t, "concurrency"))
 	s.ObjectsPerTask = rapid.IntRange(1, 40).Draw(t, "objectsPerTask")
-	s.GB = rapid.Float64Range(0.01, 2000).Draw(t, "GB")
+	s.GB = rapid.Float64Range(0.01, min(2000, 100*float64(s.Objects))).Draw(t, "GB")
 	s.Job = rapid.SampledFrom([]Job{Narrow(), Wide()}).Draw(t, "job")
 	s.Task = rapid.SampledFrom(Sizes()).Draw(t, "task")
 	s.Task.Spot = rapid.Bool().Draw(t, "spot")
 	s.Assumptions = Documented()
 	s.SizeSpread = rapid.Float64Range(0, 1).Draw(t, "sizeSpread")
+	s.Ranges = rapid.Bool().Draw(t, "ranges")
 	s.ReclaimsPerHour = rapid.SampledFrom([]float64{0, 0.1, 20}).Draw(t, "reclaims")
 	s.NoCapacity = rapid.SampledFrom([]float64{0, 0.1, 0.9}).Draw(t, "noCapacity")
 	s.Failure = rapid.SampledFrom([]float64{0, 0.01, 0.3}).Draw(t, "failure")
@@ -113,8 +114,12 @@ func TestRun_keepsItsInvariants(t *testing.T) {
 		if got.Failed == 0 && doneOnce != s.Objects {
 			t.Fatalf("%d of %d objects are done", doneOnce, s.Objects)
 		}
-		if merges := got.Rounds - min(1, got.Failed); len(launches) != got.Tasks-merges {
-			t.Fatalf("%d launches, but %d tasks of which %d merged", len(launches), got.Tasks, merges)
+		merges := got.Rounds - min(1, got.Failed)
+		if s.Ranges {
+			merges++ // and a plan
+		}
+		if len(launches) != got.Tasks-merges {
+			t.Fatalf("%d launches, but %d tasks of which %d were no parts", len(launches), got.Tasks, merges)
 		}
 		if got.WorkSeconds > got.TaskSeconds {
 			t.Fatalf("%v s of work in %v s of tasks", got.WorkSeconds, got.TaskSeconds)
@@ -159,6 +164,27 @@ func TestRun_inWavesTakesWhatTheFormulaSays(t *testing.T) {
 		if got.Tasks != c.objects+1 || got.PeakTasks != min(c.objects, c.concurrency) || got.Refused+got.Repeated+got.Failed != 0 {
 			t.Errorf("%d objects: %+v", c.objects, got)
 		}
+	}
+}
+
+// A task that ends early leaves what it completed to the next.
+func TestRun_goesOnWithTheObjectThatWasLost(t *testing.T) {
+	s := scenario(40, 1)
+	s.ObjectsPerTask = 40
+	whole := mustRun(t, s, 1)
+	s.Failure, s.Attempts, s.FirstWait = 0.7, 1000, 1e-9
+	got := mustRun(t, s, 5)
+	if got.Failed != 0 || got.Repeated < 1 {
+		t.Fatalf("%+v, want a run that is repeated and succeeds", got)
+	}
+	rate, _ := s.Rate(s.Job, s.Task)
+	object := 1000/rate + s.ObjectSeconds
+	most := whole.TaskSeconds + float64(got.Repeated)*(object+s.StartSeconds+1+60)
+	if got.TaskSeconds <= whole.TaskSeconds || got.TaskSeconds > most {
+		t.Errorf("%v s of tasks, %v with no failure; want up to %v for %d failures", got.TaskSeconds, whole.TaskSeconds, most, got.Repeated)
+	}
+	if !near(got.WorkSeconds, whole.WorkSeconds, 1e-9) {
+		t.Errorf("%v s of work, want the %v without failures", got.WorkSeconds, whole.WorkSeconds)
 	}
 }
 
@@ -213,18 +239,22 @@ func TestRun_cannotBeFasterThanRunTask(t *testing.T) {
 	}
 }
 
-// Ten thousand children that ask at once use up their retries, as those of the
-// state machine are today.
-func TestRun_tooManyChildrenAtOnceFail(t *testing.T) {
+// Ten thousand children that ask at once use up the retries that a run of one task
+// has, and not those of a part.
+func TestRun_manyChildrenAtOnceNeedMoreRetries(t *testing.T) {
 	s := scenario(30_000, 10_000)
-	s.GB = 3000
+	s.GB, s.APIRetries = 3000, 5
 	got := mustRun(t, s, 1)
 	if got.Failed == 0 {
 		t.Errorf("none of 30,000 children failed; %d calls were refused", got.Refused)
 	}
-	s.Concurrency = 300
+	s.APIRetries = Documented().APIRetries
+	if more := mustRun(t, s, 1); more.Failed*10 > got.Failed {
+		t.Errorf("%d of 30,000 children failed with the retries of a part, %d with fewer", more.Failed, got.Failed)
+	}
+	s.Concurrency = 1000
 	if got := mustRun(t, s, 1); got.Failed != 0 {
-		t.Errorf("%d of 30,000 children failed with 300 at once", got.Failed)
+		t.Errorf("%d of 30,000 children failed with 1,000 at once", got.Failed)
 	}
 }
 
@@ -347,5 +377,38 @@ func TestThePrices_areThoseOfTheEstimate(t *testing.T) {
 		if v <= 0 {
 			t.Errorf("prices %+v, want all above 0", p)
 		}
+	}
+}
+
+// A huge object is read once more before its ranges are.
+func TestRun_plansRangesFirst(t *testing.T) {
+	s := scenario(20, 20)
+	whole := mustRun(t, s, 1)
+	s.Ranges = true
+	got := mustRun(t, s, 1)
+	read := 2 * s.ReadsAtOnce * s.ReadPartMB / (s.FirstByteSeconds + s.ReadPartMB/s.StreamMBps) // two workers
+	if want := whole.Seconds + s.ProvisionSeconds + s.StartSeconds + 20_000/read + s.NoticeSeconds; !near(got.Seconds, want, 1e-9) {
+		t.Errorf("%v s, want %v", got.Seconds, want)
+	}
+	if got.Tasks != whole.Tasks+1 || got.Requests <= whole.Requests {
+		t.Errorf("%+v after %+v without a plan", got, whole)
+	}
+}
+
+func TestParts_areThoseOfTheJob(t *testing.T) {
+	a := Documented()
+	for _, c := range []struct{ gb, want float64 }{{0, 1}, {0.001, 1}, {0.00525, 2}, {34, 6485}, {36, 6500 + 92}, {500, 6500 + 500 + 2896}, {600, mostParts + 1}} {
+		if got := a.parts(c.gb * 1000); got != c.want {
+			t.Errorf("%v GB: %v parts, want %v", c.gb, got, c.want)
+		}
+	}
+	s := scenario(1, 1)
+	s.GB = 1000
+	if err := s.Check(); err == nil || !strings.Contains(err.Error(), "10000 parts") {
+		t.Errorf("one object of a TB: %v, want that its result has too many parts", err)
+	}
+	s.Objects = 10
+	if err := s.Check(); err != nil {
+		t.Errorf("ten objects of 100 GB: %v", err)
 	}
 }
