@@ -91,6 +91,7 @@ test-all: setup $(TOOLS)/pulumi $(TOOLS)/kics tests/statemachine/node_modules te
 	@# What builds or starts other programs would be answered from the test cache.
 	@PULUMI_BIN=$(CURDIR)/$(TOOLS)/pulumi go test $$(go list ./... | grep -v /tests/)
 	@PULUMI_BIN=$(CURDIR)/$(TOOLS)/pulumi KICS_BIN=$(CURDIR)/$(TOOLS)/kics go test -count=1 ./tests/...
+	@cd bench/scale && go test ./...
 
 .PHONY: fmt
 fmt: ## format the Go code
@@ -106,6 +107,7 @@ lint: $(TOOLS)/golangci-lint ## vet and lint
 	@echo "linting"
 	@go vet ./...
 	@$(TOOLS)/golangci-lint run
+	@cd bench/scale && go vet ./... && ../../$(TOOLS)/golangci-lint run
 
 .PHONY: fuzz
 fuzz: ## fuzz every parser in turn, FUZZTIME=60s each
@@ -123,6 +125,10 @@ kills: ## kill runs at random points: FAULTS_KILLS=200 each with files and with 
 .PHONY: bench
 bench: ## measure the job: parsing, transforming, formatting and whole runs
 	@go test -run '^$$' -bench . -benchmem $(LIGHT_PACKAGES)
+
+.PHONY: study
+study: ## simulate runs that are spread over many tasks: numbers, plots and tables of docs/scale.md
+	@cd bench/scale && go run .
 
 .PHONY: golden
 golden: ## rewrite expected files; review the diff like code

@@ -56,10 +56,12 @@ func study(docs string) error {
 	if err != nil {
 		return err
 	}
-	parts, err := tables(rows)
+	recommended, err := recommendations(loads)
 	if err != nil {
 		return err
 	}
+	parts := tables(rows)
+	parts["recommended"] = recommendedTable(recommended)
 	after, err := fillIn(string(before), parts)
 	if err != nil {
 		return fmt.Errorf("%s: %w", page, err)

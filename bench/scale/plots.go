@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"image/color"
+	"math"
 	"strconv"
 
 	"gonum.org/v1/plot"
@@ -23,7 +24,9 @@ type picture struct {
 	legend            vg.Length  // from the left
 }
 
-// curve is a line through points; low and high are how far they scatter.
+// curve is a line through points; low and high are how far they scatter. All of
+// it is drawn as powers of ten, since the library leaves the label of a
+// logarithmic axis too much room.
 type curve struct {
 	name   string
 	points plotter.XYs
@@ -39,7 +42,7 @@ var palette = []color.RGBA{{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 
 func line(name string, rows []row, x, y func(row) float64) curve {
 	c := curve{name: name}
 	for _, r := range rows {
-		c.points = append(c.points, plotter.XY{X: x(r), Y: y(r)})
+		c.points = append(c.points, plotter.XY{X: math.Log10(x(r)), Y: math.Log10(y(r))})
 	}
 	return c
 }
@@ -52,7 +55,7 @@ func usd(r row) float64     { return r.USD() }
 
 // plots are what docs/scale.md shows.
 func plots(rows []row) []picture {
-	cost := picture{file: "scale-cost.svg", title: "Cost of a TB: within the band it is within 5 % of linear", x: "GB of input, in objects of 1 GB", y: "US dollars for a TB", least: 1, most: 10, legend: 9 * vg.Centimeter}
+	cost := picture{file: "scale-cost.svg", title: "Cost of a TB: within the band it is within 5 % of linear", x: "GB of input, in objects of 1 GB", y: "US dollars for a TB", least: 1, most: 10, legend: 10 * vg.Centimeter}
 	time := picture{file: "scale-time.svg", title: "Time of a run, with its 5th and 95th percentile", x: "GB of input, in objects of 1 GB", y: "minutes", legend: vg.Millimeter}
 	for _, variant := range []string{"one task", "10 at once", "50 at once", "50 at once, Spot"} {
 		some := of(rows, "data", variant)
@@ -62,12 +65,12 @@ func plots(rows []row) []picture {
 		}
 		c := line(variant, some, gb, minutes)
 		for _, r := range some {
-			c.low, c.high = append(c.low, r.fast/60), append(c.high, r.slow/60)
+			c.low, c.high = append(c.low, math.Log10(r.fast/60)), append(c.high, math.Log10(r.slow/60))
 		}
 		time.curves = append(time.curves, c)
 	}
 	_, reference := linear(of(rows, "data", "50 at once"), tolerance)
-	cost.band = [2]float64{reference.usdPerTB() * (1 - tolerance), reference.usdPerTB() * (1 + tolerance)}
+	cost.band = [2]float64{math.Log10(reference.usdPerTB() * (1 - tolerance)), math.Log10(reference.usdPerTB() * (1 + tolerance))}
 
 	batches := picture{file: "scale-batch.svg", title: "Ten thousand objects in batches, 50 tasks at once", x: "objects a task", y: "US dollars (dashed: minutes)", least: 0.1, most: 500, legend: 9.5 * vg.Centimeter}
 	for _, mb := range []int{1, 10, 100} {
@@ -78,8 +81,8 @@ func plots(rows []row) []picture {
 		took.dashed = true
 		batches.curves = append(batches.curves, took)
 	}
-	many := picture{file: "scale-concurrency.svg", title: "1 TB in 1,000 objects, one a task", x: "tasks at once", y: "minutes (dashed: US dollars)", least: 1, most: 2000, legend: 7 * vg.Centimeter}
-	for _, name := range []string{"one prefix", "a prefix that S3 has split in ten"} {
+	many := picture{file: "scale-concurrency.svg", title: "1 TB in 1,000 objects, one a task", x: "tasks at once", y: "minutes (dashed: US dollars)", least: 1, most: 2000, legend: 8.5 * vg.Centimeter}
+	for _, name := range []string{"one prefix", "a prefix split in ten"} {
 		some := of(rows, "concurrency", name)
 		many.curves = append(many.curves, line(name, some, at, minutes))
 		costs := line("", some, at, usd)
@@ -99,7 +102,6 @@ func (p picture) draw() ([]byte, error) {
 	sheet := plot.New()
 	sheet.Title.Text, sheet.X.Label.Text, sheet.Y.Label.Text = p.title, p.x, p.y
 	sheet.BackgroundColor = color.White
-	sheet.X.Scale, sheet.Y.Scale = plot.LogScale{}, plot.LogScale{}
 	sheet.X.Tick.Marker, sheet.Y.Tick.Marker = ticks{}, ticks{}
 	sheet.X.Padding, sheet.Y.Padding = 0, 0
 	// Whatever font there is, the names begin beside their lines.
@@ -114,7 +116,7 @@ func (p picture) draw() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		band.Color, band.LineStyle.Width = color.RGBA{220, 220, 220, 255}, 0
+		band.Color, band.Width = color.RGBA{220, 220, 220, 255}, 0
 		sheet.Add(band)
 	}
 	named := -1
@@ -135,7 +137,7 @@ func (p picture) draw() ([]byte, error) {
 			if err != nil {
 				return nil, err
 			}
-			area.Color, area.LineStyle.Width = color.NRGBA{tint.R, tint.G, tint.B, 60}, 0
+			area.Color, area.Width = color.NRGBA{tint.R, tint.G, tint.B, 60}, 0
 			sheet.Add(area)
 		}
 		drawn, points, err := plotter.NewLinePoints(c.points)
@@ -153,7 +155,7 @@ func (p picture) draw() ([]byte, error) {
 		}
 	}
 	if p.most > 0 {
-		sheet.Y.Min, sheet.Y.Max = p.least, p.most
+		sheet.Y.Min, sheet.Y.Max = math.Log10(p.least), math.Log10(p.most)
 	}
 	canvas := vgsvg.New(width, height)
 	sheet.Draw(draw.Crop(draw.New(canvas), 0, -vg.Centimeter/2, 0, -vg.Millimeter))
@@ -170,17 +172,18 @@ type ticks struct{}
 
 func (ticks) Ticks(low, high float64) []plot.Tick {
 	var all []plot.Tick
-	for power := 1e-6; power <= 1e9; power *= 10 {
+	for power := -6; power <= 9; power++ {
 		for _, n := range []float64{1, 2, 5} {
-			if v := n * power; v >= low*0.999 && v <= high*1.001 {
+			v := n * math.Pow10(power)
+			if at := math.Log10(v); at >= low && at <= high {
 				label := ""
-				if n == 1 || high/low < 200 {
+				if n == 1 || high-low < 2.3 {
 					label = strconv.FormatFloat(v, 'g', 3, 64)
 					if v >= 1000 {
 						label = fmt.Sprintf("%.0f", v)
 					}
 				}
-				all = append(all, plot.Tick{Value: v, Label: label})
+				all = append(all, plot.Tick{Value: at, Label: label})
 			}
 		}
 	}

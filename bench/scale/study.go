@@ -103,7 +103,7 @@ func trials() []trial {
 	for _, n := range []int{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000} {
 		one := func(s *sim.Scenario) { s.ObjectsPerTask, s.Concurrency = 1, n }
 		add("concurrency", "one prefix", one)
-		add("concurrency", "a prefix that S3 has split in ten", func(s *sim.Scenario) { one(s); s.Gets *= 10; s.Puts *= 10 })
+		add("concurrency", "a prefix split in ten", func(s *sim.Scenario) { one(s); s.Gets *= 10; s.Puts *= 10 })
 		add("concurrency", "a quota of 6 vCPUs", func(s *sim.Scenario) { one(s); s.VCPUQuota = 6 })
 	}
 	for _, retries := range []int{5, 10} {
@@ -127,7 +127,7 @@ func trials() []trial {
 		{"no stragglers", func(s *sim.Scenario) { s.StragglerShare = 0 }},
 		{"5 % stragglers", func(s *sim.Scenario) { s.StragglerShare = 0.05 }},
 		{"every 20th task fails once", func(s *sim.Scenario) { s.Failure = 0.05 }},
-		{"always another round", func(s *sim.Scenario) { s.Round = 1 }},
+		{"three more rounds of a tenth", func(s *sim.Scenario) { s.Round = 1 }},
 		{"S3 answers after 100 ms", func(s *sim.Scenario) { s.FirstByteSeconds = 0.1 }},
 		{"network of EC2's baseline", func(s *sim.Scenario) { s.NetworkPerVCPU = ec2Baseline }},
 		{"starts three times as slow", func(s *sim.Scenario) { s.ProvisionSeconds *= 3; s.StartSeconds *= 3 }},

@@ -12,15 +12,12 @@ import (
 )
 
 // tables are what scale.md shows, by the names of the places where it does.
-func tables(rows []row) (map[string]string, error) {
-	recommended, err := recommendations()
-	if err != nil {
-		return nil, err
-	}
+// They lack recommendations, which take simulations of their own.
+func tables(rows []row) map[string]string {
 	return map[string]string{
-		"sizes": sizes(), "limits": limits(), "linear": linearTable(rows), "recommended": recommended, "objects": objectsTable(rows), "ranges": rangesTable(rows), "batch": batchTable(rows),
+		"sizes": sizes(), "limits": limits(), "linear": linearTable(rows), "objects": objectsTable(rows), "ranges": rangesTable(rows), "batch": batchTable(rows), "shares": sharesTable(rows),
 		"concurrency": concurrencyTable(rows), "throttling": throttlingTable(rows), "hazards": hazardsTable(rows),
-	}, nil
+	}
 }
 
 func mark(name string) (begin, end string) {
@@ -128,6 +125,25 @@ func objectsTable(rows []row) string {
 	return grid("| 1 TB in so many objects | objects a task | $ | time | $, one object a task | time |", lines)
 }
 
+// sharesTable tells what some runs pay for.
+func sharesTable(rows []row) string {
+	var lines []string
+	pick := func(name, series, variant string, match func(row) bool) {
+		for _, r := range of(rows, series, variant) {
+			if match(r) {
+				lines = append(lines, fmt.Sprintf("| %s | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f |", name, r.Fargate, r.Requests, r.Transitions, r.Logs, r.Addresses, r.USD()))
+			}
+		}
+	}
+	pick("1 TB, one task", "data", "one task", func(r row) bool { return r.gb == 1000 })
+	pick("1 TB in 1,000 objects, 10 a task", "data", "50 at once", func(r row) bool { return r.gb == 1000 })
+	pick("the same, wide", "data", "50 at once, wide", func(r row) bool { return r.gb == 1000 })
+	pick("1 TB in 10,000 objects, 20 a task", "batch", "objects of 100 MB", func(r row) bool { return r.perTask == mostObjects-mostObjects%10 })
+	pick("10 GB in 10,000 objects, 20 a task", "batch", "objects of 1 MB", func(r row) bool { return r.perTask == mostObjects-mostObjects%10 })
+	pick("1 TB in one object, 100 ranges", "ranges", "1 vCPU", func(r row) bool { return r.objects == 100 })
+	return grid("| $ of | Fargate | requests of S3 | transitions | logs and metrics | addresses | together |", lines)
+}
+
 func rangesTable(rows []row) string {
 	var lines []string
 	for i, r := range of(rows, "ranges", "1 vCPU") {
@@ -157,7 +173,7 @@ func concurrencyTable(rows []row) string {
 	var lines []string
 	for _, r := range of(rows, "concurrency", "one prefix") {
 		line := fmt.Sprintf("| %d | %s (%s) | %.2f |", r.atOnce, duration(r.seconds), spread(r), r.USD())
-		for _, variant := range []string{"a prefix that S3 has split in ten", "a quota of 6 vCPUs"} {
+		for _, variant := range []string{"a prefix split in ten", "a quota of 6 vCPUs"} {
 			for _, o := range of(rows, "concurrency", variant) {
 				if o.atOnce != r.atOnce {
 					continue
@@ -197,14 +213,20 @@ func hazardsTable(rows []row) string {
 // dearer is how much more than the cheapest setting a recommended one may cost.
 const dearer = 1.1
 
-// recommendations tell the fastest setting that costs hardly more than the
-// cheapest, for each size of data and of objects.
-func recommendations() (string, error) {
+// load is so much data in so many objects.
+type load struct{ gb, objects int }
+
+// loads are those for which there are recommendations.
+var loads = []load{
+	{1, 1}, {1, 1000}, {10, 10}, {10, 1000}, {10, 10_000}, {100, 10}, {100, 1000}, {100, 10_000},
+	{1000, 10}, {1000, 100}, {1000, 1000}, {1000, 10_000}, {10_000, 1000}, {10_000, 10_000},
+}
+
+// recommendations tell for each load the fastest setting that costs hardly more
+// than the cheapest.
+func recommendations(loads []load) ([]string, error) {
 	var lines []string
-	for _, c := range []struct{ gb, objects int }{
-		{1, 1}, {1, 1000}, {10, 10}, {10, 1000}, {10, 10_000}, {100, 10}, {100, 1000}, {100, 10_000},
-		{1000, 10}, {1000, 100}, {1000, 1000}, {1000, 10_000}, {10_000, 1000}, {10_000, 10_000},
-	} {
+	for _, c := range loads {
 		var all []trial
 		for _, perTask := range []int{1, 2, 3, 5, 10, mostObjects} {
 			for _, atOnce := range []int{1, 5, 10, 20, 50} {
@@ -220,7 +242,7 @@ func recommendations() (string, error) {
 		}
 		rows, err := run(all)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		best := slices.MinFunc(rows, func(a, b row) int { return cmp.Compare(a.USD(), b.USD()) })
 		most := dearer * best.USD()
@@ -232,7 +254,11 @@ func recommendations() (string, error) {
 		lines = append(lines, fmt.Sprintf("| %d GB in objects of %s | %d | %d | %s | %.3g | %.2f |",
 			c.gb, size(float64(c.gb)/float64(c.objects)), best.perTask, best.atOnce, duration(best.seconds), best.USD(), best.usdPerTB()))
 	}
-	return grid("| data | objects a task | tasks at once | time | $ | $/TB |", lines), nil
+	return lines, nil
+}
+
+func recommendedTable(lines []string) string {
+	return grid("| data | objects a task | tasks at once | time | $ | $/TB |", lines)
 }
 
 func size(gb float64) string {

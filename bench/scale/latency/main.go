@@ -36,14 +36,15 @@ func main() {
 	workers := flag.String("workers", "1,2", "as the job's --workers")
 	rate := flag.Float64("rate", sim.Documented().StreamMBps, "MB/s of one connection")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	if flag.NArg() != 1 || *model == "" {
 		fmt.Fprintln(os.Stderr, "usage: latency -model MODEL INPUT.csv")
 		os.Exit(2)
 	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	m := measurement{job: *job, model: *model, keep: *keep, input: flag.Arg(0), rate: *rate}
-	if err := m.all(ctx, *waits, *workers); err != nil {
+	err := m.all(ctx, *waits, *workers)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -268,7 +268,7 @@ func (s *Scenario) Check() error {
 		}
 	}
 	if mb := s.GB * 1000 / float64(s.Objects) * s.Job.OutputRatio; !s.Ranges && s.parts(mb) > mostParts {
-		errs = append(errs, fmt.Errorf("Objects: got %d, each with a result of %.0f GB, want more and smaller ones: S3 takes no more than %d parts", s.Objects, mb/1000, mostParts))
+		errs = append(errs, fmt.Errorf("%s: got %d, each with a result of %.0f GB, want more and smaller ones: S3 takes no more than %d parts", "Objects", s.Objects, mb/1000, mostParts))
 	}
 	return errors.Join(errs...)
 }

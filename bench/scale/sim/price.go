@@ -7,7 +7,7 @@ import (
 )
 
 // prices are of one unit each, in US dollars.
-type prices struct{ get, put, transition, logGB, addressHour float64 }
+type prices struct{ get, put, transition, logGB, addressHour, metricMonth float64 }
 
 // thePrices are those of the estimate that a plan comes with, so that there is
 // one table of prices. It is asked for a small stack that uses each of them.
@@ -26,7 +26,7 @@ func thePrices() (prices, error) {
 	var p prices
 	left := map[string]*float64{
 		"reads of objects": &p.get, "writes and listings of objects": &p.put, "state transitions": &p.transition,
-		"logs written": &p.logGB, "public address of the task": &p.addressHour,
+		"logs written": &p.logGB, "public address of the task": &p.addressHour, "metrics of the job, for the hours of a run": &p.metricMonth,
 	}
 	for _, item := range e.PerRun {
 		if to, ok := left[item.What]; ok {

@@ -25,7 +25,8 @@ type Result struct {
 	PeakTasks   int
 }
 
-// Cost is in US dollars, by the list prices that internal/cost has.
+// Cost is in US dollars, by the list prices that internal/cost has. Logs are also
+// the job's metrics, which it writes into its log.
 type Cost struct{ Fargate, Requests, Transitions, Logs, Addresses float64 }
 
 // USD is the whole cost.
@@ -135,21 +136,22 @@ func (r *run) run() Result {
 	if r.Ranges {
 		before += r.plan()
 	}
-	r.loop.after(before, func() { r.round(all) })
+	r.after(before, func() { r.round(all) })
 	for !r.ended {
-		event, any := r.loop.next()
+		event, any := r.next()
 		end, working := r.share.next()
 		if working && (!any || end <= event) {
 			r.now = end
 			r.share.step(end)
 			continue
 		}
-		r.loop.step()
+		r.step()
 	}
 	r.result.Seconds = r.now
 	r.result.Requests = r.gets*r.get + r.puts*r.put
 	r.result.Transitions = r.transitions * r.transition
-	r.result.Logs = r.logKB / 1e6 * r.logGB
+	// A metric is billed for the hours in which any task writes it.
+	r.result.Logs = r.logKB/1e6*r.logGB + cost.Defaults().JobMetrics*math.Ceil(r.now/3600)/hoursPerMonth*r.metricMonth
 	if r.PublicIP {
 		r.result.Addresses = r.result.TaskSeconds / 3600 * r.addressHour
 	}
@@ -196,7 +198,7 @@ func (r *run) fill() {
 		r.pending = r.pending[1:]
 		r.open++
 		r.see(eventStart, c)
-		r.loop.at(r.children.reserve(r.now), func() { r.attempt(c) })
+		r.at(r.children.reserve(r.now), func() { r.attempt(c) })
 	}
 }
 
@@ -230,7 +232,7 @@ func (r *run) call(c *child) {
 	case c.tries <= r.APIRetries:
 		r.transitions++ // a retry is one
 		most := min(r.APIMostWait, r.APIFirstWait*math.Pow(2, float64(c.tries-1)))
-		r.loop.after(r.random.Float64()*most, func() { r.call(c) })
+		r.after(r.random.Float64()*most, func() { r.call(c) })
 	case spotIsEmpty:
 		r.again(c)
 	default:
@@ -248,7 +250,7 @@ func (r *run) launch(c *child) {
 	r.gets += r.GetsPerTask
 	r.puts += r.PutsPerTask
 	c.launched++
-	r.loop.after(r.provision(), func() { r.boot(c) })
+	r.after(r.provision(), func() { r.boot(c) })
 }
 
 // provision is how long it takes until the image is pulled.
@@ -262,13 +264,13 @@ func (r *run) boot(c *child) {
 	c.piece, c.work = nil, 0
 	task := c.launched
 	if c.onSpot && r.ReclaimsPerHour > 0 {
-		r.loop.after(r.random.ExpFloat64()/r.ReclaimsPerHour*3600, func() {
+		r.after(r.random.ExpFloat64()/r.ReclaimsPerHour*3600, func() {
 			if c.launched == task && c.billed >= 0 {
 				r.reclaim(c)
 			}
 		})
 	}
-	r.loop.after(r.StartSeconds, func() {
+	r.after(r.StartSeconds, func() {
 		if c.launched == task && c.billed >= 0 {
 			r.process(c)
 		}
@@ -296,7 +298,7 @@ func (r *run) process(c *child) {
 			r.again(c)
 			return
 		}
-		r.loop.after(r.NoticeSeconds, func() { r.endChild(c) })
+		r.after(r.NoticeSeconds, func() { r.endChild(c) })
 	})
 }
 
@@ -382,7 +384,7 @@ func (r *run) again(c *child) {
 	c.attempt++
 	wait := c.wait * (1 + r.random.Float64())
 	c.wait *= 2
-	r.loop.after(r.NoticeSeconds+wait, func() { r.attempt(c) })
+	r.after(r.NoticeSeconds+wait, func() { r.attempt(c) })
 }
 
 func (r *run) fail(c *child) {
@@ -414,7 +416,7 @@ func (r *run) merge() {
 	r.puts += r.PutsPerTask
 	requests := float64(r.Objects) * 3 // its record, its upload, its copy as the newest
 	seconds := r.StartSeconds + max(requests*r.RequestSeconds/r.MergeAtOnce, requests/r.Puts)
-	r.loop.after(r.provision()+seconds+r.NoticeSeconds, func() {
+	r.after(r.provision()+seconds+r.NoticeSeconds, func() {
 		r.bill(seconds, false)
 		if r.result.Rounds == mostRounds || r.random.Float64() >= r.Round {
 			r.ended = true

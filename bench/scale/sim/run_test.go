@@ -373,7 +373,7 @@ func TestThePrices_areThoseOfTheEstimate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range []float64{p.get, p.put, p.transition, p.logGB, p.addressHour} {
+	for _, v := range []float64{p.get, p.put, p.transition, p.logGB, p.addressHour, p.metricMonth} {
 		if v <= 0 {
 			t.Errorf("prices %+v, want all above 0", p)
 		}
