@@ -90,6 +90,14 @@ func TestShare_slowsAllWorkDownTogether(t *testing.T) {
 	}
 }
 
+func TestShare_isLimitedByWritesToo(t *testing.T) {
+	s := share{gets: 100, puts: 10}
+	s.begin(0, 10, 100, 40, func() {})
+	if at, _ := s.next(); at != 40 {
+		t.Errorf("it ends at %v, want 40", at)
+	}
+}
+
 func TestShare_forgetsWorkThatIsTakenAway(t *testing.T) {
 	s := share{gets: 100, puts: 100}
 	p := s.begin(0, 10, 100, 0, func() { t.Error("it ended") })

@@ -88,6 +88,7 @@ type child struct {
 	onSpot   bool
 	billed   float64 // when billing began
 	work     float64 // seconds of its task's work
+	part     float64 // of that, after which it fails; 1 if it does not
 	piece    *piece
 }
 
@@ -286,15 +287,15 @@ func (r *run) process(c *child) {
 		mb += r.mb[i]
 	}
 	c.work = (mb/r.rate + r.ObjectSeconds*float64(len(c.objects))) * slow
-	part := 1.0
+	c.part = 1
 	if r.random.Float64() < r.Failure {
-		part = r.random.Float64()
+		c.part = r.random.Float64()
 	}
 	perSecond := mb / c.work
-	c.piece = r.share.begin(r.now, c.work*part, perSecond/r.ReadPartMB, perSecond*r.Job.OutputRatio/r.WritePartMB, func() {
-		r.progress(c, part)
+	c.piece = r.share.begin(r.now, c.work*c.part, perSecond/r.ReadPartMB, perSecond*r.Job.OutputRatio/r.WritePartMB, func() {
+		r.progress(c, c.part)
 		r.stop(c)
-		if part < 1 {
+		if c.part < 1 {
 			r.again(c)
 			return
 		}
@@ -314,7 +315,7 @@ func (r *run) progress(c *child, part float64) {
 	for len(c.objects) > 0 {
 		i := c.objects[0]
 		seconds := r.mb[i]/r.rate + r.ObjectSeconds
-		if part < 1 && spent < seconds {
+		if part < 1 && (spent <= 0 || spent < seconds) {
 			r.use(i, max(0, spent)/seconds)
 			return
 		}
@@ -347,7 +348,7 @@ func (r *run) reclaim(c *child) {
 	r.result.Reclaimed++
 	if c.piece != nil {
 		r.share.pass(r.now)
-		r.progress(c, 1-max(0, c.piece.ends-r.share.work)/c.work)
+		r.progress(c, c.part-max(0, c.piece.ends-r.share.work)/c.work)
 		r.share.end(r.now, c.piece)
 	}
 	r.stop(c)

@@ -38,6 +38,8 @@ func draw(t *rapid.T) Scenario {
 	s.Round = rapid.SampledFrom([]float64{0, 0.5, 1}).Draw(t, "round")
 	s.Attempts = rapid.IntRange(1, 4).Draw(t, "attempts")
 	s.VCPUQuota = max(s.Task.VCPUs, rapid.SampledFrom([]float64{6, 64, 4000}).Draw(t, "quota"))
+	limits := rapid.SampledFrom([]Limit{{20, 20}, {100, 20}, {1, 1}, {1e4, 1e4}})
+	s.Calls, s.Launches = limits.Draw(t, "calls"), limits.Draw(t, "launches")
 	s.Gets = rapid.SampledFrom([]float64{50, 5500}).Draw(t, "gets")
 	return s
 }
@@ -185,6 +187,68 @@ func TestRun_goesOnWithTheObjectThatWasLost(t *testing.T) {
 	}
 	if !near(got.WorkSeconds, whole.WorkSeconds, 1e-9) {
 		t.Errorf("%v s of work, want the %v without failures", got.WorkSeconds, whole.WorkSeconds)
+	}
+}
+
+// Without anything random all that is paid for can be counted.
+func TestRun_countsWhatItUses(t *testing.T) {
+	p, err := thePrices()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := scenario(20, 20)
+	got := mustRun(t, s, 1)
+	gets := 20*(s.GetsPerObject+math.Ceil(1000/s.ReadPartMB)) + 21*s.GetsPerTask
+	puts := 20*(s.PutsPerObject+math.Ceil(1500/s.WritePartMB)) + 21*s.PutsPerTask + 1
+	if want := gets*p.get + puts*p.put; !near(got.Requests, want, 1e-9) {
+		t.Errorf("requests cost %v, want %v", got.Requests, want)
+	}
+	if want := (20*s.ChildStates + s.ParentStates + s.RoundStates) * p.transition; !near(got.Transitions, want, 1e-9) {
+		t.Errorf("transitions cost %v, want %v", got.Transitions, want)
+	}
+	if want := 21*s.LogKBPerTask/1e6*p.logGB + cost.Defaults().JobMetrics/hoursPerMonth*p.metricMonth; !near(got.Logs, want, 1e-9) {
+		t.Errorf("logs and metrics cost %v, want %v", got.Logs, want)
+	}
+	if want := got.TaskSeconds / 3600 * p.addressHour; !near(got.Addresses, want, 1e-9) {
+		t.Errorf("addresses cost %v, want %v", got.Addresses, want)
+	}
+	s.PublicIP = false
+	if got := mustRun(t, s, 1); got.Addresses != 0 {
+		t.Errorf("addresses cost %v where there are none", got.Addresses)
+	}
+	s.Objects, s.GB, s.Concurrency = 30, 30, 30
+	if got := mustRun(t, s, 1); !near(got.Transitions, (30*s.ChildStates+s.ParentStates+s.RoundStates+float64(got.Refused))*p.transition, 1e-9) || got.Refused < 10 {
+		t.Errorf("transitions cost %v with %d calls refused", got.Transitions, got.Refused)
+	}
+	s.Objects, s.GB, s.Failure = 1, 1, 1
+	if got := mustRun(t, s, 1); !near(got.Transitions, (s.ChildStates+2*s.AgainStates+s.ParentStates+s.RoundStates)*p.transition, 1e-9) {
+		t.Errorf("transitions of three attempts cost %v", got.Transitions)
+	}
+}
+
+func TestRun_spotCostsItsShare(t *testing.T) {
+	s := scenario(20, 20)
+	onDemand := mustRun(t, s, 1)
+	s.Task.Spot = true
+	got := mustRun(t, s, 1)
+	merge := cost.Task(2, 4, 0, false, false) // a minute, on demand in both
+	if want := merge + (onDemand.Fargate-merge)*cost.Defaults().SpotShare; !near(got.Fargate, want, 1e-9) {
+		t.Errorf("tasks on Spot cost %v, want %v", got.Fargate, want)
+	}
+}
+
+// The second wait is drawn from twice as long an interval as the first.
+func TestRun_waitsTwiceAsLongEachTime(t *testing.T) {
+	s := scenario(1, 1)
+	s.Attempts, s.Task.Spot, s.ReclaimsPerHour = 3, true, 1e12 // at once
+	calm := s
+	calm.ReclaimsPerHour = 0
+	straight := mustRun(t, calm, 1).Seconds
+	for seed := range uint64(50) {
+		lost := 2 * (s.ProvisionSeconds + s.NoticeSeconds)
+		if waited := mustRun(t, s, seed).Seconds - straight - lost; waited < 90-1e-3 || waited > 180+1e-3 {
+			t.Errorf("two waits take %v s, want 30 to 60 and 60 to 120", waited)
+		}
 	}
 }
 
@@ -410,5 +474,31 @@ func TestParts_areThoseOfTheJob(t *testing.T) {
 	s.Objects = 10
 	if err := s.Check(); err != nil {
 		t.Errorf("ten objects of 100 GB: %v", err)
+	}
+}
+
+// A task that would have failed may be reclaimed before: what it did until then
+// is no more than the time it had.
+func TestRun_isReclaimedBeforeItFails(t *testing.T) {
+	s := scenario(40, 1)
+	s.ObjectsPerTask, s.GB, s.Task.Spot, s.Attempts, s.FirstWait = 40, 400, true, 1000, 1e-300
+	s.Failure, s.ReclaimsPerHour, s.PublicIP = 1, 20, false
+	for seed := range uint64(20) {
+		r, err := newRun(s, seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects := s.Objects
+		r.watch = func(event string, c *child) {
+			if event != eventStop {
+				return
+			}
+			worked := max(0, r.now-c.billed-s.StartSeconds)
+			if n := objects - len(c.objects); float64(n)*10_000/r.rate > worked+1e-6 {
+				t.Fatalf("%d objects in %v s", n, worked)
+			}
+			objects = len(c.objects)
+		}
+		r.run()
 	}
 }
