@@ -53,7 +53,6 @@ func main() {
 	packed := flag.String("pack", "", "only make this file of the one that is named")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	var err error
 	switch {
 	case *server:
@@ -67,6 +66,7 @@ func main() {
 	default:
 		err = run(ctx, *folder, *size, *runs, *only)
 	}
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -74,7 +74,7 @@ func main() {
 }
 
 func run(ctx context.Context, folder string, size int64, runs int, only string) error {
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return err
 	}
 	input := filepath.Join(folder, fmt.Sprintf("input-%d.csv", size))
@@ -176,7 +176,7 @@ func prepare(ctx context.Context, folder, input string, size int64) error {
 		{"..", []string{"CGO_ENABLED=0"}, []string{"go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(folder, "preprocess"), "./preprocess"}},
 	} {
 		fmt.Fprintln(os.Stderr, strings.Join(step.command, " "))
-		command := exec.CommandContext(ctx, step.command[0], step.command[1:]...)
+		command := exec.CommandContext(ctx, step.command[0], step.command[1:]...) //nolint:gosec // whoever measures names what is run
 		command.Env = append(os.Environ(), step.env...)
 		command.Dir, command.Stdout, command.Stderr = step.dir, os.Stderr, os.Stderr
 		if err := command.Run(); err != nil {
@@ -196,11 +196,11 @@ func prepareParquet(ctx context.Context, folder, input string) error {
 	}
 	statement := filepath.Join(folder, "parquet.sql")
 	text := "COPY (SELECT * FROM read_csv('{input}', header = true, types = {'id': 'VARCHAR', 'ts': 'VARCHAR'})) TO '{output}' (FORMAT parquet)"
-	if err := os.WriteFile(statement, []byte(text), 0o644); err != nil {
+	if err := os.WriteFile(statement, []byte(text), 0o600); err != nil {
 		return err
 	}
 	part := asParquet(input) + ".part"
-	if out, err := exec.CommandContext(ctx, filepath.Join(folder, "duckdb"), statement, input, part).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, filepath.Join(folder, "duckdb"), statement, input, part).CombinedOutput(); err != nil { //nolint:gosec // whoever measures names what is run
 		return fmt.Errorf("write %s: %w\n%s", part, err, out)
 	}
 	return os.Rename(part, asParquet(input))
@@ -208,7 +208,7 @@ func prepareParquet(ctx context.Context, folder, input string) error {
 
 // measure runs one command and reads what the operating system counted for it.
 func measure(ctx context.Context, server *s3Server, args []string) (sample, error) {
-	command := exec.CommandContext(ctx, args[0], args[1:]...)
+	command := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // whoever measures names what is run
 	command.Stderr = os.Stderr
 	var before, after time.Duration
 	if server != nil {

@@ -20,7 +20,7 @@ import (
 // models, and tells the job's peak memory. A hundredth of it goes first.
 func streamThrough(ctx context.Context, folder string, size int64) error {
 	input := filepath.Join(folder, "input-1000000.csv")
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return err
 	}
 	if err := prepare(ctx, folder, input, 1_000_000); err != nil {
@@ -31,7 +31,7 @@ func streamThrough(ctx context.Context, folder string, size int64) error {
 	for _, bytes := range []int64{size / 100, size} {
 		for _, shape := range []string{"narrow", "wide"} {
 			args := jobWith(folder, "-", filepath.Join(folder, shape+".joblib"), output)
-			command := exec.CommandContext(ctx, args[0], args[1:]...)
+			command := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // whoever measures names what is run
 			command.Stderr = os.Stderr
 			pipe, err := command.StdinPipe()
 			if err != nil {
@@ -74,7 +74,7 @@ var compressed = []compression{
 // peaks prints the job's peak memory with files and with S3, plain and
 // compressed, narrow and wide.
 func peaks(ctx context.Context, folder string, size int64) error {
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return err
 	}
 	input := filepath.Join(folder, fmt.Sprintf("input-%d.csv", size))
@@ -89,7 +89,7 @@ func peaks(ctx context.Context, folder string, size int64) error {
 	for _, c := range compressed {
 		// In a process of its own: the peak of a process counts for those that it
 		// starts.
-		command := exec.CommandContext(ctx, program, "-pack", input+c.suffix, input)
+		command := exec.CommandContext(ctx, program, "-pack", input+c.suffix, input) //nolint:gosec // the program itself
 		command.Stderr = os.Stderr
 		if err := command.Run(); err != nil {
 			return err

@@ -79,7 +79,7 @@ func startS3(ctx context.Context, folder string, files []string) (*s3Server, err
 	if err != nil {
 		return nil, err
 	}
-	command := exec.CommandContext(ctx, program, append([]string{"-serve"}, files...)...)
+	command := exec.CommandContext(ctx, program, append([]string{"-serve"}, files...)...) //nolint:gosec // the program itself
 	command.Stderr = os.Stderr
 	stdin, err := command.StdinPipe()
 	if err != nil {

@@ -26,7 +26,7 @@ func main() {
 }
 
 func run(statement, input, output string) error {
-	text, err := os.ReadFile(statement)
+	text, err := os.ReadFile(statement) //nolint:gosec // whoever measures names the file
 	if err != nil {
 		return err
 	}
@@ -35,6 +35,6 @@ func run(statement, input, output string) error {
 		return err
 	}
 	defer db.Close()
-	_, err = db.Exec(strings.NewReplacer("{input}", input, "{output}", output).Replace(string(text)))
+	_, err = db.Exec(strings.NewReplacer("{input}", input, "{output}", output).Replace(string(text))) //nolint:gosec // whoever measures names the files
 	return err
 }
