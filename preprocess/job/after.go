@@ -12,17 +12,15 @@ import (
 	"ds-pipeline/preprocess/table"
 )
 
-// afterWriter gives the result to a script, and writes what that gives back as
-// CSV. Encoders make batches in the workers; one goroutine sends them, another
+// afterWriter gives the result to a script, and writes what that gives back.
+// Encoders make batches in the workers; one goroutine sends them, another
 // receives and writes.
 type afterWriter struct {
 	*runPass
 	runner script.Runner
 	names  []string
 	kinds  []frame.Kind
-	packed codec.Writer
-	shaper shaper
-	text   int64 // bytes written
+	sink   sink
 	given  int64 // rows
 	made   int64
 	free   chan *script.Batch // for use again
@@ -30,12 +28,23 @@ type afterWriter struct {
 	err    error // of receiving, after done
 }
 
+// sink writes what a script gives back, in a format.
+type sink interface {
+	// add writes the rows of a result, unless it shows, or one before has shown,
+	// that the run has to start again.
+	add(r *script.Result, names []string) error
+	// again is why the run has to start again, and what it knows then; "" if it
+	// need not.
+	again() (string, []form)
+	// close writes what comes after the last row. Before it, written is how many
+	// bytes the rows are before compression.
+	close() error
+	written() int64
+	abandon()
+}
+
 func (p *runPass) newAfterWriter(ctx context.Context, w counter, pl *plan, program *model.Program, names []string) (*afterWriter, error) {
-	packed, err := codec.NewWriter(w, codec.ByName(name(p.Output)))
-	if err != nil {
-		return nil, err
-	}
-	a := &afterWriter{runPass: p, names: names, packed: packed, shaper: shaper{forms: p.forms}, free: make(chan *script.Batch, 8), done: make(chan struct{})}
+	a := &afterWriter{runPass: p, names: names, free: make(chan *script.Batch, 8), done: make(chan struct{})}
 	for range pl.keep {
 		a.kinds = append(a.kinds, frame.Text)
 	}
@@ -44,9 +53,19 @@ func (p *runPass) newAfterWriter(ctx context.Context, w counter, pl *plan, progr
 			a.kinds = append(a.kinds, c.Kind)
 		}
 	}
+	if p.ParquetOutput {
+		a.sink = newParquetSink(w, p, names, a.kinds)
+	} else {
+		packed, err := codec.NewWriter(w, codec.ByName(name(p.Output)))
+		if err != nil {
+			return nil, err
+		}
+		a.sink = &textSink{packed: packed, format: table.NewFormatter(p.OutputDialect), shaper: shaper{forms: p.forms}}
+	}
+	var err error
 	a.runner, err = p.code.Start(ctx, names, p.Workers)
 	if err != nil {
-		_ = packed.Close()
+		a.sink.abandon()
 		return nil, p.scriptError(err, nil)
 	}
 	go a.receive()
@@ -58,18 +77,6 @@ func (a *afterWriter) begin() error { return nil }
 // receive writes what the script gives back until it ends.
 func (a *afterWriter) receive() {
 	defer close(a.done)
-	format := table.NewFormatter(a.OutputDialect)
-	var text []byte
-	write := func() error {
-		a.text += int64(len(text))
-		err := a.packed.Write(text, nil)
-		text = text[:0]
-		if err != nil {
-			return fmt.Errorf("output: %w", err)
-		}
-		return nil
-	}
-	header := true
 	for {
 		r, err := a.runner.Receive()
 		if table.AtEnd(err) {
@@ -80,20 +87,9 @@ func (a *afterWriter) receive() {
 			a.err = a.scriptError(err, func(row int) string { return fmt.Sprintf("row %d of the result", made+int64(row)+1) })
 			return
 		}
-		if header {
-			header = false
-			text = format.AppendHeader(text, a.runner.Names())
-			if a.err = write(); a.err != nil {
-				return
-			}
-		}
-		columns := a.shaper.shape(r, a.runner.Names())
 		a.made += int64(r.Rows)
-		if a.shaper.mistaken == "" { // else what the rest shows is all that is of interest
-			text = format.AppendRows(text, columns, r.Rows, make([]bool, r.Rows))
-			if a.err = write(); a.err != nil {
-				return
-			}
+		if a.err = a.sink.add(r, a.runner.Names()); a.err != nil {
+			return
 		}
 		if r.Batch != nil {
 			select {
@@ -140,16 +136,17 @@ func (a *afterWriter) finish(r *result) error {
 	}
 	a.runner.CloseSend()
 	<-a.done
+	reason, forms := a.sink.again()
 	switch {
 	case a.err != nil:
 		return a.err
-	case a.shaper.mistaken != "":
-		a.forms = a.shaper.known()
-		return restart(a.shaper.mistaken)
+	case reason != "":
+		a.forms = forms
+		return restart(reason)
 	case a.made != a.given && !a.runner.Filters():
 		return fail(contract.ExitData, "script %s: gave back %d rows for %d; want the same number, or a script that says filters = True", a.Script, a.made, a.given)
 	}
-	r.text += a.text
+	r.text += a.sink.written()
 	a.sum.RowsOut, a.sum.RowsFiltered = a.made, a.given-a.made
 	a.sum.ColumnsOut = len(a.runner.Names())
 	return nil
@@ -157,14 +154,48 @@ func (a *afterWriter) finish(r *result) error {
 
 func (a *afterWriter) close() error {
 	a.runner.Close()
-	return a.packed.Close()
+	return a.sink.close()
 }
 
 func (a *afterWriter) abandon() {
 	a.runner.Close()
 	<-a.done
-	_ = a.packed.Close() // what it writes is discarded
+	a.sink.abandon()
 }
+
+// textSink writes CSV, compressed or not.
+type textSink struct {
+	packed codec.Writer
+	format *table.Formatter
+	shaper shaper
+	text   []byte
+	header bool // is written
+	bytes  int64
+}
+
+func (s *textSink) add(r *script.Result, names []string) error {
+	if !s.header {
+		s.header = true
+		s.text = s.format.AppendHeader(s.text, names)
+	}
+	columns := s.shaper.shape(r, names)
+	if s.shaper.mistaken != "" {
+		return nil
+	}
+	s.text = s.format.AppendRows(s.text, columns, r.Rows, make([]bool, r.Rows))
+	s.bytes += int64(len(s.text))
+	err := s.packed.Write(s.text, nil)
+	s.text = s.text[:0]
+	if err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
+	return nil
+}
+
+func (s *textSink) again() (string, []form) { return s.shaper.mistaken, s.shaper.known() }
+func (s *textSink) written() int64          { return s.bytes }
+func (s *textSink) close() error            { return s.packed.Close() }
+func (s *textSink) abandon()                { _ = s.packed.Close() } // what it writes is discarded
 
 func (a *afterWriter) newEncoder() encoder { return &afterEncoder{kinds: a.kinds, free: a.free} }
 

@@ -193,8 +193,12 @@ type form struct {
 	asValues bool // the cells of the input do not stand for the column's values
 	asFloats bool // whole numbers are written as numbers with fractions
 
+	wide bool // seen: whole numbers that a fraction does not hold exactly, so that they stay what they are
+
 	copied, values bool // seen: cells of the input that differ from the values; other values
 	ints, floats   bool // seen
+
+	seen evidence // of a result with types
 }
 
 // shaper makes columns of what a script gives back.
@@ -254,9 +258,14 @@ func (s *shaper) look(f *form, c *frame.Column, source [][]byte, rows int, name 
 		f.asValues = true
 		s.mistaken = cmp.Or(s.mistaken, fmt.Sprintf("column %q of the script was as in its input at first, but is not", name))
 	}
-	if f.ints && f.floats && f.values && !f.asFloats {
+	f.wide = f.wide || c.Kind == frame.Int && isWide(c.Ints)
+	if asFloats := f.ints && f.floats && f.values && !f.wide; asFloats && !f.asFloats {
 		f.asFloats = true
 		s.mistaken = cmp.Or(s.mistaken, fmt.Sprintf("column %q of the script had only whole numbers in some batches, but not in all", name))
+	}
+	if f.wide && f.asFloats {
+		f.asFloats = false
+		s.mistaken = cmp.Or(s.mistaken, fmt.Sprintf("column %q of the script has whole numbers that would not be the same as fractions", name))
 	}
 }
 
@@ -275,7 +284,7 @@ func (s *shaper) differs(c *frame.Column, source [][]byte, rows int) bool {
 func (s *shaper) known() []form {
 	forms := slices.Clone(s.forms)
 	for i, f := range forms {
-		forms[i] = form{asValues: f.asValues, asFloats: f.asFloats}
+		forms[i] = form{asValues: f.asValues, asFloats: f.asFloats, wide: f.wide}
 	}
 	return forms
 }

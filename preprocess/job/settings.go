@@ -365,8 +365,6 @@ func (l *loader) code(s *Settings) {
 	switch {
 	case packageSet && !scriptSet:
 		l.problem("package: it is set, but no script that could use it; set script too, or unset it")
-	case scriptSet && s.ScriptStage == contract.ScriptAfter && s.ParquetOutput:
-		l.problem("output: %s is to be Parquet, but what a script gives back after the model is written as CSV; want CSV, or the script before the model", s.Output)
 	case s.Script.Path == storage.Stdin, s.Package.Path == storage.Stdin:
 		l.problem("script, package: cannot be read from the standard input; want a file or an object")
 	}

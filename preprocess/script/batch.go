@@ -64,6 +64,9 @@ type Result struct {
 	Batch   *Batch // what the script was given; nil of a program
 	Rows    int
 	Columns []frame.Column
+	// Of says of each column of texts what the values are that they stand for: of
+	// which kind all of them are in Python, Text if of none. It is nil of a program.
+	Of []frame.Kind
 	// Same says of each column which one of the batch it is, unchanged; else -1.
 	Same []int
 	// Taken are the rows of the batch that the columns of Same hold; nil for all,
@@ -83,6 +86,7 @@ type wireColumn struct {
 	Bytes int    `json:"bytes"`
 	Gaps  bool   `json:"gaps,omitempty"`
 	Same  *int   `json:"same,omitempty"`
+	Of    string `json:"of,omitempty"` // of a text: the kind of all its values
 }
 
 // encode appends the columns of a batch as a script gets them; asText is the
@@ -164,6 +168,19 @@ func decode(w wireColumn, body []byte, rows int) (frame.Column, error) {
 		return c, fmt.Errorf("kind %q", w.Kind)
 	}
 	return c, nil
+}
+
+// of is the kind of values that texts stand for.
+func (w wireColumn) of() frame.Kind {
+	switch w.Of {
+	case "f8":
+		return frame.Float
+	case "i8":
+		return frame.Int
+	case "b1":
+		return frame.Bool
+	}
+	return frame.Text
 }
 
 // appendTexts appends a JSON array of strings, null where one is nil.

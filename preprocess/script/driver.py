@@ -7,7 +7,8 @@ columns one after the other, each of as many bytes as the head says:
     f8, f4      numbers, 8 or 4 bytes each, little endian; NaN is missing
     i8          whole numbers, 8 bytes each
     b1          true 1, false 0, missing -1, a byte each
-    text        a JSON array of strings, null is missing
+    text        a JSON array of strings, null is missing; an answer says with "of"
+                if they stand for values that are all f8, i8 or b1
 
 What the script prints goes to the log. docs/scripts.md is the contract.
 """
@@ -134,12 +135,42 @@ def convert(value, name, row):
     return str(value)
 
 
+def kind_of(values, kinds):
+    """What values of these Python types all are: f8, i8 or b1, None if something else."""
+    numpy = sys.modules.get("numpy")
+    found = set()
+    for kind in kinds:
+        if kind is type(None) or kind.__name__ in ("NaTType", "NAType"):
+            continue
+        if issubclass(kind, bool) or numpy and issubclass(kind, numpy.bool_):
+            found.add("b1")
+        elif issubclass(kind, int) or numpy and issubclass(kind, numpy.integer):
+            found.add("i8")
+        elif kind is float or numpy and kind is numpy.float64:
+            found.add("f8")
+        else:
+            return None
+    if len(found) > 1 and "f8" in found and all(value != value for value in values if isinstance(value, float)):
+        found.remove("f8")  # missing
+    if found == {"b1"} or found == {"f8"}:
+        return found.pop()
+    whole = [value for value in values if not isinstance(value, float) and hasattr(value, "__index__")]
+    if found == {"i8"} and all(-(2**63) <= value < 2**63 for value in whole):
+        return "i8"
+    if found == {"i8", "f8"} and all(-(2**53) <= value <= 2**53 for value in whole):
+        return "f8"
+    return None
+
+
 def text_body(values, name):
-    """A column of any values as a JSON array."""
-    if not set(map(type, values)) <= {str, type(None)}:
+    """A column of any values as it is described, and as a JSON array."""
+    kinds = set(map(type, values))
+    of = None
+    if not kinds <= {str, type(None)}:
+        of = kind_of(values, kinds)
         values = [value if type(value) is str else convert(value, name, row) for row, value in enumerate(values)]
     try:
-        return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
+        body = json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:
         for row, value in enumerate(values):
             try:
@@ -147,6 +178,10 @@ def text_body(values, name):
             except UnicodeEncodeError:
                 raise Fault(f"column {name!r}: a cell holds text that is no valid Unicode", row) from None
         raise
+    about = {"kind": "text", "bytes": len(body)}
+    if of is not None:
+        about["of"] = of
+    return about, body
 
 
 def same_objects(left, right):
@@ -222,8 +257,8 @@ class RowScript:
             if place is not None and same_objects(values, columns[place]):
                 answer.append({"same": place})
                 continue
-            body = text_body(values, name)
-            answer.append({"kind": "text", "bytes": len(body)})
+            about, body = text_body(values, name)
+            answer.append(about)
             made.append(body)
         return len(out), self.out_names, answer, made, None
 
@@ -295,8 +330,8 @@ class FrameScript:
             if place is not None and taken is not None and self.same(column, place, taken):
                 answer.append({"same": place})
                 continue
-            kind, body = self.body(column, name)
-            answer.append({"kind": kind, "bytes": len(body)})
+            about, body = self.body(column, name)
+            answer.append(about)
             made.append(body)
         rows = None
         if taken is not None and not isinstance(taken, slice):
@@ -340,17 +375,20 @@ class FrameScript:
         dtype = column.dtype
         kind = getattr(dtype, "kind", "O")
         if isinstance(dtype, self.numpy.dtype):
-            array = column.to_numpy()
+            array, to = column.to_numpy(), None
             if kind == "f":
-                width = 8 if dtype.itemsize >= 8 else 4
-                return "f%d" % width, array.astype("<f%d" % width).tobytes()
-            if kind == "i" or kind == "u" and (dtype.itemsize < 8 or not len(array) or array.max() < 2**63):
-                return "i8", array.astype("<i8").tobytes()
-            if kind == "b":
-                return "b1", array.astype("i1").tobytes()
-            if kind == "c":
+                to = "f8" if dtype.itemsize >= 8 else "f4"
+            elif kind == "i" or kind == "u" and (dtype.itemsize < 8 or not len(array) or array.max() < 2**63):
+                to = "i8"
+            elif kind == "b":
+                body = array.astype("i1").tobytes()
+                return {"kind": "b1", "bytes": len(body)}, body
+            elif kind == "c":
                 raise Fault(f"column {name!r}: complex numbers; want text, numbers or dates")
-        return "text", text_body(column.astype(object).tolist(), name)
+            if to:
+                body = array.astype("<" + to).tobytes()
+                return {"kind": to, "bytes": len(body)}, body
+        return text_body(column.astype(object).tolist(), name)
 
     def fault_row(self, error):
         """The last row of the shortest batch that fails in the same way."""

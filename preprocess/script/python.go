@@ -408,7 +408,10 @@ func (w *worker) result(b *Batch) (*Result, error) {
 	case head.Rows != b.Rows && !w.ready.Filters:
 		return nil, &Error{Text: fmt.Sprintf("gave back %d rows for %d; want the same number, or filters = True in the script", head.Rows, b.Rows), Row: -1}
 	}
-	r := &Result{Batch: b, Rows: head.Rows, Columns: make([]frame.Column, len(head.Columns)), Same: make([]int, len(head.Columns))}
+	r := &Result{
+		Batch: b, Rows: head.Rows, Columns: make([]frame.Column, len(head.Columns)), Same: make([]int, len(head.Columns)),
+		Of: make([]frame.Kind, len(head.Columns)),
+	}
 	if head.Taken > 0 {
 		taken := make([]byte, head.Taken)
 		if _, err := io.ReadFull(w.reader, taken); err != nil {
@@ -423,7 +426,7 @@ func (w *worker) result(b *Batch) (*Result, error) {
 		}
 	}
 	for i, c := range head.Columns {
-		r.Same[i] = -1
+		r.Same[i], r.Of[i] = -1, c.of()
 		if c.Same != nil {
 			rows := len(r.Taken)
 			if r.Taken == nil && head.Rows > 0 {

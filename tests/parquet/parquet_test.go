@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"ds-pipeline/internal/pythontest"
 )
 
 const penguins = "../../examples/penguins/"
@@ -122,6 +124,21 @@ func TestHyparquet_readsTheResult(t *testing.T) {
 		}
 		if s := f.RowGroups[0].Statistics[0]; s["min_value"] != "Adelie" || s["max_value"] != "Gentoo" || s["null_count"] != "0" {
 			t.Errorf("statistics of species: %v", s)
+		}
+	})
+	t.Run("after a script", func(t *testing.T) {
+		script := []string{"--script", "../../examples/scripts/size.py", "--script-stage", "after"}
+		csvPath, path := filepath.Join(dir, "sized", "small.csv"), filepath.Join(dir, "sized.parquet")
+		if err := os.Mkdir(filepath.Dir(csvPath), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("DS_PYTHON", pythontest.Find(t))
+		run(penguins+"penguins.csv", csvPath, script...)
+		run(penguins+"penguins.csv", path, script...)
+		f := read(t, path)
+		compare(t, f, csvPath)
+		if c := f.Columns[len(f.Columns)-1]; c.Name != "size" || c.Type != "DOUBLE" {
+			t.Errorf("the last column is %+v, want size, DOUBLE", c)
 		}
 	})
 	t.Run("many blocks", func(t *testing.T) {
