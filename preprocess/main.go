@@ -85,6 +85,7 @@ type runCommand struct {
 	ScriptStage     *string `placeholder:"STAGE" help:"When the script runs: before or after the model. Default: before."`
 	ScriptMemory    *string `name:"script-memory-mib" placeholder:"N" help:"Address space of each of the script's processes. Default: 2048."`
 	ScriptTimeout   *string `name:"script-timeout-seconds" placeholder:"N" help:"How long the script may take for a batch; a program, without reading or writing anything. Default: 300."`
+	ScriptNetwork   *bool   `name:"script-network" negatable:"" help:"Let the script use the network. Default: no."`
 	PackageMaxFiles *string `placeholder:"N" help:"Files and folders that the package may have. Default: 10000."`
 	PackageMaxMiB   *string `name:"package-max-mib" placeholder:"N" help:"Size of the package, packed and unpacked. Default: 512."`
 	Workers         *string `placeholder:"N" help:"Blocks to work on at once, 1 to ${max_workers}. Default: the number of CPUs."`
@@ -227,7 +228,7 @@ func (p program) preprocess(ctx context.Context, c runCommand) error {
 func (p program) runJob(ctx context.Context, c runCommand, log *slog.Logger, text bool) (job.Summary, error) {
 	settings, err := job.LoadSettings(ctx, job.Flags{
 		Input: c.Input, Model: c.Model, Output: c.Output,
-		Script: c.Script, Package: c.Package, ScriptStage: c.ScriptStage, ScriptMemory: c.ScriptMemory, ScriptTimeout: c.ScriptTimeout,
+		Script: c.Script, Package: c.Package, ScriptStage: c.ScriptStage, ScriptMemory: c.ScriptMemory, ScriptTimeout: c.ScriptTimeout, ScriptNetwork: c.ScriptNetwork,
 		PackageMaxFiles: c.PackageMaxFiles, PackageMaxMiB: c.PackageMaxMiB,
 		Keep: c.Keep, NullValues: c.NullValues,
 		InputFormat: c.InputFormat, OutputFormat: c.OutputFormat, Delimiter: c.Delimiter, OutputDelimiter: c.OutputDelimiter, Encoding: c.Encoding,
@@ -309,6 +310,7 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 		{contract.EnvPackage, "as --package"},
 		{contract.EnvScriptMemory, "as --script-memory-mib"},
 		{contract.EnvScriptTimeout, "as --script-timeout-seconds"},
+		{contract.EnvScriptNetwork, "as --script-network: true or false"},
 		{contract.EnvPackageMaxFiles, "as --package-max-files"},
 		{contract.EnvPackageMaxMiB, "as --package-max-mib"},
 		{contract.EnvPython, "interpreter of a .py script; default python3"},

@@ -55,6 +55,7 @@ const (
 	// Limits of a script and of its package.
 	EnvScriptMemory    = "DS_SCRIPT_MEMORY_MIB"
 	EnvScriptTimeout   = "DS_SCRIPT_TIMEOUT_SECONDS"
+	EnvScriptNetwork   = "DS_SCRIPT_NETWORK" // true or false: whether it may use the network
 	EnvPackageMaxFiles = "DS_PACKAGE_MAX_FILES"
 	EnvPackageMaxMiB   = "DS_PACKAGE_MAX_MIB"
 

@@ -169,6 +169,8 @@ func (p *runPass) scriptError(err error, where func(row int) string) error {
 	switch {
 	case errors.Is(err, script.ErrMissing):
 		return p.missing(err)
+	case errors.Is(err, script.ErrNetwork):
+		return fail(contract.ExitConfig, "script %s: %w; want a kernel with seccomp, or %s=true, with which it may use it", p.Script, err, contract.EnvScriptNetwork)
 	case !errors.As(err, &e):
 		return scratchError(err)
 	}

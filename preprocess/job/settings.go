@@ -30,6 +30,7 @@ type Flags struct {
 	ScriptStage          *string
 	ScriptMemory         *string
 	ScriptTimeout        *string
+	ScriptNetwork        *bool
 	PackageMaxFiles      *string
 	PackageMaxMiB        *string
 	Keep, NullValues     *string
@@ -355,6 +356,7 @@ func (l *loader) code(s *Settings) {
 	s.ScriptLimits = script.Limits{
 		MemoryBytes: int64(l.number("script-memory-mib", l.flags.ScriptMemory, contract.EnvScriptMemory, 2048, 64, 1<<20)) << 20,
 		Timeout:     time.Second * time.Duration(l.number("script-timeout-seconds", l.flags.ScriptTimeout, contract.EnvScriptTimeout, 300, 1, 86400)),
+		Network:     l.yes(l.flags.ScriptNetwork, contract.EnvScriptNetwork, false),
 	}
 	s.PackageLimits = script.PackageLimits{
 		Files: l.number("package-max-files", l.flags.PackageMaxFiles, contract.EnvPackageMaxFiles, 10_000, 1, 1_000_000),

@@ -14,6 +14,7 @@ What the script prints goes to the log. docs/scripts.md is the contract.
 """
 
 import contextlib
+import errno
 import json
 import linecache
 import os
@@ -439,20 +440,32 @@ def start(config):
     return runner, {"mode": has[0], "filters": filters, "stateless": stateless}
 
 
+def of_network(error):
+    """Whether an exception comes from a socket that the script may not have."""
+    socket = sys.modules.get("socket")
+    seen = set()
+    while socket and error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, socket.gaierror) or isinstance(error, PermissionError) and error.errno == errno.EACCES and error.filename is None:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def told(error, runner):
     """What the job is told of an exception."""
     if isinstance(error, Fault):
         return {"kind": "fault", "text": str(error), "row": error.row}
     if isinstance(error, Missing):
         return {"kind": "missing", "text": str(error), "row": None}
-    kind = "memory" if isinstance(error, MemoryError) else "exception"
+    kind = "memory" if isinstance(error, MemoryError) else "network" if of_network(error) else "exception"
     ours = os.path.abspath(__file__)
     trace = traceback.TracebackException.from_exception(error)
     trace.stack = traceback.StackSummary.from_list([frame for frame in trace.stack if os.path.abspath(frame.filename) != ours])
     text = "".join(trace.format()).rstrip()
     if len(text) > MAX_TRACEBACK:
         text = text[: MAX_TRACEBACK // 2] + "\n...\n" + text[-MAX_TRACEBACK // 2 :]
-    row = runner.fault_row(error) if runner is not None and kind == "exception" else None
+    row = runner.fault_row(error) if runner is not None and kind != "memory" else None
     return {"kind": kind, "text": text.encode("utf-8", "replace").decode(), "row": row}
 
 

@@ -22,6 +22,7 @@ type launch struct {
 	Path     string   `json:"path"`
 	Args     []string `json:"args"` // with the program's name
 	Memory   int64    `json:"memory"`
+	Network  bool     `json:"network"`
 	Writable []string `json:"writable"` // folders
 }
 
@@ -60,6 +61,11 @@ func (l launch) become() error {
 	}
 	if err := restrictWriting(l.Writable); err != nil {
 		return fmt.Errorf("restrict writing: %w", err)
+	}
+	if !l.Network {
+		if err := denyNetwork(); err != nil {
+			return fmt.Errorf("%s%w", networkFailed, err)
+		}
 	}
 	return syscall.Exec(l.Path, l.Args, os.Environ()) //nolint:gosec // running scripts is what this is for
 }
@@ -108,8 +114,8 @@ func restrictWriting(folders []string) error {
 }
 
 // launcher is the command line that starts a program with limits.
-func launcher(path string, args []string, memory int64, writable []string) (string, []string, error) {
-	text, err := json.Marshal(launch{path, args, memory, writable})
+func launcher(path string, args []string, limits Limits, writable []string) (string, []string, error) {
+	text, err := json.Marshal(launch{path, args, limits.MemoryBytes, limits.Network, writable})
 	return "/proc/self/exe", []string{launcherName, string(text)}, err
 }
 

@@ -19,6 +19,7 @@ import (
 // Limits of a running script.
 type Limits struct {
 	MemoryBytes int64         // address space of each process
+	Network     bool          // it may use the network
 	Timeout     time.Duration // for a batch; of a program, without reading or writing anything
 }
 
@@ -60,6 +61,13 @@ func (e *Error) Error() string { return e.Text }
 // interpreter that a script names in its first line.
 var ErrMissing = errors.New("not found")
 
+// ErrNetwork says that a script that may not use the network cannot be kept from
+// it here.
+var ErrNetwork = errors.New("this kernel cannot keep a script from the network")
+
+// networkFailed marks why the launcher could not keep a script from the network.
+const networkFailed = "network: "
+
 const (
 	maxLine   = 2 << 10 // bytes of a line in the log
 	tailLines = 5       // that an error tells
@@ -69,7 +77,7 @@ const (
 type process struct {
 	script *Script
 	cmd    *exec.Cmd
-	done   chan struct{} // closed when it has ended and its group is killed
+	done   chan struct{} // closed when it has ended and what it has left behind is killed
 	err    error         // of waiting, after done
 	logged sync.WaitGroup
 
@@ -97,7 +105,7 @@ func (s *Script) start(path string, args []string, stdin, stdout *os.File, extra
 			return nil, err
 		}
 	}
-	path, argv, err := launcher(path, args, s.Limits.MemoryBytes, []string{home, tmp})
+	path, argv, err := launcher(path, args, s.Limits, []string{home, tmp})
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +125,7 @@ func (s *Script) start(path string, args []string, stdin, stdout *os.File, extra
 	if stdout == nil {
 		p.cmd.Stdout = write
 	}
-	err = p.cmd.Start()
+	err = startChild(p.cmd)
 	_ = write.Close()
 	if err != nil {
 		_ = read.Close()
@@ -127,7 +135,8 @@ func (s *Script) start(path string, args []string, stdin, stdout *os.File, extra
 	go p.log(read)
 	go func() {
 		p.err = p.cmd.Wait()
-		p.kill() // what it has left behind
+		p.kill() // what it has left behind in its group
+		endChild(p.cmd)
 		close(p.done)
 	}()
 	return p, nil
@@ -174,7 +183,7 @@ func (p *process) stop() {
 	}()
 	select {
 	case <-finished:
-	case <-time.After(time.Second): // a child that has left the group may hold it open
+	case <-time.After(time.Second): // a child may hold it open as long as another script runs
 	}
 }
 
@@ -235,6 +244,9 @@ func (p *process) ended() error {
 	defer p.mu.Unlock()
 	if strings.HasPrefix(p.why, syscall.ENOEXEC.Error()) {
 		return &Error{Text: "cannot be run: " + p.why + "; want a .py file, a program for this machine, or a text whose first line is #! and an interpreter", Row: -1}
+	}
+	if why, ok := strings.CutPrefix(p.why, networkFailed); ok {
+		return fmt.Errorf("%w: %s", ErrNetwork, why)
 	}
 	if p.why != "" {
 		return fmt.Errorf("start %s: %s: %w", p.script.Name, p.why, ErrMissing)

@@ -33,7 +33,7 @@ type ready struct {
 }
 
 type wireError struct {
-	Kind string `json:"kind"` // exception, memory, fault or missing
+	Kind string `json:"kind"` // exception, memory, network, fault or missing
 	Text string `json:"text"`
 	Row  *int   `json:"row"`
 }
@@ -265,8 +265,12 @@ func (w *worker) greet(s *Script, columns []string) error {
 
 // told is what the driver says is wrong.
 func (w *worker) told(e *wireError) string {
-	if e.Kind == "memory" {
-		return fmt.Sprintf("%s\nits memory is limited to %d MiB", e.Text, w.process.script.Limits.MemoryBytes>>20)
+	limits := w.process.script.Limits
+	switch {
+	case e.Kind == "memory":
+		return fmt.Sprintf("%s\nits memory is limited to %d MiB", e.Text, limits.MemoryBytes>>20)
+	case e.Kind == "network" && !limits.Network:
+		return e.Text + "\nit may not use the network"
 	}
 	return e.Text
 }

@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -347,7 +349,14 @@ func TestScript_comesFromTheParameters(t *testing.T) {
 }
 
 func TestScript_stopsWithTheRun(t *testing.T) {
-	args, out := scripted(t, "s.py", "import time\ndef process(rows):\n    print('at work')\n    time.sleep(1000)\n", abc(1))
+	// It leaves behind a process that has left its group and its session.
+	args, out := scripted(t, "s.py", `
+import subprocess, time
+def process(rows):
+    left = subprocess.Popen(["setsid", "sh", "-c", "sleep 1000 & echo $!"], stdout=subprocess.PIPE)
+    print('at work, left', int(left.stdout.readline()), flush=True)
+    time.sleep(1000)
+`, abc(1))
 	cmd := command(t, python(t), args...)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -359,7 +368,8 @@ func TestScript_stopsWithTheRun(t *testing.T) {
 	timer := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
 	defer timer.Stop()
 	var seen []byte
-	for b := make([]byte, 100); !bytes.Contains(seen, []byte("at work")); {
+	left := regexp.MustCompile(`at work, left (\d+)\b.*\n`)
+	for b := make([]byte, 100); !left.Match(seen); {
 		n, err := stdout.Read(b)
 		seen = append(seen, b[:n]...)
 		if err != nil {
@@ -374,7 +384,24 @@ func TestScript_stopsWithTheRun(t *testing.T) {
 	if status := cmd.ProcessState.ExitCode(); status != 75 {
 		t.Errorf("status %d, want 75", status)
 	}
+	if state, err := os.ReadFile(fmt.Sprintf("/proc/%s/stat", left.FindSubmatch(seen)[1])); err == nil {
+		t.Errorf("a child of the script still runs: %s", state)
+	}
 	if left := names(t, filepath.Dir(out)); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
+}
+
+func TestScript_hasNoNetworkUnlessItMay(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }() // which accepts nobody; the kernel does
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	args, _ := scripted(t, "s.py", "import socket\ndef process(rows):\n    socket.create_connection(('127.0.0.1', "+port+"), 5)\n    return rows\n", abc(1))
+	run(t, python(t), args...).expect(t, 65, "s.py: batch 1, ", "Traceback (most recent call last):", "PermissionError: [Errno 13] Permission denied", "it may not use the network")
+	run(t, python(t), append(args, "--script-network")...).says(t, "1 in, 1 out")
+	run(t, append(python(t), "DS_SCRIPT_NETWORK=true"), args...).says(t, "1 in, 1 out")
+	run(t, append(python(t), "DS_SCRIPT_NETWORK=yes"), args...).expect(t, 78, `DS_SCRIPT_NETWORK: got "yes", want true or false`)
 }
