@@ -33,6 +33,7 @@ const (
 	Cluster        = "arn:aws:ecs:" + Region + ":" + Account + ":cluster/ds-processing-cluster"
 	TaskDefinition = "arn:aws:ecs:" + Region + ":" + Account + ":task-definition/ds-preprocessing:7"
 	ImageDigest    = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	oneDigest      = "sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc" // in an index
 	configDigest   = "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 	layerPath      = "/layers/" // where layers are downloaded from
 )
@@ -49,6 +50,7 @@ type Stack struct {
 	NoImage      bool
 	Architecture string   // of the image; "" is amd64
 	ImageIndex   bool     // the image is an index of several platforms
+	Python       bool     // is in the image, by its environment
 	Denied       []string // "role action"
 	NoLogGroup   bool
 	OtherTarget  bool // the rule starts something else
@@ -93,12 +95,16 @@ func batchGetImage(s *Server, in *ecr.BatchGetImageInput) (*ecr.BatchGetImageOut
 	if aws.ToString(in.RepositoryName) != "ds-preprocessing" {
 		return nil, &ecrtypes.RepositoryNotFoundException{Message: in.RepositoryName}
 	}
-	if len(in.ImageIds) != 1 || s.Stack.NoImage || aws.ToString(in.ImageIds[0].ImageDigest) != ImageDigest {
+	digest := ""
+	if len(in.ImageIds) == 1 {
+		digest = aws.ToString(in.ImageIds[0].ImageDigest)
+	}
+	if s.Stack.NoImage || digest != ImageDigest && digest != oneDigest {
 		return &ecr.BatchGetImageOutput{Failures: []ecrtypes.ImageFailure{{FailureCode: ecrtypes.ImageFailureCodeImageNotFound, FailureReason: aws.String("Requested image not found")}}}, nil
 	}
 	manifest := `{"schemaVersion":2,"config":{"digest":"` + configDigest + `"},"layers":[]}`
-	if s.Stack.ImageIndex {
-		manifest = `{"schemaVersion":2,"manifests":[{"platform":{"os":"linux","architecture":"` + s.architecture() + `"}},{"platform":{"os":"unknown","architecture":"unknown"}}]}`
+	if s.Stack.ImageIndex && digest == ImageDigest {
+		manifest = `{"schemaVersion":2,"manifests":[{"digest":"` + oneDigest + `","platform":{"os":"linux","architecture":"` + s.architecture() + `"}},{"platform":{"os":"unknown","architecture":"unknown"}}]}`
 	}
 	return &ecr.BatchGetImageOutput{Images: []ecrtypes.Image{{RepositoryName: in.RepositoryName, ImageId: &in.ImageIds[0], ImageManifest: &manifest}}}, nil
 }
@@ -120,7 +126,11 @@ func (s *Server) serveLayer(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	_, _ = fmt.Fprintf(w, `{"os":"linux","architecture":%q,"config":{}}`, s.architecture())
+	env := []string{"PATH=/usr/bin"}
+	if s.Stack.Python {
+		env = append(env, "DS_PYTHON=/usr/bin/python3")
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"os": "linux", "architecture": s.architecture(), "config": map[string]any{"Env": env}})
 }
 
 func describeLogGroups(s *Server, in *cloudwatchlogs.DescribeLogGroupsInput) (*cloudwatchlogs.DescribeLogGroupsOutput, error) {

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	show "ds-pipeline/preprocess/console"
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/job"
+	"ds-pipeline/preprocess/script"
 	"ds-pipeline/preprocess/storage"
 )
 
@@ -53,6 +55,7 @@ func checks() []check {
 		{"dead letters", (*doctor).lostStarts},
 		{"input", (*doctor).input},
 		{"model", (*doctor).model},
+		{"script", (*doctor).script},
 		{"model and input", (*doctor).fit},
 		{"last runs", (*doctor).lastRuns},
 	}
@@ -64,6 +67,7 @@ type doctor struct {
 	connected error
 	machine   *machineFacts
 	task      *taskFacts
+	config    *imageConfig // nil if it is not known
 
 	inputURI, modelURI *storage.URI // nil if they are not usable
 }
@@ -247,6 +251,53 @@ func (d *doctor) model(ctx context.Context) finding {
 	d.modelURI = u
 	steps := strings.Count(strings.TrimSpace(found.Steps), "\n") + 1
 	return ok("%s\nit was read: %d lines in preprocess inspect", f.Detail, steps)
+}
+
+// script looks at the script and its package, and whether the image can run it.
+func (d *doctor) script(ctx context.Context) finding {
+	if d.connected != nil {
+		return unknown("", notKnownCheck)
+	}
+	key := d.place.parameters[contract.ScriptKey]
+	if key == "" {
+		return ok("the stack has none")
+	}
+	_, all := d.object(ctx, contract.ArtifactBucket, contract.ScriptKey, "script", "Upload it: dspipe upload --script FILE.")
+	findings := []finding{all}
+	if d.place.parameters[contract.PackageKey] != "" {
+		_, f := d.object(ctx, contract.ArtifactBucket, contract.PackageKey, "package", "Upload it: dspipe upload --package FILE.")
+		findings = append(findings, f)
+	}
+	remedy := fmt.Sprintf("Set %s to python or auto in the configuration of the stack, unset imageUri, and deploy it. An image of your own says with %s in its environment where Python is.", contract.ImageSetting, contract.EnvPython)
+	switch {
+	case d.config == nil || d.task == nil:
+		findings = append(findings, unknown("", "whether Python is in the image is not known, see above"))
+	case d.config.python() || d.task.environment[contract.EnvPython] != "":
+		findings = append(findings, ok("Python is in the image"))
+	case script.IsPython(key):
+		findings = append(findings, problem(remedy, "the image has no Python, as its environment has no %s: every run fails", contract.EnvPython))
+	default:
+		findings = append(findings, warning(remedy, "the image has neither Python nor a shell: only a program that needs no libraries runs in it"))
+	}
+	return worst(findings)
+}
+
+// worst is several findings of one check as one.
+func worst(findings []finding) finding {
+	order := []string{checkOK, checkWarning, checkUnknown, checkProblem}
+	all := finding{Outcome: checkOK}
+	var details, remedies []string
+	for _, f := range findings {
+		if slices.Index(order, f.Outcome) > slices.Index(order, all.Outcome) {
+			all.Outcome = f.Outcome
+		}
+		details = append(details, f.Detail)
+		if f.Remedy != "" {
+			remedies = append(remedies, f.Remedy)
+		}
+	}
+	all.Detail, all.Remedy = strings.Join(details, "\n"), strings.Join(remedies, " ")
+	return all
 }
 
 func quietEnv() job.Env { return job.Env{Log: slog.New(slog.DiscardHandler)} }

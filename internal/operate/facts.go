@@ -194,38 +194,87 @@ func (d *doctor) image(ctx context.Context) finding {
 	if err != nil {
 		return unanswered(err)
 	}
-	platforms, err := d.platforms(ctx, m, aws.ToString(out.Images[0].ImageManifest))
+	want := "linux/" + d.task.architecture
+	platforms, err := d.platforms(ctx, m, aws.ToString(out.Images[0].ImageManifest), want)
 	if err != nil {
 		return unanswered(err)
 	}
-	want := "linux/" + d.task.architecture
 	if !slices.Contains(platforms, want) {
 		return problem("Set architecture in the configuration of the stack to what the image is built for, or deploy again.", "%s is for %s, but the task runs on %s", d.task.image, strings.Join(platforms, ", "), want)
 	}
 	return ok("%s@%s… for %s", m[3], strings.TrimPrefix(m[4], "sha256:")[:min(12, max(len(m[4])-7, 0))], want)
 }
 
+// platform is what an image is built for.
+type platform struct{ OS, Architecture string }
+
+func (p platform) String() string { return p.OS + "/" + p.Architecture }
+
+// imageConfig is what the configuration of an image says.
+type imageConfig struct {
+	platform
+	Config struct{ Env []string }
+}
+
+// python tells whether the image says that Python is in it.
+func (c *imageConfig) python() bool {
+	return slices.ContainsFunc(c.Config.Env, func(v string) bool { return strings.HasPrefix(v, contract.EnvPython+"=") })
+}
+
 // platforms are what an image is built for: an index lists them, of a single image
-// its configuration tells.
-func (d *doctor) platforms(ctx context.Context, image []string, text string) ([]string, error) {
-	type platform struct{ OS, Architecture string }
+// its configuration tells. The configuration of the wanted one is kept.
+func (d *doctor) platforms(ctx context.Context, image []string, text, want string) ([]string, error) {
 	var doc struct {
-		Manifests []struct{ Platform platform }
-		Config    struct{ Digest string }
+		Manifests []struct {
+			Digest   string
+			Platform platform
+		}
+		Config struct{ Digest string }
 	}
 	if err := json.Unmarshal([]byte(text), &doc); err != nil {
 		return nil, fmt.Errorf("manifest of the image: %w", err)
 	}
+	if doc.Config.Digest != "" {
+		config, err := d.imageConfig(ctx, image, doc.Config.Digest)
+		if err != nil {
+			return nil, err
+		}
+		d.config = config
+		return []string{config.String()}, nil
+	}
 	var found []string
 	for _, m := range doc.Manifests {
-		if m.Platform.OS != "unknown" { // of attestations
-			found = append(found, m.Platform.OS+"/"+m.Platform.Architecture)
+		if m.Platform.OS == "unknown" { // an attestation
+			continue
+		}
+		found = append(found, m.Platform.String())
+		if m.Platform.String() != want || m.Digest == "" {
+			continue
+		}
+		out, err := d.aws.ecr(image[2]).BatchGetImage(ctx, &ecr.BatchGetImageInput{
+			RegistryId: &image[1], RepositoryName: &image[3], ImageIds: []ecrtypes.ImageIdentifier{{ImageDigest: &m.Digest}},
+			AcceptedMediaTypes: []string{dockerManifest, ociManifest},
+		})
+		if err != nil {
+			return nil, err
+		}
+		if len(out.Images) == 0 {
+			continue
+		}
+		var one struct{ Config struct{ Digest string } }
+		if err := json.Unmarshal([]byte(aws.ToString(out.Images[0].ImageManifest)), &one); err != nil {
+			return nil, fmt.Errorf("manifest of the image: %w", err)
+		}
+		if d.config, err = d.imageConfig(ctx, image, one.Config.Digest); err != nil {
+			return nil, err
 		}
 	}
-	if doc.Config.Digest == "" {
-		return found, nil
-	}
-	out, err := d.aws.ecr(image[2]).GetDownloadUrlForLayer(ctx, &ecr.GetDownloadUrlForLayerInput{RegistryId: &image[1], RepositoryName: &image[3], LayerDigest: &doc.Config.Digest})
+	return found, nil
+}
+
+// imageConfig reads the configuration of an image.
+func (d *doctor) imageConfig(ctx context.Context, image []string, digest string) (*imageConfig, error) {
+	out, err := d.aws.ecr(image[2]).GetDownloadUrlForLayer(ctx, &ecr.GetDownloadUrlForLayerInput{RegistryId: &image[1], RepositoryName: &image[3], LayerDigest: &digest})
 	if err != nil {
 		return nil, err
 	}
@@ -238,11 +287,11 @@ func (d *doctor) platforms(ctx context.Context, image []string, text string) ([]
 		return nil, err
 	}
 	defer func() { _ = answer.Body.Close() }()
-	var config platform
-	if err := json.NewDecoder(io.LimitReader(answer.Body, 4<<20)).Decode(&config); err != nil {
+	config := &imageConfig{}
+	if err := json.NewDecoder(io.LimitReader(answer.Body, 4<<20)).Decode(config); err != nil {
 		return nil, fmt.Errorf("configuration of the image: %w", err)
 	}
-	return []string{config.OS + "/" + config.Architecture}, nil
+	return config, nil
 }
 
 func (d *doctor) network(ctx context.Context) finding {

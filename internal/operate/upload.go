@@ -19,6 +19,7 @@ import (
 	show "ds-pipeline/preprocess/console"
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/job"
+	"ds-pipeline/preprocess/script"
 	"ds-pipeline/preprocess/storage"
 )
 
@@ -33,12 +34,12 @@ func (p *place) parameter(name string) (string, error) {
 type uploadCommand struct {
 	Input    string `type:"path" placeholder:"FILE" help:"Data to upload: CSV, JSON lines or Parquet, compressed or not."`
 	Model    string `type:"path" placeholder:"FILE" help:"Fitted model to upload, as joblib.dump or pickle.dump wrote it."`
-	Script   string `type:"path" placeholder:"FILE" help:"Script to upload, to where the parameter script-key says. It is not tried."`
-	Package  string `type:"path" placeholder:"FILE" help:"Package of the script to upload, to where the parameter package-key says."`
+	Script   string `type:"path" placeholder:"FILE" help:"Script to upload, to where the parameter script-key says. It is looked at and not run."`
+	Package  string `type:"path" placeholder:"FILE" help:"Package of the script to upload, to where the parameter package-key says. It is unpacked here to try it, and nothing of it is run."`
 	InputKey string `placeholder:"KEY" help:"Where the data goes in the input bucket. Another key than the parameter input-key becomes that parameter. Default: what it says."`
 	ModelKey string `placeholder:"KEY" help:"Where the model goes in the artifact bucket. Another key than the parameter model-key becomes that parameter. Default: what it says."`
 
-	Check      bool `default:"true" negatable:"" help:"Try first, here, whether the job would take the model and the data: the header and the first records. Default: yes."`
+	Check      bool `default:"true" negatable:"" help:"Try first, here, whether the job would take the model and the data, the header and the first records, and what can be said of script and package without running them. Default: yes."`
 	Parameters bool `default:"true" negatable:"" help:"Change the parameter if the key is another. Default: yes."`
 }
 
@@ -78,8 +79,18 @@ func (c *uploadCommand) run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	if c.Check && (c.Input != "" || c.Model != "") {
-		if err := c.check(ctx, s); err != nil {
+	if c.Check {
+		code, err := checkCode(objects)
+		if err != nil {
+			return err
+		}
+		var data error
+		if c.Input != "" || c.Model != "" {
+			if data, err = c.check(ctx, s); err != nil {
+				return err
+			}
+		}
+		if err := notTaken(code, data); err != nil {
 			return err
 		}
 	}
@@ -179,46 +190,46 @@ func suggestKey(key, file string) string {
 }
 
 // check tries here what the job would make of the model and the data. Of what is
-// not uploaded the object that is there already is taken.
-func (c *uploadCommand) check(ctx context.Context, s *session) error {
+// not uploaded the object that is there already is taken. refusal is why a run would
+// fail.
+func (c *uploadCommand) check(ctx context.Context, s *session) (refusal, err error) {
 	env := job.Env{Log: slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn}))}
 	model, err := c.orThere(ctx, s, c.Model, contract.ArtifactBucket, contract.ModelKey, "model")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	input, err := c.orThere(ctx, s, c.Input, contract.InputBucket, contract.InputKey, "input")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var found job.Checked
 	switch {
 	case model == "":
 		s.note("there is no model yet, so that the data cannot be tried with it")
-		return nil
+		return nil, nil
 	case input == "":
 		u, err := storage.ParseURI(model)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		found, err = job.CheckModel(ctx, u, env)
-		if err != nil {
-			return notTaken(err)
+		if found, err = job.CheckModel(ctx, u, env); err != nil {
+			return err, nil
 		}
 		s.note("the model can be read; there is no data yet to try it with")
-		return nil
+		return nil, nil
 	}
 	if found, err = tryJob(ctx, input, model, s.place.parameters, s.jobEnvironment(ctx), env); err != nil {
-		return notTaken(err)
+		return err, nil
 	}
 	if found.Result == nil {
 		s.note("the data and the model can be read; what the script of the stack makes of them is not tried here")
-		return nil
+		return nil, nil
 	}
 	if found.Rejected > 0 {
 		s.note("warning: %d of the first %s records look wrong, the first at %s", found.Rejected, show.Thousands(found.Records), found.Why)
 	}
 	s.note("the job takes them: %d columns in, %d out%s", len(found.Columns), len(found.Result), triedText(found))
-	return nil
+	return nil, nil
 }
 
 // triedText says how many records were tried; "" for none, as of Parquet.
@@ -277,9 +288,73 @@ func (s *session) jobEnvironment(ctx context.Context) map[string]string {
 	return nil
 }
 
-// notTaken says that nothing was uploaded.
-func notTaken(err error) error {
-	status := job.ExitStatus(err)
+// checkCode looks at the script and the package as far as that goes without
+// running anything of them. What the script is, the key tells.
+func checkCode(objects []*uploaded) (refusal, err error) {
+	var refusals []error
+	for _, o := range objects {
+		var problems []string
+		switch o.name {
+		case contract.ScriptKey:
+			if problems, err = script.Check(o.File, o.key); err != nil {
+				return nil, err
+			}
+			if script.IsPython(o.File) != script.IsPython(o.key) {
+				problems = append(problems, fmt.Sprintf("by its name and by the key %s it is not Python both times; want the same ending", o.key))
+			}
+		case contract.PackageKey:
+			err := tryPackage(o.File)
+			if errors.As(err, new(*script.PackageError)) {
+				problems = strings.Split(err.Error(), "\n")
+			} else if err != nil {
+				return nil, err
+			}
+		}
+		for _, problem := range problems {
+			refusals = append(refusals, fail(exitData, "", "%s %s: %s", strings.TrimSuffix(o.name, "-key"), path.Base(o.File), problem))
+		}
+	}
+	return errors.Join(refusals...), nil
+}
+
+// tryPackage unpacks a package, as the job does with its usual limits, and keeps
+// nothing of it.
+func tryPackage(file string) (err error) {
+	archive, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = archive.Close() }()
+	info, err := archive.Stat()
+	if err != nil {
+		return err
+	}
+	folder, err := os.MkdirTemp("", "dspipe-package-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	return script.Unpack(archive, info.Size(), folder, script.DefaultPackageLimits())
+}
+
+// notTaken says that nothing was uploaded, and why, with the status of the first
+// problem. It is nil if all are.
+func notTaken(problems ...error) error {
+	err := errors.Join(problems...)
+	if err == nil {
+		return nil
+	}
+	status := exitData // of script and package
+	for _, one := range problems {
+		if one == nil {
+			continue
+		}
+		var ours *Error
+		if status = job.ExitStatus(one); errors.As(one, &ours) {
+			status = ours.Status
+		}
+		break
+	}
 	return &Error{Status: status, Err: fmt.Errorf("nothing was uploaded, as a run would fail: %w", err),
 		Remedy: "Mend it and upload again; --no-check uploads all the same."}
 }

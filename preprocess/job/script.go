@@ -21,9 +21,6 @@ import (
 	"ds-pipeline/preprocess/table"
 )
 
-// MaxScriptBytes bounds the file of a script, which may be a program.
-const MaxScriptBytes = 256 << 20
-
 // code is the script of a run and its package, in a private folder.
 type code struct {
 	script.Script
@@ -57,7 +54,7 @@ func (s Settings) fetchCode(ctx context.Context, store *storage.Store, log *slog
 		Log: func(line string) { log.Info(line, "script", path.Base(name(s.Script))) },
 	}
 	c.Path = filepath.Join(folder, "script"+path.Ext(c.Name))
-	c.file, err = fetch(ctx, store, s.Script, c.Path, MaxScriptBytes)
+	c.file, err = fetch(ctx, store, s.Script, c.Path, script.MaxBytes)
 	if err != nil {
 		err = fmt.Errorf("script: %w", err)
 	} else if (s.Package != storage.URI{}) {

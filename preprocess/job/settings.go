@@ -358,9 +358,10 @@ func (l *loader) code(s *Settings) {
 		Timeout:     time.Second * time.Duration(l.number("script-timeout-seconds", l.flags.ScriptTimeout, contract.EnvScriptTimeout, 300, 1, 86400)),
 		Network:     l.yes(l.flags.ScriptNetwork, contract.EnvScriptNetwork, false),
 	}
+	usual := script.DefaultPackageLimits()
 	s.PackageLimits = script.PackageLimits{
-		Files: l.number("package-max-files", l.flags.PackageMaxFiles, contract.EnvPackageMaxFiles, 10_000, 1, 1_000_000),
-		Bytes: int64(l.number("package-max-mib", l.flags.PackageMaxMiB, contract.EnvPackageMaxMiB, 512, 1, 1<<20)) << 20,
+		Files: l.number("package-max-files", l.flags.PackageMaxFiles, contract.EnvPackageMaxFiles, usual.Files, 1, 1_000_000),
+		Bytes: int64(l.number("package-max-mib", l.flags.PackageMaxMiB, contract.EnvPackageMaxMiB, int(usual.Bytes>>20), 1, 1<<20)) << 20,
 	}
 	scriptSet := l.values[scriptSource.key] != "" || l.from[scriptSource.name] != ""
 	packageSet := l.values[packageSource.key] != "" || l.from[packageSource.name] != ""

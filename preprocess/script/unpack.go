@@ -21,6 +21,9 @@ type PackageLimits struct {
 	Bytes int64 // of all files, unpacked
 }
 
+// DefaultPackageLimits are those of a package unless settings say otherwise.
+func DefaultPackageLimits() PackageLimits { return PackageLimits{Files: 10_000, Bytes: 512 << 20} }
+
 // PackageError says why a package was refused.
 type PackageError struct {
 	Entry  string // "" for the package as a whole
@@ -39,7 +42,8 @@ const entryOverhead = 64 << 10
 
 // Unpack unpacks a .tar.gz, .tar or .zip (a wheel is one) into dir, which
 // has to exist and to be empty. Nothing is written outside of it, whatever the
-// archive says. What is refused is a *PackageError, and may leave a part behind.
+// archive says. What is refused is a *PackageError, or several joined, one for each
+// entry; a part may be left behind.
 func Unpack(archive io.ReaderAt, size int64, dir string, limits PackageLimits) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -72,6 +76,9 @@ func Unpack(archive io.ReaderAt, size int64, dir string, limits PackageLimits) e
 			return err
 		}
 	}
+	if len(u.refused) > 0 {
+		return errors.Join(u.refused...)
+	}
 	if u.files == 0 {
 		return &PackageError{Reason: "there is nothing in it; want a .tar.gz, .tar, .zip or .whl with Python modules"}
 	}
@@ -85,6 +92,24 @@ type unpacker struct {
 	files   int
 	bytes   int64
 	links   []string
+	refused []error // because of an entry
+}
+
+// maxRefused is how many entries are told of.
+const maxRefused = 20
+
+// goOn notes what is wrong with an entry. Whatever else is wrong is returned, and
+// so is what is one too many.
+func (u *unpacker) goOn(err error) error {
+	var e *PackageError
+	if !errors.As(err, &e) || e.Entry == "" {
+		return err
+	}
+	u.refused = append(u.refused, err)
+	if len(u.refused) == maxRefused {
+		return errors.Join(append(u.refused, &PackageError{Reason: "there may be more; these are the first"})...)
+	}
+	return nil
 }
 
 func damaged(err error) error {
@@ -138,7 +163,7 @@ func (u *unpacker) tar(r io.Reader) error {
 		if errors.Is(err, errArchiveTooLong) {
 			return u.tooManyBytes()
 		}
-		if err != nil {
+		if err := u.goOn(err); err != nil {
 			return err
 		}
 	}
@@ -151,7 +176,7 @@ func (u *unpacker) zip(r io.ReaderAt, size int64) error {
 		return damaged(err)
 	}
 	for _, f := range archive.File {
-		if err := u.zipEntry(f); err != nil {
+		if err := u.goOn(u.zipEntry(f)); err != nil {
 			return err
 		}
 	}
@@ -318,14 +343,18 @@ func (u *unpacker) hardlink(entry, target string) error {
 // lead where none of them does.
 func (u *unpacker) checkLinks() error {
 	for _, name := range u.links {
-		switch _, err := u.root.Stat(name); {
-		case errors.Is(err, fs.ErrNotExist):
-			return &PackageError{name, "a link that leads to nothing"}
-		case err != nil:
-			return leadsOut(name)
+		var err error
+		switch _, serr := u.root.Stat(name); {
+		case errors.Is(serr, fs.ErrNotExist):
+			err = &PackageError{name, "a link that leads to nothing"}
+		case serr != nil:
+			err = leadsOut(name)
+		}
+		if err := u.goOn(err); err != nil {
+			return err
 		}
 	}
-	return nil
+	return errors.Join(u.refused...)
 }
 
 // ModulePaths are the folders of an unpacked package that modules are imported

@@ -1,6 +1,8 @@
 package dspipe
 
 import (
+	"archive/zip"
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -86,6 +88,39 @@ func TestUpload_refusesWhatARunWouldRefuse(t *testing.T) {
 		t.Errorf("uploaded: %q", got)
 	}
 	run(t, c.Env(), "upload", "--input", lacks, "--no-check").expect(t, 0, "monthly_data.csv (32 B)")
+}
+
+func TestUpload_looksAtScriptAndPackage(t *testing.T) {
+	t.Parallel()
+	c := cloud(t)
+	c.Parameters[contract.ScriptKey], c.Parameters[contract.PackageKey] = "scripts/s.py", "packages/p.zip"
+	dir := t.TempDir()
+	var bad, good bytes.Buffer
+	for to, names := range map[*bytes.Buffer][]string{&bad: {"../x.py", "/y.py"}, &good: {"helper.py"}} {
+		w := zip.NewWriter(to)
+		for _, name := range names {
+			if _, err := w.Create(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files := []string{"--script", write(t, filepath.Join(dir, "bad.py"), "def run(df): return df\n"), "--package", write(t, filepath.Join(dir, "bad.zip"), bad.String()),
+		"--input", write(t, filepath.Join(dir, "lacks.csv"), "species,island\nAdelie,Torgersen\n")}
+	run(t, c.Env(), append([]string{"upload"}, files[:4]...)...).expect(t, 65,
+		"nothing was uploaded, as a run would fail: package bad.zip: entry \"../x.py\": want a path without \"..\"\n", "package bad.zip: entry \"/y.py\": want a path that is relative, with slashes\n",
+		"script bad.py: defines neither transform(df) nor process(rows)", "--no-check uploads all the same")
+	c.Parameters[contract.ScriptStage] = "after" // so that the model is tried with the data
+	run(t, c.Env(), append([]string{"upload"}, files...)...).expect(t, 65, "package bad.zip", "script bad.py", "lacks columns that the model was fitted with")
+	run(t, c.Env(), "upload", "--script", write(t, filepath.Join(dir, "s.sh"), "#!/bin/sh\nexec cat\n")).expect(t, 65, "script s.sh: defines neither", "the key scripts/s.py")
+	run(t, c.Env(), "upload", "--package", write(t, filepath.Join(dir, "p.txt"), "import pandas\n")).expect(t, 65, "package p.txt: not a whole .tar.gz, .tar, .zip or .whl")
+	if got := c.Asked("S3.PUT"); len(got) > 0 {
+		t.Errorf("uploaded: %q", got)
+	}
+	run(t, c.Env(), "upload", "--package", write(t, filepath.Join(dir, "p.zip"), good.String()), "--script", write(t, filepath.Join(dir, "s.py"), "import helper\ndef transform(df): return df\n")).expect(t, 0, "/packages/p.zip (", "/scripts/s.py (")
+	run(t, c.Env(), append([]string{"upload", "--no-check"}, files[:4]...)...).expect(t, 0, "/scripts/s.py (")
 }
 
 func TestUpload_pointsTheParameterAtANewKey(t *testing.T) {

@@ -37,8 +37,49 @@ func TestDoctor_findsNothingWhereAllIsWell(t *testing.T) {
 		"subnet-1 in us-east-11 by igw-1", "subnet-2 in us-east-12 by igw-1", "task may do all", "machine may do all", "7 columns in, 8 out, the first 344 records tried",
 		"kept for 14 days", "for linux/amd64", "15 09:00:00 UTC").never(t, "problem", "unknown", "warning", "→")
 	d := decode[diagnosis](t, run(t, c.Env(), "doctor", "--json").expect(t, 0))
-	if n := strings.Count(out.stdout, "ok  "); !d.Well || len(d.Checks) != 17 || n != 17 {
+	if n := strings.Count(out.stdout, "ok  "); !d.Well || len(d.Checks) != 18 || n != 18 {
 		t.Errorf("%d checks, %d are fine: %+v", len(d.Checks), n, d)
+	}
+}
+
+// withScript is a stack with a script, and with Python in its image.
+func withScript(c *awstest.Server, key string) {
+	_ = c.S3.Put(awstest.Artifacts, "scripts/s.py", "def transform(df): return df\n")
+	_ = c.S3.Put(awstest.Artifacts, "scripts/s.sh", "#!/bin/sh\ncat\n")
+	_ = c.S3.Put(awstest.Artifacts, "packages/p.zip", "PK")
+	c.Parameters[contract.ScriptKey] = key
+	c.Stack.Python = true
+}
+
+func TestDoctor_findsScriptAndPackage(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		spoil func(c *awstest.Server)
+		want  string
+	}{
+		"none":     {func(*awstest.Server) {}, "ok: the stack has none"},
+		"a script": {func(c *awstest.Server) { withScript(c, "scripts/s.py") }, "ok: s3://" + awstest.Artifacts + "/scripts/s.py, 29 B, of "},
+		"an index": {func(c *awstest.Server) { withScript(c, "scripts/s.py"); c.Stack.ImageIndex = true }, "\nPython is in the image → "},
+		"a package": {func(c *awstest.Server) {
+			withScript(c, "scripts/s.py")
+			c.Parameters[contract.PackageKey] = "packages/p.zip"
+		}, "/packages/p.zip, 2 B, of "},
+		"a program": {func(c *awstest.Server) { withScript(c, "scripts/s.sh"); c.Stack.Python = false }, "warning: s3://"},
+		"of its own": {func(c *awstest.Server) {
+			withScript(c, "scripts/s.py")
+			c.Stack.Python = false
+			c.Stack.Container = strings.Replace(c.Stack.Container, `"environment": [`, `"environment": [{"name": "DS_PYTHON", "value": "/opt/python3"}, `, 1)
+		}, "ok: s3://"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := cloud(t)
+			c.Past("fine", `{"period":"2026-10"}`, time.Hour, []string{metrics("1", "1", "0", "0")}, 0)
+			tt.spoil(c)
+			if got := decode[diagnosis](t, run(t, c.Env(), "doctor", "--json").expect(t, 0)).of("script"); !strings.Contains(got, tt.want) {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
 	}
 }
 
@@ -90,7 +131,24 @@ func TestDoctor_namesEachProblemAndItsRemedy(t *testing.T) {
 			_ = c.S3.Put(awstest.Input, "raw/empty.csv", "")
 			c.Parameters[contract.InputKey] = "raw/empty.csv"
 		}, "input", "raw/empty.csv is empty"},
-		"no model":   {func(c *awstest.Server) { _ = c.S3.Put(awstest.Artifacts, contract.DefaultModelKey, "junk") }, "model", "problem: model s3://" + awstest.Artifacts},
+		"no model":  {func(c *awstest.Server) { _ = c.S3.Put(awstest.Artifacts, contract.DefaultModelKey, "junk") }, "model", "problem: model s3://" + awstest.Artifacts},
+		"no script": {func(c *awstest.Server) { withScript(c, "scripts/none.py") }, "script", "problem: the script s3://" + awstest.Artifacts + "/scripts/none.py does not exist\nPython is in the image → Upload it: dspipe upload --script FILE."},
+		"no package": {func(c *awstest.Server) {
+			withScript(c, "scripts/s.py")
+			c.Parameters[contract.PackageKey] = "packages/none.zip"
+		}, "script", "/packages/none.zip does not exist\nPython is in the image → Upload it: dspipe upload --package FILE."},
+		"no Python": {func(c *awstest.Server) {
+			withScript(c, "scripts/s.py")
+			c.Stack.Python = false
+		}, "script", "UTC\nthe image has no Python, as its environment has no DS_PYTHON: every run fails → Set image to python or auto"},
+		"no Python in an index": {func(c *awstest.Server) {
+			withScript(c, "scripts/s.py")
+			c.Stack.Python, c.Stack.ImageIndex = false, true
+		}, "script", "the image has no Python"},
+		"an unknown image": {func(c *awstest.Server) {
+			withScript(c, "scripts/s.py")
+			c.Stack.NoImage = true
+		}, "script", "unknown: s3://"},
 		"other data": {func(c *awstest.Server) { _ = c.S3.Put(awstest.Input, contract.DefaultInputKey, "a,b\n1,2\n") }, "model and input", "lacks columns that the model was fitted with"},
 		"a failure": {func(c *awstest.Server) {
 			c.Past("broken", `{"period":"2026-10"}`, time.Hour, []string{`{"level":"ERROR","msg":"line 7"}`}, 65)
