@@ -123,7 +123,7 @@ func checkPython(source []byte) []string {
 }
 
 var (
-	definition = regexp.MustCompile(`^def\s+(\w+)\s*\(`)
+	definition = regexp.MustCompile(`^def\s+(\w+)\s*[(\[]`)
 	// binding is of lines that may bind the names in them.
 	binding = regexp.MustCompile(`^(?:from|import|class)\b|=|\b(?:as|for)\b`)
 	word    = regexp.MustCompile(`\w+`)

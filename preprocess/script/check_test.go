@@ -18,6 +18,7 @@ func TestCheck_saysWhatIsWrong(t *testing.T) {
 	}
 	for name, test := range map[string]struct{ file, text, want string }{
 		"a function":           {"s.py", "def transform(df):\n    return df\n", ""},
+		"with types":           {"s.py", "def transform[T](df: T) -> T:\n    return df\n", ""},
 		"rows":                 {"s.PY", "\xef\xbb\xbf# text\nimport os\n\ndef process (rows) : return rows\n", ""},
 		"conditional":          {"s.py", "try:\n    import x\nexcept ImportError:\n\tdef transform(df):\n\t\treturn df\n", ""},
 		"assigned":             {"s.py", "class A:\n    def f(self, df): return df\ntransform = A().f\n", ""},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"syscall"
 	"unsafe"
 
@@ -48,13 +49,21 @@ func (l launch) become() error {
 	// What follows holds for this thread, and it is this thread that becomes the
 	// script.
 	runtime.LockOSThread()
-	for _, limit := range []struct {
-		resource int
-		value    uint64
-	}{{unix.RLIMIT_AS, uint64(l.Memory)}, {unix.RLIMIT_CORE, 0}} {
-		if err := unix.Setrlimit(limit.resource, &unix.Rlimit{Cur: limit.value, Max: limit.value}); err != nil {
-			return fmt.Errorf("set limits: %w", err)
-		}
+	debug.SetGCPercent(-1)
+	path, err := syscall.BytePtrFromString(l.Path)
+	if err != nil {
+		return err
+	}
+	args, err := syscall.SlicePtrFromStrings(l.Args)
+	if err != nil {
+		return err
+	}
+	environment, err := syscall.SlicePtrFromStrings(os.Environ())
+	if err != nil {
+		return err
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
+		return fmt.Errorf("set limits: %w", err)
 	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("set no_new_privs: %w", err)
@@ -67,7 +76,23 @@ func (l launch) become() error {
 			return fmt.Errorf("%s%w", networkFailed, err)
 		}
 	}
-	return syscall.Exec(l.Path, l.Args, os.Environ()) //nolint:gosec // running scripts is what this is for
+	memory := unix.Rlimit{Cur: uint64(l.Memory), Max: uint64(l.Memory)}
+	// Nothing may be allocated from here on: Go has more address space than a script
+	// may have, and dies if it then wants more.
+	_, _, errno := syscall.RawSyscall6(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_AS, uintptr(unsafe.Pointer(&memory)), 0, 0, 0) //nolint:gosec // the kernel takes a struct
+	if errno == 0 {
+		_, _, errno = syscall.RawSyscall(unix.SYS_EXECVE, uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(&args[0])), uintptr(unsafe.Pointer(&environment[0]))) //nolint:gosec // running scripts is what this is for
+	}
+	complain(launchFailed)
+	complain(errno.Error())
+	complain("\n")
+	syscall.RawSyscall(unix.SYS_EXIT_GROUP, 127, 0, 0)
+	return errno
+}
+
+// complain writes to the standard error and allocates nothing.
+func complain(text string) {
+	_, _, _ = syscall.RawSyscall(unix.SYS_WRITE, 2, uintptr(unsafe.Pointer(unsafe.StringData(text))), uintptr(len(text))) //nolint:gosec // the kernel takes bytes
 }
 
 // restrictWriting lets this thread and what it becomes write nothing but what is

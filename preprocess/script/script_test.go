@@ -284,6 +284,23 @@ def process(rows):
 	}
 }
 
+// The launcher limits itself before it becomes the script, and must not need what
+// it then has no more.
+func TestScript_startsEveryTime(t *testing.T) {
+	for range 200 {
+		s, _ := made(t, "s.sh", "#!/bin/true\n")
+		s.Limits.MemoryBytes = 64 << 20
+		if _, err := runAll(s, []string{"n"}, 1); err == nil || err.Error() != "wrote nothing; want CSV with a header" {
+			t.Fatal(err)
+		}
+	}
+	s, _ := made(t, "s.sh", "neither a program nor a text\n")
+	s.Limits.MemoryBytes = 64 << 20
+	if _, err := runAll(s, []string{"n"}, 1); err == nil || !strings.HasPrefix(err.Error(), "cannot be run: exec format error; want") {
+		t.Error(err)
+	}
+}
+
 func TestScript_isKilledWithItsChildren(t *testing.T) {
 	for name, test := range map[string]struct{ file, text string }{
 		"Python":    {"s.py", "import os, subprocess\nchild = subprocess.Popen(['sleep', '1000'])\nprint('child', child.pid)\ndef process(rows): return rows\n"},
