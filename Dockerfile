@@ -22,22 +22,35 @@ RUN mkdir -p /out/image/etc/ssl/certs /out/scratch/tmp \
     && chmod 0700 /out/scratch/tmp \
     && find /out -exec touch --no-dereference --date=@0 {} +
 
-# Python and pandas for scripts: docs/scripts.md. Wheels are taken for the processor
-# that the image is for, and nothing of them is run here. They are copied below, so
-# that no time gets into the image.
-FROM --platform=$BUILDPLATFORM python:3.13.5-slim-bookworm AS pandas
-ARG TARGETARCH=amd64
-RUN case "$TARGETARCH" in amd64) machine=x86_64 ;; arm64) machine=aarch64 ;; *) exit 1 ;; esac \
-    && pip install --no-cache-dir --disable-pip-version-check --no-compile --no-deps --only-binary=:all: \
-        --implementation cp --python-version 3.13 --platform "manylinux_2_28_$machine" --platform "manylinux_2_17_$machine" \
-        --platform "manylinux2014_$machine" --target /out/site-packages \
-        numpy==2.3.1 pandas==2.3.1 python-dateutil==2.9.0.post0 pytz==2025.2 six==1.17.0 tzdata==2025.2 \
+# Python and pandas for scripts, from Debian's archive as it was on one day, so that the
+# same files give the same image: docs/decisions/scripts.md. A later day, in both
+# places, is how security fixes come in. Unlike the job, this runs on the processor
+# that the image is for, which needs emulation if that is another.
+FROM debian:trixie-20260713-slim AS debian
+ARG DEBIAN_SNAPSHOT=http://snapshot.debian.org/archive/debian/20260713T000000Z
+ARG DEBIAN_SECURITY_SNAPSHOT=http://snapshot.debian.org/archive/debian-security/20260713T000000Z
+RUN rm -rf /etc/apt/sources.list.d/* \
+    && printf 'deb [check-valid-until=no] %s\n' \
+        "$DEBIAN_SNAPSHOT trixie main" "$DEBIAN_SNAPSHOT trixie-updates main" "$DEBIAN_SECURITY_SNAPSHOT trixie-security main" \
+        > /etc/apt/sources.list \
+    && apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get upgrade --yes --no-install-recommends \
+    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends python3 python3-pandas
+# What differs from build to build stays behind: logs, lists, caches and what the
+# builder mounts. Debian's bytecode holds the time of its source, which is set here;
+# this one is taken as it is, so that a task does not compile pandas on each start.
+RUN mkdir -p /out/image && cp -a /bin /etc /lib* /sbin /usr /var /out/image/ && cd /out/image \
+    && rm -rf var/lib/apt/lists/* var/cache/* var/log/* var/lib/dpkg/*-old var/tmp/* \
+        etc/hostname etc/hosts etc/resolv.conf etc/mtab etc/machine-id etc/.pwd.lock usr/lib/python3/dist-packages/pandas/tests \
+    && find . -name __pycache__ -prune -exec rm -rf {} + \
+    && python3 -m compileall -q -j 0 -s /out/image --invalidation-mode unchecked-hash usr/lib/python3 usr/lib/python3.13 \
     && find /out -exec touch --no-dereference --date=@0 {} +
 
-FROM python:3.13.5-slim-bookworm AS python
-COPY --from=pandas /out/site-packages/ /usr/local/lib/python3.13/site-packages/
+FROM scratch AS python
+COPY --from=debian /out/image/ /
 COPY --from=build /out/image/ /
 COPY --from=build --chown=65532:65532 /out/scratch/ /
+ENV DS_PYTHON=/usr/bin/python3
 VOLUME ["/tmp"]
 USER 65532:65532
 ENTRYPOINT ["/preprocess"]

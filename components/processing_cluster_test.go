@@ -3,6 +3,7 @@ package components
 import (
 	"encoding/json"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -119,7 +120,7 @@ func TestProcessingCluster_imageWithPythonIsAnother(t *testing.T) {
 			stage[in.keyword] = in.rest
 		}
 	}
-	for keyword, want := range map[string]string{"USER": containerUser, "VOLUME": `["` + scratchDir + `"]`, "ENTRYPOINT": `["/preprocess"]`, "CMD": `["run"]`} {
+	for keyword, want := range map[string]string{"USER": containerUser, "VOLUME": `["` + scratchDir + `"]`, "ENTRYPOINT": `["/preprocess"]`, "CMD": `["run"]`, "ENV": contract.EnvPython + "=/usr/bin/python3"} {
 		if stage[keyword] != want {
 			t.Errorf("target python: %s %s, want %s", keyword, stage[keyword], want)
 		}
@@ -236,6 +237,30 @@ func TestProcessingCluster_subnetsAreApartAndInside(t *testing.T) {
 	}
 	if one.text("availabilityZone") != "us-east-1a" || two.text("availabilityZone") != "us-east-1b" {
 		t.Errorf("zones %s and %s", one.text("availabilityZone"), two.text("availabilityZone"))
+	}
+}
+
+// Python comes from Debian's archive as it was on one day, so that the same files
+// give the same image: the base and all that is installed are of that day.
+func TestDockerfile_takesPythonFromOneDay(t *testing.T) {
+	source, err := os.ReadFile("../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	days := map[string]int{}
+	for _, m := range regexp.MustCompile(`(?:debian:trixie-(\d{8})-slim|/(\d{8})T000000Z)`).FindAllStringSubmatch(string(source), -1) {
+		days[m[1]+m[2]]++
+	}
+	if len(days) != 1 {
+		t.Errorf("days %v, want one", days)
+	}
+	for day, times := range days {
+		if times != 3 {
+			t.Errorf("%s is named %d times, want 3: the base image, the archive and its security fixes", day, times)
+		}
+	}
+	if strings.Contains(string(source), "pip install") {
+		t.Error("wheels come from elsewhere")
 	}
 }
 
