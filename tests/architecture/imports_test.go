@@ -47,7 +47,7 @@ var arrows = map[string][]string{
 	"internal/cron":              {},
 	"internal/ec2":               {},
 	"internal/migrate":           {"preprocess/contract"},
-	"internal/operate":           {"internal/cost", "internal/cron", "internal/ec2", "internal/migrate", "preprocess/console", "preprocess/contract", "preprocess/job", "preprocess/manifest", "preprocess/storage"},
+	"internal/operate":           {"internal/cost", "internal/cron", "internal/ec2", "internal/migrate", "preprocess/console", "preprocess/contract", "preprocess/job", "preprocess/manifest", "preprocess/script", "preprocess/storage"},
 	"internal/s3test":            {},
 	"internal/simcloud":          {},
 	"internal/simcloud/simstack": {"internal/simcloud"},
