@@ -86,7 +86,7 @@ func (l launch) become() error {
 	complain(launchFailed)
 	complain(errno.Error())
 	complain("\n")
-	syscall.RawSyscall(unix.SYS_EXIT_GROUP, 127, 0, 0)
+	_, _, _ = syscall.RawSyscall(unix.SYS_EXIT_GROUP, 127, 0, 0)
 	return errno
 }
 
