@@ -5,15 +5,15 @@ import (
 	"io"
 	"strings"
 
+	pkgresource "github.com/pulumi/pulumi/pkg/v3/resource"
+
 	"ds-pipeline/internal/cost"
 	"ds-pipeline/internal/simcloud/simstack"
 )
 
 // printCost prints what the planned resources cost.
 func printCost(w io.Writer, planned *simstack.Result, flags cli) error {
-	assumed := cost.Defaults()
-	assumed.InputGB, assumed.RunsPerMonth = flags.InputGB, flags.Runs
-	estimate, err := estimateOf(planned, assumed)
+	estimate, err := estimateOf(planned.Resources, flags.assumed())
 	if err != nil {
 		return err
 	}
@@ -26,11 +26,18 @@ func printCost(w io.Writer, planned *simstack.Result, flags cli) error {
 	return err
 }
 
-// estimateOf is what the planned resources cost, in the region of their provider.
-func estimateOf(planned *simstack.Result, assumed cost.Assumptions) (*cost.Estimate, error) {
+// assumed are the assumptions about runs.
+func (flags cli) assumed() cost.Assumptions {
+	assumed := cost.Defaults()
+	assumed.InputGB, assumed.RunsPerMonth = flags.InputGB, flags.Runs
+	return assumed
+}
+
+// estimateOf is what resources cost, in the region of their provider.
+func estimateOf(states []*pkgresource.State, assumed cost.Assumptions) (*cost.Estimate, error) {
 	region := ""
 	var resources []cost.Resource
-	for _, r := range planned.Resources {
+	for _, r := range states {
 		inputs := plainMap(r.Inputs)
 		if r.Type == "pulumi:providers:aws" && region == "" {
 			region, _ = inputs["region"].(string)

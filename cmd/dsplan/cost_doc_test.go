@@ -13,7 +13,7 @@ import (
 func TestCostDoc_isWhatThePlansCost(t *testing.T) {
 	var stacks []cost.Named
 	for _, name := range []string{"dev", "prod"} {
-		e, err := estimateOf(planned(t, name, nil), cost.Defaults())
+		e, err := estimateOf(planned(t, name, nil).Resources, cost.Defaults())
 		if err != nil {
 			t.Fatal(err)
 		}

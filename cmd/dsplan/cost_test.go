@@ -89,7 +89,7 @@ func TestCostEstimate_isWhatThePlanCosts(t *testing.T) {
 			more := maps.Clone(image)
 			maps.Copy(more, c.more)
 			plan := planned(t, c.stack, more)
-			want, err := estimateOf(plan, cost.Defaults())
+			want, err := estimateOf(plan.Resources, cost.Defaults())
 			if err != nil {
 				t.Fatal(err)
 			}

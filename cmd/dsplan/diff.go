@@ -9,21 +9,13 @@ import (
 	"slices"
 	"strings"
 
+	pkgresource "github.com/pulumi/pulumi/pkg/v3/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
+	"ds-pipeline/internal/review"
 	"ds-pipeline/internal/simcloud/simstack"
 )
-
-// changeJSON is one change that a deployment would make.
-type changeJSON struct {
-	Op    string   `json:"op"` // create, update, replace or delete
-	Type  string   `json:"type"`
-	Name  string   `json:"name"`
-	URN   string   `json:"urn"`
-	Keys  []string `json:"keys,omitempty"`  // properties that ask for the replacement
-	Diffs []string `json:"diffs,omitempty"` // properties that differ
-}
 
 // readDeployment reads what `pulumi stack export` or --export wrote.
 func readDeployment(path string) (*apitype.UntypedDeployment, error) {
@@ -41,26 +33,14 @@ func readDeployment(path string) (*apitype.UntypedDeployment, error) {
 // diff previews the program against what is deployed, and tells what would
 // change.
 func (p program) diff(ctx context.Context, s *simstack.Stack, flags cli) error {
-	deployed, err := readDeployment(flags.Diff)
-	if err != nil {
-		return err
-	}
-	if err := s.Import(ctx, deployed, p.givenPassphrase()); err != nil {
-		return fmt.Errorf("%s: %w", flags.Diff, err)
-	}
-	restore, err := enter(s.Root)
-	if err != nil {
-		return err
-	}
-	planned, err := s.Preview(ctx)
-	restore()
+	planned, err := p.previewFrom(ctx, s, flags.Diff)
 	if err != nil {
 		return err
 	}
 	for _, d := range planned.Diagnostics {
 		fmt.Fprintln(p.stderr, diagnosticText(d))
 	}
-	found := changes(planned.Steps)
+	found := changes(planned)
 	if err := printChanges(p.stdout, found, flags.JSON); err != nil {
 		return err
 	}
@@ -70,29 +50,63 @@ func (p program) diff(ctx context.Context, s *simstack.Stack, flags cli) error {
 	return nil
 }
 
-// changes turns the engine's steps into one change for each resource.
-func changes(steps []simstack.Step) []changeJSON {
-	found := []changeJSON{}
-	for _, step := range steps {
+// previewFrom previews the program against the deployment in a file.
+func (p program) previewFrom(ctx context.Context, s *simstack.Stack, file string) (*simstack.Result, error) {
+	deployed, err := readDeployment(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Import(ctx, deployed, p.givenPassphrase()); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return inside(s, func() (*simstack.Result, error) { return s.Preview(ctx) })
+}
+
+// holds is what is lost with a resource, by type. Keys are here because what they
+// encrypted is lost with them.
+var holds = map[string]string{
+	"aws:cloudwatch/logGroup:LogGroup": "its records",
+	"aws:dynamodb/table:Table":         "its items",
+	"aws:ecr/repository:Repository":    "its images",
+	"aws:kms/key:Key":                  "everything that it encrypts",
+	"aws:s3/bucketV2:BucketV2":         "its objects",
+	"aws:sqs/queue:Queue":              "its messages",
+}
+
+// changes turns the steps of a preview into one change for each resource.
+func changes(planned *simstack.Result) []review.Change {
+	deployed := map[resource.URN]*pkgresource.State{}
+	for _, r := range planned.Resources {
+		deployed[r.URN] = r
+	}
+	found := []review.Change{}
+	for _, step := range planned.Steps {
 		op := ""
 		switch step.Op {
-		case "create", "update", "delete":
+		case review.Create, review.Update, review.Delete:
 			op = step.Op
 		case "create-replacement":
-			op = "replace"
+			op = review.Replace
 		default: // same, read, and the other half of a replacement
 			continue
 		}
-		found = append(found, changeJSON{Op: op, Type: step.Type, Name: step.URN.Name(), URN: string(step.URN), Keys: step.Keys, Diffs: step.Diffs})
+		c := review.Change{Op: op, Type: step.Type, Name: step.URN.Name(), URN: string(step.URN), Keys: step.Keys, Diffs: step.Diffs}
+		if r := deployed[step.URN]; r != nil && (op == review.Delete || op == review.Replace) {
+			c.Refused = r.Protect
+			if skip := r.Inputs["skipDestroy"]; !r.RetainOnDelete && !(skip.IsBool() && skip.BoolValue()) {
+				c.Loses = holds[step.Type]
+			}
+		}
+		found = append(found, c)
 	}
-	slices.SortStableFunc(found, func(a, b changeJSON) int {
+	slices.SortStableFunc(found, func(a, b review.Change) int {
 		return strings.Compare(a.URN, b.URN)
 	})
 	return found
 }
 
 // printChanges lists the changes, what loses something first.
-func printChanges(w io.Writer, found []changeJSON, asJSON bool) error {
+func printChanges(w io.Writer, found []review.Change, asJSON bool) error {
 	if asJSON {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "  ")
@@ -103,12 +117,12 @@ func printChanges(w io.Writer, found []changeJSON, asJSON bool) error {
 		return err
 	}
 	counts := map[string]int{}
-	for _, op := range []struct{ name, mark string }{{"delete", "-"}, {"replace", "±"}, {"update", "~"}, {"create", "+"}} {
+	for _, op := range review.Operations() {
 		for _, c := range found {
-			if c.Op != op.name {
+			if c.Op != op.Name {
 				continue
 			}
-			counts[op.name]++
+			counts[op.Name]++
 			why := ""
 			switch {
 			case len(c.Keys) > 0:
@@ -116,11 +130,11 @@ func printChanges(w io.Writer, found []changeJSON, asJSON bool) error {
 			case len(c.Diffs) > 0:
 				why = "  " + strings.Join(c.Diffs, ", ")
 			}
-			if _, err := fmt.Fprintf(w, "%s %-8s %-34s %s%s\n", op.mark, op.name, c.Name, shortType(tokens.Type(c.Type), true), why); err != nil {
+			if _, err := fmt.Fprintf(w, "%s %-8s %-34s %s%s\n", op.Mark, op.Name, c.Name, review.ShortType(c.Type), why); err != nil {
 				return err
 			}
 		}
 	}
-	_, err := fmt.Fprintf(w, "\n%d to delete, %d to replace, %d to update, %d to create\n", counts["delete"], counts["replace"], counts["update"], counts["create"])
+	_, err := fmt.Fprintf(w, "\n%d to delete, %d to replace, %d to update, %d to create\n", counts[review.Delete], counts[review.Replace], counts[review.Update], counts[review.Create])
 	return err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"ds-pipeline/internal/review"
 	"ds-pipeline/stack"
 )
 
@@ -58,7 +59,7 @@ func TestDiff_namesWhatWouldChange(t *testing.T) {
 		t.Errorf("status %d, got\n%s", status, out)
 	}
 	status, out, _ = plan(t, other, phrase, "-s", "dev", "--dir", dir, "--diff", file, "--json")
-	var doc struct{ Changes []changeJSON }
+	var doc struct{ Changes []review.Change }
 	if err := json.Unmarshal([]byte(out), &doc); err != nil || status != exitChanges || len(doc.Changes) != 2 {
 		t.Errorf("status %d, got %s, %v", status, out, err)
 	}

@@ -11,19 +11,9 @@ import (
 
 	pkgresource "github.com/pulumi/pulumi/pkg/v3/resource"
 
+	"ds-pipeline/internal/review"
 	"ds-pipeline/internal/simcloud/simstack"
 )
-
-// grant is what somebody may do, or may not.
-type grant struct {
-	Who       string   `json:"who"`   // a role, by its name in the program, or who a resource's policy is about
-	Where     string   `json:"where"` // the policy that says so
-	Deny      bool     `json:"deny,omitempty"`
-	Actions   []string `json:"actions"`
-	Resources []string `json:"resources,omitempty"` // nil in the trust of a role
-	If        []string `json:"if,omitempty"`
-	Why       string   `json:"sid,omitempty"`
-}
 
 // policyFields are the properties that hold a policy, by type, and the one that
 // says what it is attached to.
@@ -38,16 +28,16 @@ var policyFields = map[string]struct{ policy, to string }{
 	"aws:sqs/queuePolicy:QueuePolicy":           {"policy", "queueUrl"},
 }
 
-// grants lists who may do what by the plan's policies.
-func grants(planned *simstack.Result) ([]grant, error) {
+// grants lists who may do what by the policies of resources.
+func grants(resources []*pkgresource.State) ([]review.Grant, error) {
 	roles := map[string]string{} // names in AWS to names in the program
-	for _, r := range planned.Resources {
+	for _, r := range resources {
 		if r.Type == "aws:iam/role:Role" {
 			roles[textOf(r.Outputs.Mappable()["name"])] = r.URN.Name()
 		}
 	}
-	var all []grant
-	for _, r := range planned.Resources {
+	var all []review.Grant
+	for _, r := range resources {
 		if r.Type == "aws:iam/role:Role" {
 			found, err := read(r, textOf(r.Inputs.Mappable()["assumeRolePolicy"]), func(principals []string) []string { return principals })
 			if err != nil {
@@ -83,7 +73,9 @@ func grants(planned *simstack.Result) ([]grant, error) {
 		}
 		all = append(all, found...)
 	}
-	slices.SortStableFunc(all, func(a, b grant) int { return cmp.Or(strings.Compare(a.Who, b.Who), strings.Compare(a.Where, b.Where)) })
+	slices.SortStableFunc(all, func(a, b review.Grant) int {
+		return cmp.Or(strings.Compare(a.Who, b.Who), strings.Compare(a.Where, b.Where))
+	})
 	return all, nil
 }
 
@@ -93,7 +85,7 @@ func textOf(v any) string {
 }
 
 // read turns a policy into grants; who decides about whom a statement is.
-func read(r *pkgresource.State, text string, who func(principals []string) []string) ([]grant, error) {
+func read(r *pkgresource.State, text string, who func(principals []string) []string) ([]review.Grant, error) {
 	var document struct {
 		Statement []struct {
 			Sid, Effect                 string
@@ -105,14 +97,14 @@ func read(r *pkgresource.State, text string, who func(principals []string) []str
 	if err := json.Unmarshal([]byte(text), &document); err != nil {
 		return nil, fmt.Errorf("policy of %s: %w", r.URN.Name(), err)
 	}
-	var all []grant
+	var all []review.Grant
 	for _, s := range document.Statement {
 		actions := texts(s.Action)
 		for _, a := range texts(s.NotAction) {
 			actions = append(actions, "all but "+a)
 		}
 		for _, w := range who(principals(s.Principal)) {
-			all = append(all, grant{Who: w, Where: r.URN.Name(), Deny: s.Effect == "Deny", Actions: actions, Resources: texts(s.Resource), If: conditions(s.Condition), Why: s.Sid})
+			all = append(all, review.Grant{Who: w, Where: r.URN.Name(), Deny: s.Effect == "Deny", Actions: actions, Resources: texts(s.Resource), If: conditions(s.Condition), Why: s.Sid})
 		}
 	}
 	return all, nil
@@ -172,7 +164,7 @@ func conditions(c map[string]map[string]any) []string {
 
 // printIAM lists who may do what.
 func printIAM(w io.Writer, planned *simstack.Result, asJSON bool) error {
-	all, err := grants(planned)
+	all, err := grants(planned.Resources)
 	if err != nil {
 		return err
 	}

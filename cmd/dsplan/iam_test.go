@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"ds-pipeline/internal/review"
 	"ds-pipeline/stack"
 )
 
@@ -32,7 +33,7 @@ func TestIAM_hasEveryStatementOfThePlan(t *testing.T) {
 	_, planned, _ := plan(t, stack.Deploy, nil, "--stack", "prod", "--dir", root, "--json")
 	status, out, errs := plan(t, stack.Deploy, nil, "--stack", "prod", "--dir", root, "--iam", "--json")
 	var doc document
-	var listed struct{ Grants []grant }
+	var listed struct{ Grants []review.Grant }
 	if err := json.Unmarshal([]byte(planned), &doc); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +53,7 @@ func TestIAM_hasEveryStatementOfThePlan(t *testing.T) {
 			}
 			for _, s := range p.Statement {
 				statements++
-				if !slices.ContainsFunc(listed.Grants, func(g grant) bool { return g.Where == r.Name && g.Why == s.Sid }) {
+				if !slices.ContainsFunc(listed.Grants, func(g review.Grant) bool { return g.Where == r.Name && g.Why == s.Sid }) {
 					t.Errorf("%s %s: statement %s is not listed", r.Type, r.Name, s.Sid)
 				}
 			}

@@ -49,6 +49,7 @@ type cli struct {
 	Graph   string  `placeholder:"svg" enum:"svg," default:"" help:"Draw who starts, reads, writes and tells what, by the plan's permissions, instead: as SVG."`
 	IAM     bool    `name:"iam" help:"List who may do what on which resources by the plan's policies, and under which conditions, instead; as JSON with --json."`
 	Diff    string  `placeholder:"FILE" type:"path" help:"Tell what a deployment would change instead, compared with what 'pulumi stack export' or --export wrote; as JSON with --json. What was changed in AWS by hand does not show."`
+	Review  string  `placeholder:"FILE" type:"path" help:"Compare with what --export wrote of the base of a pull request: changes, cost and rights, as JSON for 'dscomment', also when the plan has errors. An empty FILE stands for a stack that the base has not."`
 	Export  string  `placeholder:"FILE" type:"path" help:"Also write the deployment as 'pulumi stack export' does. Secrets in it are encrypted with PULUMI_CONFIG_PASSPHRASE; without it, with a key that nobody keeps."`
 	Account string  `placeholder:"ID" help:"Account that the simulated credentials belong to. Default: the one that the stack is for."`
 	Dir     string  `default:"." type:"existingdir" help:"Directory of Pulumi.yaml."`
@@ -85,6 +86,9 @@ func (p program) main(ctx context.Context, args []string) int {
 	}
 	if err == nil && flags.Diff != "" && (flags.Cost || flags.Graph != "" || flags.IAM || flags.Export != "") {
 		err = errors.New("--diff plans nothing new: want it without --cost, --graph, --iam and --export")
+	}
+	if err == nil && flags.Review != "" && (flags.JSON || flags.Cost || flags.Graph != "" || flags.IAM || flags.Diff != "" || flags.Export != "") {
+		err = errors.New("--review is all in one: want it without --json, --cost, --graph, --iam, --diff and --export")
 	}
 	if err == nil && flags.Account != "" && !isAccount(flags.Account) {
 		err = fmt.Errorf("--account: got %q, want 12 digits", flags.Account)
@@ -126,6 +130,9 @@ func (p program) plan(ctx context.Context, flags cli) error {
 	if flags.Diff != "" {
 		return p.diff(ctx, s, flags)
 	}
+	if flags.Review != "" {
+		return p.review(ctx, s, flags)
+	}
 	if flags.Export != "" {
 		// Deriving the key takes a moment, so only when it is needed.
 		_, s.Secrets, err = passphrase.NewPassphraseSecretsManager(p.passphrase())
@@ -133,12 +140,7 @@ func (p program) plan(ctx context.Context, flags cli) error {
 			return fmt.Errorf("prepare the encryption of the export: %w", err)
 		}
 	}
-	restore, err := enter(s.Root)
-	if err != nil {
-		return err
-	}
-	planned, err := s.Up(ctx)
-	restore()
+	planned, err := inside(s, func() (*simstack.Result, error) { return s.Up(ctx) })
 	if err != nil {
 		return err
 	}
@@ -203,6 +205,16 @@ func (p program) givenPassphrase() string {
 		}
 	}
 	return ""
+}
+
+// inside does something where the CLI runs the program, in the project's directory.
+func inside(s *simstack.Stack, do func() (*simstack.Result, error)) (*simstack.Result, error) {
+	restore, err := enter(s.Root)
+	if err != nil {
+		return nil, err
+	}
+	defer restore()
+	return do()
 }
 
 // enter makes dir the working directory, where the CLI runs a program.

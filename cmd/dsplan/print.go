@@ -11,8 +11,8 @@ import (
 
 	pkgresource "github.com/pulumi/pulumi/pkg/v3/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 
+	"ds-pipeline/internal/review"
 	"ds-pipeline/internal/simcloud/simstack"
 )
 
@@ -216,32 +216,13 @@ func (t *tree) count(urn resource.URN) int {
 	return n
 }
 
-// kindOf shortens a type: aws:s3/bucketV2:BucketV2 is s3.BucketV2, our own
-// ds-pipeline:components:DataBuckets is DataBuckets.
+// kindOf says what a resource is.
 func kindOf(r *pkgresource.State) string {
 	if isProvider(r) {
 		_, name, _ := strings.Cut(strings.TrimPrefix(string(r.Type), "pulumi:"), ":")
 		return "provider " + name
 	}
-	return shortType(r.Type, r.Custom)
-}
-
-// shortType shortens a type that is no provider's.
-func shortType(typ tokens.Type, custom bool) string {
-	pkg, rest, _ := strings.Cut(string(typ), ":")
-	module, name, _ := strings.Cut(rest, ":")
-	module, _, _ = strings.Cut(module, "/")
-	switch {
-	case typ == "pulumi:pulumi:Stack":
-		return "Stack"
-	case pkg == "aws":
-		return module + "." + name
-	case pkg == "awsx":
-		return "awsx." + module + "." + name
-	case !custom:
-		return name
-	}
-	return pkg + "." + name
+	return review.ShortType(string(r.Type))
 }
 
 func clip(s string, n int) string {
