@@ -93,7 +93,8 @@ func changes(planned *simstack.Result) []review.Change {
 		c := review.Change{Op: op, Type: step.Type, Name: step.URN.Name(), URN: string(step.URN), Keys: step.Keys, Diffs: step.Diffs}
 		if r := deployed[step.URN]; r != nil && (op == review.Delete || op == review.Replace) {
 			c.Refused = r.Protect
-			if skip := r.Inputs["skipDestroy"]; !r.RetainOnDelete && !(skip.IsBool() && skip.BoolValue()) {
+			skip := r.Inputs["skipDestroy"]
+			if stays := r.RetainOnDelete || skip.IsBool() && skip.BoolValue(); !stays {
 				c.Loses = holds[step.Type]
 			}
 		}

@@ -51,12 +51,12 @@ func clip(text string, n int) string {
 	return string([]rune(text)[:n-1]) + "…"
 }
 
-// listed shows texts one after the other, count of them at most.
-func listed(texts []string, count int) string {
+// listed shows texts one after the other, maxNames of them at most.
+func listed(texts []string) string {
 	var parts []string
 	for i, text := range texts {
-		if i == count {
-			parts = append(parts, fmt.Sprintf("and %d more", len(texts)-count))
+		if i == maxNames {
+			parts = append(parts, fmt.Sprintf("and %d more", len(texts)-maxNames))
 			break
 		}
 		parts = append(parts, code(clip(text, maxText)))

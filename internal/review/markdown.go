@@ -215,9 +215,9 @@ func (p *page) changes(r *Report) {
 		c, why := sorted[i], ""
 		switch {
 		case len(c.Keys) > 0:
-			why = "because of " + listed(c.Keys, maxNames)
+			why = "because of " + listed(c.Keys)
 		case len(c.Diffs) > 0:
-			why = listed(c.Diffs, maxNames)
+			why = listed(c.Diffs)
 		}
 		return cells(code(marks[c.Op])+" "+c.Op, code(clip(c.Name, maxText)), code(clip(ShortType(c.Type), maxText)), why)
 	})
@@ -335,6 +335,6 @@ func (p *page) rights(r *Report) {
 		if g.Why != "" {
 			where += ": " + g.Why
 		}
-		return cells(code(sign), code(clip(g.Who, maxText)), may+" "+listed(g.Actions, maxNames), listed(g.Resources, maxNames), listed(g.If, maxNames), code(clip(where, maxText)))
+		return cells(code(sign), code(clip(g.Who, maxText)), may+" "+listed(g.Actions), listed(g.Resources), listed(g.If), code(clip(where, maxText)))
 	})
 }
