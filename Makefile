@@ -25,7 +25,8 @@ HEAVY_NOTE := the first build compiles the AWS SDK for Pulumi: about 5 minutes o
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { name[n++] = $$1; text[$$1] = $$2; if (length($$1) > wide) wide = length($$1) } \
+		END { for (i = 0; i < n; i++) printf "  make %-" wide "s  %s\n", name[i], text[name[i]] }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: run-job run-plan ## preprocess the example, then plan the dev stack
@@ -54,7 +55,7 @@ run-plan: build-dsplan ## plan a stack on simulated providers: STACK=dev
 	@bin/dsplan --stack $(STACK)
 
 .PHONY: build
-build: build-job build-dspipe build-dsplan ## build the programs into bin/
+build: build-job build-dspipe build-dsplan build-dscomment ## build the programs into bin/
 	@$(GO_BUILD) "the Pulumi program" "checks that it compiles" -o bin/ds-pipeline .
 
 .PHONY: build-job
@@ -68,6 +69,10 @@ build-dspipe: ## build the operator's command line, bin/dspipe
 .PHONY: build-dsplan
 build-dsplan:
 	@$(GO_BUILD) bin/dsplan "$(HEAVY_NOTE)" -o bin/dsplan ./cmd/dsplan
+
+.PHONY: build-dscomment
+build-dscomment: ## build what comments on pull requests, bin/dscomment
+	@$(GO_BUILD) bin/dscomment "it needs no AWS SDK" -o bin/dscomment ./cmd/dscomment
 
 .PHONY: build-policies
 build-policies: ## build the policy pack, bin/dspolicies
@@ -86,11 +91,11 @@ test-race: setup ## test the job with the race detector
 	@CGO_ENABLED=1 go test -race $(RACE_PACKAGES)
 
 .PHONY: test-all
-test-all: setup $(TOOLS)/pulumi $(TOOLS)/kics tests/statemachine/node_modules tests/iam/node_modules tests/scan/node_modules tests/parquet/node_modules
+test-all: setup $(TOOLS)/pulumi $(TOOLS)/kics $(TOOLS)/actionlint tests/statemachine/node_modules tests/iam/node_modules tests/scan/node_modules tests/parquet/node_modules
 	@echo "testing everything"
 	@# What builds or starts other programs would be answered from the test cache.
 	@PULUMI_BIN=$(CURDIR)/$(TOOLS)/pulumi go test $$(go list ./... | grep -v /tests/)
-	@PULUMI_BIN=$(CURDIR)/$(TOOLS)/pulumi KICS_BIN=$(CURDIR)/$(TOOLS)/kics go test -count=1 ./tests/...
+	@PULUMI_BIN=$(CURDIR)/$(TOOLS)/pulumi KICS_BIN=$(CURDIR)/$(TOOLS)/kics ACTIONLINT_BIN=$(CURDIR)/$(TOOLS)/actionlint go test -count=1 ./tests/...
 	@cd bench/scale && go test ./...
 
 .PHONY: fmt
@@ -159,8 +164,12 @@ release-check: $(TOOLS)/goreleaser ## check the configuration of a release
 release-try: $(TOOLS)/goreleaser $(TOOLS)/cyclonedx-gomod licenses ## build a release into dist/ and publish nothing
 	@$(TOOLS)/goreleaser release --snapshot --clean --skip=publish
 
+.PHONY: release
+release: $(TOOLS)/goreleaser $(TOOLS)/cyclonedx-gomod licenses ## build the release of the tag that is checked out, and upload it as a draft
+	@$(TOOLS)/goreleaser release --clean --release-notes CHANGELOG.md
+
 .PHONY: tools
-tools: $(TOOLS)/pulumi $(TOOLS)/golangci-lint $(TOOLS)/kics ## build the pinned Pulumi CLI, the linter and the scanner into .tools/
+tools: $(TOOLS)/pulumi $(TOOLS)/golangci-lint $(TOOLS)/kics $(TOOLS)/actionlint ## build the pinned Pulumi CLI, the linters and the scanner into .tools/
 
 $(TOOLS)/pulumi: tools/pulumi/go.mod
 	@mkdir -p $(TOOLS)
@@ -177,6 +186,11 @@ $(TOOLS)/kics: tools/kics/go.mod
 	@mkdir -p $(TOOLS)
 	@cd tools/kics && ../../$(GO_BUILD) .tools/kics "the first build of the scanner takes about 5 minutes on 2 cores" \
 		-o ../../$(TOOLS)/kics github.com/Checkmarx/kics/v2/cmd/console
+
+$(TOOLS)/actionlint: tools/actionlint/go.mod
+	@mkdir -p $(TOOLS)
+	@cd tools/actionlint && ../../$(GO_BUILD) .tools/actionlint "the first build takes a few seconds" \
+		-o ../../$(TOOLS)/actionlint github.com/rhysd/actionlint/cmd/actionlint
 
 $(TOOLS)/goreleaser: tools/goreleaser/go.mod
 	@mkdir -p $(TOOLS)

@@ -167,6 +167,26 @@ func TestAccounts_fromNothingToADeployedStack(t *testing.T) {
 	ours.must("preview", "--expect-no-changes", "-s", "dev")
 	within(t, "a second preview", b.take(), preview)
 	ours.must("stack", "output", "-s", "dev")
+	b.take()
+
+	// As .github/workflows/drift.yml looks for drift.
+	look := []string{"refresh", "-s", "dev", "--preview-only", "--expect-no-changes", "--diff", "--non-interactive", "--suppress-outputs"}
+	ours.must(look...)
+	within(t, "a look for drift", b.take(), preview)
+	const logGroup, logs = "aws:cloudwatch/logGroup:LogGroup", "/ecs/ds-preprocessing-dev"
+	change := func(days any) {
+		if err := a.cloud.Change(logGroup, logs, "retentionInDays", days); err != nil {
+			t.Fatal(err)
+		}
+	}
+	props, _ := a.cloud.Properties(logGroup, logs)
+	change(1)
+	if found := ours.fails(look...); !strings.Contains(found, "retentionInDays") || !strings.Contains(found, "processing-logs") {
+		t.Errorf("the drift is not told: %s", found)
+	}
+	change(props["retentionInDays"])
+	ours.must(look...)
+	b.take()
 	ours.must("refresh", "--yes", "-s", "dev")
 	within(t, "a refresh", b.take(), deploy)
 	ours.must("destroy", "--yes", "-s", "dev")
