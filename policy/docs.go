@@ -44,6 +44,8 @@ const intro = "<!-- Generated from policy/; `make golden` writes it. -->\n" + `
 deployment, %d are advisory and only tell. They judge the plan of any program in any language that uses
 the provider ` + "`aws`" + `, directly or in components.
 
+<!-- tried by TestPolicies_areKeptByBothStacks in tests/cli -->
+
     make build-policies
     pulumi preview --policy-pack bin/dspolicies
     pulumi up --policy-pack bin/dspolicies --policy-pack-config policies.json

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -136,6 +137,7 @@ func TestAccounts_fromNothingToADeployedStack(t *testing.T) {
 	boot.must("config", "set", "budgetEmails", "you@example.com", "-s", "dev")
 	boot.must("preview", "-s", "dev")
 	boot.must("up", "--yes", "-s", "dev")
+	boot.must("stack", "output", "-s", "dev")
 	made := boot.outputs("dev")
 	url, secrets := made["backendUrl"].(string), made["secretsProvider"].(string)
 
@@ -157,6 +159,8 @@ func TestAccounts_fromNothingToADeployedStack(t *testing.T) {
 	ours.must("config", "set", "accountId", testAccount, "-s", "dev")
 	ours.must("config", "set", "permissionsBoundaryArn", made["permissionsBoundaryArn"].(string), "-s", "dev")
 	ours.must("config", "set", "--secret", "notificationEmail", "ops@example.com", "-s", "dev")
+
+	a.ranAll(t, "docs/accounts.md")
 
 	preview, deploy := a.rights(t, "access-preview-"), a.rights(t, "access-deploy-")
 	b.take()
@@ -191,6 +195,38 @@ func TestAccounts_fromNothingToADeployedStack(t *testing.T) {
 	within(t, "a refresh", b.take(), deploy)
 	ours.must("destroy", "--yes", "-s", "dev")
 	within(t, "a destruction", b.take(), deploy)
+}
+
+// ranAll expects that every command of pulumi in a page's blocks was run: with all
+// its words, and perhaps others such as --yes. A file may be in another folder.
+func (a *account) ranAll(t *testing.T, page string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(source, page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := 0
+	for line := range strings.Lines(string(text)) {
+		command, ok := strings.CutPrefix(line, "    pulumi ")
+		if !ok {
+			continue
+		}
+		shown++
+		words := strings.Fields(strings.ReplaceAll(command, "'", ""))
+		if !slices.ContainsFunc(a.ran, func(args []string) bool {
+			return !slices.ContainsFunc(words, func(word string) bool {
+				return !slices.ContainsFunc(args, func(arg string) bool {
+					// The home directory of whoever runs this test is theirs.
+					return arg == word || strings.HasSuffix(arg, "/"+word) || word == "--local" && strings.HasPrefix(arg, "file://")
+				})
+			})
+		}) {
+			t.Errorf("%s says pulumi %s, which was not run", page, strings.TrimSpace(command))
+		}
+	}
+	if shown < 15 {
+		t.Errorf("%s shows %d commands", page, shown)
+	}
 }
 
 // rights are what the policies with a name allow, as actions and patterns.

@@ -58,7 +58,8 @@ type account struct {
 	server  *simcloud.Server
 	home    string
 	backend string
-	env     []string // more of it
+	env     []string   // more of it
+	ran     [][]string // arguments of the commands so far
 }
 
 func newAccount(t *testing.T, id string) *account {
@@ -136,6 +137,7 @@ func copyFile(t *testing.T, from, to string) {
 // run runs the command; it returns standard output, and both outputs together.
 func (p *project) run(args ...string) (stdout, all string, err error) {
 	p.t.Helper()
+	p.ran = append(p.ran, args)
 	ctx, cancel := context.WithCancel(p.t.Context())
 	defer cancel()
 	cmd := exec.CommandContext(ctx, p.binary, append(args, "--non-interactive", "--color=never")...)

@@ -21,6 +21,7 @@ func policyPack(t *testing.T) string {
 	return path
 }
 
+// As docs/policies.md says.
 func TestPolicies_areKeptByBothStacks(t *testing.T) {
 	t.Parallel()
 	pack := policyPack(t)

@@ -43,6 +43,7 @@ func TestPreview_plansEverythingAndCreatesNothing(t *testing.T) {
 	}
 }
 
+// As README.md says.
 func TestUp_deploysAndThenHasNothingToDo(t *testing.T) {
 	t.Parallel()
 	p := deployable(t, "dev")
