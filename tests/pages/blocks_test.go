@@ -32,7 +32,7 @@ var programs = map[string]string{
 }
 
 // others are programs that are not looked into.
-var others = map[string]bool{"aws": true, "cat": true, "cd": true, "cdk": true, "docker": true, "export": true, "gh": true, "git": true, "goreleaser": true, "gpg": true, "ls": true, "npm": true, "node": true, "pip": true, "python3": true, "sha256sum": true}
+var others = map[string]bool{"aws": true, "cat": true, "cd": true, "cdk": true, "docker": true, "echo": true, "export": true, "gh": true, "git": true, "goreleaser": true, "gpg": true, "ls": true, "npm": true, "node": true, "pip": true, "python3": true, "sha256sum": true}
 
 // TestBlocks_areCheckedOrSayWhyNot is the inventory: each block is checked as its
 // language asks. How to satisfy it: CONTRIBUTING.md, "A page".
@@ -596,4 +596,57 @@ func exported(t *testing.T, file *ast.File) (map[string]string, error) {
 		}
 	}
 	return exports, nil
+}
+
+func TestCheck_findsWhatIsWrong(t *testing.T) {
+	p := &page{file: "docs/first-run.md"}
+	none := &marker{kind: "not run", why: "nobody asks for it"}
+	run := &marker{kind: "run"}
+	for name, tt := range map[string]struct {
+		language, text string
+		marker         *marker
+		want           string // "" if all is well
+	}{
+		"go":                      {"go", "for i := range 3 {\n\tfmt.Println(i, ctx.Err())\n}\nunused := 1", nil, ""},
+		"a file of go":            {"go", "package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println() }\n", nil, ""},
+		"go of ours":              {"go", "func days(s review.Report) int { return len(s.Changes) }", nil, ""},
+		"go that is none":         {"go", "for {", nil, "expected"},
+		"go with a wrong name":    {"go", "fmt.Printl()", nil, "undefined: fmt.Printl"},
+		"go with a wrong type":    {"go", "var n int = \"x\"", nil, "cannot use"},
+		"json":                    {"", "{\"a\": [1]}", nil, ""},
+		"no json":                 {"json", "{a: 1}", nil, "this is not JSON"},
+		"yaml":                    {"yaml", "a: [1, 2]\n---\nb: 1\n", nil, ""},
+		"no yaml":                 {"yaml", "a: [1", nil, "did not find expected"},
+		"a stack":                 {"yaml", "config:\n  ds-pipeline:taskCpu: 2048\n  ds-pipeline:taskMemoryMiB: 8192\n", nil, ""},
+		"a stack that cannot be":  {"yaml", "config:\n  ds-pipeline:taskCPU: 2048\n", nil, "taskCPU"},
+		"python":                  {"python", "import joblib\njoblib.dump(x, \"y\")\n", nil, ""},
+		"no python":               {"python", "import\n", nil, "SyntaxError"},
+		"commands without a word": {"sh", "dspipe doctor", nil, "nothing runs these commands"},
+		"commands":                {"sh", "dspipe doctor --stack dev && make test STACK=dev\npulumi stack init dev --secrets-provider x\ngo test ./cmd/dsplan", none, ""},
+		"negated flag":            {"", "preprocess run --no-report --input x", none, ""},
+		"no command":              {"sh", "dspipe doktor", none, "dspipe has no command doktor"},
+		"no flag":                 {"sh", "dspipe run --periode 2026-11", none, "dspipe run has no flag --periode"},
+		"no flag of pulumi":       {"sh", "pulumi up --force", none, "pulumi up has no flag --force"},
+		"no target":               {"sh", "make tests", none, "make has no target tests"},
+		"no package":              {"sh", "go run ./cmd/none", none, "no such file"},
+		"no script":               {"sh", "scripts/none", none, "no such file"},
+		"no program":              {"sh", "frobnicate", none, "frobnicate: unknown here"},
+		"no shell":                {"sh", "echo $(", none, "reached EOF"},
+		"a drawing":               {"", "a ──► b", none, ""},
+		"a drawing without":       {"", "a ──► b", nil, "nothing checks this"},
+		"no test":                 {"", "x ──", &marker{kind: "tried", test: "TestNone", dir: "tests/dspipe"}, "there is no TestNone in tests/dspipe"},
+		"a test of others":        {"", "x ──", &marker{kind: "tried", test: "TestImports_followTheArrows", dir: "tests/architecture"}, "no test in tests/architecture names first-run.md"},
+		"run":                     {"sh", "preprocess inspect --model model.joblib", run, ""},
+		"run that fails":          {"sh", "preprocess inspect --model none.joblib", run, "exit status"},
+		"a console":               {"console", "$ head -n 1 data.csv\nid,ts,…\n$ cat none || ls model.*\n…\nmodel.joblib\nmodel.pkl\n", run, "head: unknown here"},
+		"a console that prints":   {"console", "$ ls model.*\nmodel.joblib\nmodel.pkl\n", run, ""},
+		"a console that does not": {"console", "$ ls model.*\nmodel.joblib\n", run, "prints"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := check(t, &block{page: p, language: tt.language, text: tt.text, marker: tt.marker})
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
 }

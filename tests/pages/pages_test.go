@@ -59,7 +59,6 @@ type marker struct {
 	test string // tried: TestX
 	dir  string // tried: of TestX
 	why  string // not run
-	used bool
 }
 
 var (

@@ -144,7 +144,7 @@ func TestPromoteImage_keepsEveryByte(t *testing.T) {
 	}
 }
 
-// The real dsplan, as a workflow runs it, for a base that has one stack less and
+// The real dsplan, as a workflow and docs/previews.md run it, for a base that has one stack less and
 // another whose schedule differs.
 func TestReviewStacks_comparesEachStackWithItsBase(t *testing.T) {
 	dsplan := filepath.Join(t.TempDir(), "dsplan")
