@@ -44,6 +44,7 @@ var arrows = map[string][]string{
 	"internal/pythontest":        {},
 	"internal/parquettest":       {"preprocess/table"},
 	"internal/awstest":           {"internal/s3test", "preprocess/contract"},
+	"internal/consoletest":       {},
 	"internal/cron":              {},
 	"internal/ec2":               {},
 	"internal/migrate":           {"preprocess/contract"},

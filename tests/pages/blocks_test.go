@@ -23,6 +23,8 @@ import (
 
 	"gopkg.in/yaml.v3"
 	"mvdan.cc/sh/v3/syntax"
+
+	"ds-pipeline/internal/consoletest"
 )
 
 // programs are ours, by name, with where they are built from. Without building
@@ -81,7 +83,9 @@ func check(t *testing.T, b *block) (kind string, err error) {
 	case "sh", "console":
 		commands := b.text
 		if language == "console" {
-			commands = afterPrompts(b.text)
+			if commands, err = afterPrompts(b.text); err != nil {
+				return "commands", err
+			}
 		}
 		if err := checkCommands(t, commands); err != nil {
 			return "commands", err
@@ -147,14 +151,13 @@ func tried(b *block) error {
 }
 
 // afterPrompts are the commands of a console.
-func afterPrompts(text string) string {
-	var commands []string
-	for line := range strings.Lines(text) {
-		if command, ok := strings.CutPrefix(line, "$ "); ok {
-			commands = append(commands, command)
-		}
+func afterPrompts(text string) (string, error) {
+	steps, err := consoletest.Steps(text)
+	var commands strings.Builder
+	for _, s := range steps {
+		commands.WriteString(s.Command + "\n")
 	}
-	return strings.Join(commands, "")
+	return commands.String(), err
 }
 
 // callsIn are the commands in a script, with their plain words.
@@ -376,39 +379,21 @@ func runBlock(t *testing.T, b *block, language string) error {
 		}
 		return nil
 	}
+	steps, err := consoletest.Steps(b.text)
+	if err != nil {
+		return err
+	}
 	var errs []error
-	for _, part := range regexp.MustCompile(`(?m)^\$ `).Split(b.text, -1)[1:] {
-		command, want, _ := strings.Cut(part, "\n")
-		out, err := bash(command)
+	for _, s := range steps {
+		out, err := bash(s.Command)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("$ %s: %w", command, err))
+			errs = append(errs, fmt.Errorf("$ %s: %w", s.Command, err))
 		}
-		if !prints(out, want) {
-			errs = append(errs, fmt.Errorf("$ %s prints\n%swant\n%s", command, out, want))
+		if !consoletest.Prints(out, s.Want) {
+			errs = append(errs, fmt.Errorf("$ %s prints\n%swant\n%s", s.Command, out, strings.Join(s.Want, "\n")))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// prints tells whether an output is what a page shows, where … stands for anything
-// within a line, and alone for any lines.
-func prints(got, want string) bool {
-	var pattern strings.Builder
-	for l := range strings.Lines(want) {
-		l = strings.TrimRight(l, " \n")
-		if l == "…" {
-			pattern.WriteString(`(?:[^\n]*\n)*?`)
-			continue
-		}
-		for i, part := range strings.Split(l, "…") {
-			if i > 0 {
-				pattern.WriteString(`[^\n]*`)
-			}
-			pattern.WriteString(regexp.QuoteMeta(part))
-		}
-		pattern.WriteString(` *\n`)
-	}
-	return regexp.MustCompile(`^` + pattern.String() + `$`).MatchString(got)
 }
 
 // penguins are the example's files, with two more columns as a team's own data has.
