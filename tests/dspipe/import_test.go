@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"ds-pipeline/internal/consoletest"
 )
 
 const cdkTemplate = "../../internal/migrate/testdata/cdk-app.template.json"
@@ -25,15 +27,15 @@ func migrationDir(t *testing.T, template string) string {
 func TestPage_migrationShowsWhatIsPrinted(t *testing.T) {
 	t.Parallel()
 	dir := migrationDir(t, read(t, cdkTemplate))
-	all := steps(t, read(t, "../../docs/migration.md"))
-	if len(all) == 0 {
-		t.Fatal("the page shows nothing")
+	all, err := consoletest.Page(read(t, "../../docs/migration.md"))
+	if err != nil || len(all) == 0 {
+		t.Fatalf("the page shows %d commands, %v", len(all), err)
 	}
 	for _, s := range all {
-		words := strings.Fields(s.command)
+		words := strings.Fields(s.Command)
 		got := runIn(t, dir, nil, words[1:]...).expect(t, 0)
-		if !matches(got.stdout, s.want) {
-			t.Errorf("$ %s\n%s\nthe page says\n%s", s.command, got.stdout, strings.Join(s.want, "\n"))
+		if !consoletest.Prints(got.stdout, s.Want) {
+			t.Errorf("$ %s\n%s\nthe page says\n%s", s.Command, got.stdout, strings.Join(s.Want, "\n"))
 		}
 	}
 }

@@ -204,6 +204,7 @@ func checkCommands(t *testing.T, script string) error {
 		return errors.New("there is no command here")
 	}
 	var errs []error
+	at := "."
 	for _, c := range calls {
 		switch name := filepath.Base(c[0]); {
 		case programs[name] != "":
@@ -228,11 +229,16 @@ func checkCommands(t *testing.T, script string) error {
 		case name == "go":
 			for _, arg := range c[1:] {
 				if strings.HasPrefix(arg, "./") && !strings.HasSuffix(arg, "...") {
-					_, here := os.Stat(filepath.Join(root, arg))
-					if _, there := os.Stat(filepath.Join(root, "bench", arg)); here != nil && there != nil {
-						errs = append(errs, here)
+					if _, err := os.Stat(filepath.Join(root, at, arg)); err != nil {
+						errs = append(errs, err)
 					}
 				}
+			}
+		case name == "cd" && len(c) == 2:
+			// From the root, or from where the last one led.
+			at = filepath.Join(at, c[1])
+			if _, err := os.Stat(filepath.Join(root, c[1])); err == nil {
+				at = c[1]
 			}
 		case !others[name]:
 			errs = append(errs, fmt.Errorf("%s: unknown here; add it to others in tests/pages/blocks_test.go if people have it", name))
