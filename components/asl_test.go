@@ -27,6 +27,12 @@ type interpreter struct {
 	stopped string // the state at which it ended without success, from where a redrive goes on
 	left    any    // the document with which that state was entered
 
+	// What a distributed map reads its items with, and writes its record with; see
+	// map_test.go.
+	read  func(reader map[string]any) ([]any, error)
+	write func(bucket, prefix string, parts []*part) (key string, err error)
+	maps  map[string][]*part // by state: those of its last run
+
 	visited []string
 	waits   []int          // seconds
 	retries map[string]int // by Retry of a Task, by state
@@ -102,8 +108,17 @@ func (in *interpreter) from(name string, document any) (outcome, error) {
 		if name == in.abortAt {
 			return outcome{err: "aborted", lastDocument: document}, nil
 		}
+		if err := fitsState(document); err != nil {
+			return outcome{}, fmt.Errorf("state %q: %w", name, err)
+		}
 		if s["Type"] == "Succeed" {
 			in.stopped = ""
+			if path, ok := s["OutputPath"].(string); ok {
+				var err error
+				if document, err = in.lookup(document, path); err != nil {
+					return outcome{}, fmt.Errorf("state %q: %w", name, err)
+				}
+			}
 			return outcome{succeeded: true, lastDocument: document}, nil
 		}
 		if cause, fixed := s["Cause"].(string); fixed && s["Type"] == "Fail" {
@@ -118,7 +133,7 @@ func (in *interpreter) from(name string, document any) (outcome, error) {
 		}
 		var err error
 		name, document, err = in.step(s, document)
-		if failed := (*taskError)(nil); errors.As(err, &failed) && s["Type"] == "Task" {
+		if failed := (*taskError)(nil); errors.As(err, &failed) && (s["Type"] == "Task" || s["Type"] == "Map") {
 			return outcome{err: failed.name, cause: failed.cause, lastDocument: in.left}, nil
 		}
 		if err != nil {
@@ -134,6 +149,8 @@ func (in *interpreter) step(s state, document any) (next string, out any, err er
 		"Wait":   {"SecondsPath", "Next"},
 		"Choice": {"Choices", "Default"},
 		"Task":   {"Resource", "Parameters", "ResultSelector", "ResultPath", "TimeoutSeconds", "Retry", "Catch", "Next"},
+		"Map": {"Label", "ItemReader", "ItemSelector", "ItemBatcher", "ItemProcessor", "MaxConcurrency", "ToleratedFailurePercentage",
+			"ResultWriter", "ResultSelector", "ResultPath", "Catch", "Next"},
 	}[s["Type"].(string)]
 	for field := range s {
 		if field != "Type" && field != "Comment" && !slices.Contains(allowed, field) {
@@ -166,6 +183,8 @@ func (in *interpreter) step(s state, document any) (next string, out any, err er
 			}
 		}
 		return s["Default"].(string), document, nil
+	case "Map":
+		return in.distribute(s, document)
 	default:
 		return in.task(s, document)
 	}
@@ -193,20 +212,25 @@ func (in *interpreter) task(s state, document any) (string, any, error) {
 		if in.retry(s, failed, retries) {
 			continue
 		}
-		output := map[string]any{"Error": failed.name, "Cause": failed.cause}
-		if failed.noCause {
-			delete(output, "Cause")
-		}
-		catchers, _ := s["Catch"].([]any)
-		for _, c := range catchers {
-			catcher := c.(map[string]any)
-			if failed.matches(catcher["ErrorEquals"].([]any)) {
-				out, err := place(document, catcher["ResultPath"], output)
-				return catcher["Next"].(string), out, err
-			}
-		}
-		return "", nil, failed
+		return in.catch(s, document, failed)
 	}
+}
+
+// catch goes where a Catch says, or fails as the state did.
+func (in *interpreter) catch(s state, document any, failed *taskError) (string, any, error) {
+	output := map[string]any{"Error": failed.name, "Cause": failed.cause}
+	if failed.noCause {
+		delete(output, "Cause")
+	}
+	catchers, _ := s["Catch"].([]any)
+	for _, c := range catchers {
+		catcher := c.(map[string]any)
+		if failed.matches(catcher["ErrorEquals"].([]any)) {
+			out, err := place(document, catcher["ResultPath"], output)
+			return catcher["Next"].(string), out, err
+		}
+	}
+	return "", nil, failed
 }
 
 func (in *interpreter) retry(s state, failed *taskError, retries map[int]int) bool {

@@ -114,7 +114,7 @@ func inputStates(in machineInputs) map[string]state {
 			state{"Variable": "$.found.sizes[1]", "IsPresent": true, "Next": "NoteListed"}, // no two are the same
 			state{"Variable": "$.found.more", "BooleanEquals": true, "Next": "NoteListed"},
 		),
-		"NoteListed": {"Type": "Pass", "Parameters": map[string]any{"words": "its objects are in the manifest"}, "ResultPath": "$.found", "Next": "Preprocess"},
+		"NoteListed": {"Type": "Pass", "Parameters": map[string]any{"words": "its objects are in the manifest"}, "ResultPath": "$.found", "Next": in.afterInput()},
 		"ExplainNoMatch": explain("The data has not come, or has other names", remedyMissing, map[string]any{
 			"summary.$": format(input+`stands for no object: nothing there starts with "{}"`, key, "$.start.text"),
 		}),
@@ -149,7 +149,7 @@ func inputStates(in machineInputs) map[string]state {
 			and("ExplainMissingInput", state{"Not": isPresent("$.start")}, isPresent("$.error.Cause"), matches("$.error.Cause", "*Status Code: 404*")),
 			and("ExplainRefusedInput", isPresent("$.error.Cause")),
 		),
-		"WeighInput": choice("Is there anything in it?", "Preprocess",
+		"WeighInput": choice("Is there anything in it?", in.afterInput(),
 			state{"Variable": "$.found.bytes", "NumericEquals": 0, "Next": "ExplainEmptyInput"},
 		),
 		"ExplainMissingInput": explain("The data has not come, or has another name", remedyMissing, map[string]any{

@@ -112,8 +112,9 @@ func configuredRun() map[string]any {
 }
 
 // taskOverrides hand $.run to the job. RunTask takes at most 8,192 characters
-// here; with keys as long as S3 allows there is room left.
-func taskOverrides() map[string]any {
+// here; with keys as long as S3 allows there is room left. command is the job's,
+// "" for that of the task definition, and more are further variables.
+func taskOverrides(command string, more []any) map[string]any {
 	var environment []any
 	for _, v := range []struct{ name, path string }{
 		{contract.EnvPeriod, "$.run.period.name"},
@@ -122,12 +123,17 @@ func taskOverrides() map[string]any {
 		{contract.EnvOutput, "$.run.output.uri"},
 		{contract.EnvForce, "$.run.force.text"},
 	} {
-		environment = append(environment, map[string]any{"Name": v.name, "Value.$": v.path})
+		environment = append(environment, variable(v.name, v.path))
 	}
-	return map[string]any{
-		"ContainerOverrides": []any{map[string]any{"Name": containerName, "Environment": environment}},
+	container := map[string]any{"Name": containerName, "Environment": append(environment, more...)}
+	if command != "" {
+		container["Command"] = []string{command}
 	}
+	return map[string]any{"ContainerOverrides": []any{container}}
 }
+
+// variable is a variable of the job's environment with what stands at a path.
+func variable(name, path string) any { return map[string]any{"Name": name, "Value.$": path} }
 
 // parameterEnv is the environment variable that beats a parameter.
 func parameterEnv(name string) string {

@@ -1,6 +1,7 @@
 package components
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"strings"
@@ -31,6 +32,7 @@ type machineInputs struct {
 	attempts          int
 	spot              bool // every attempt but the last
 	publicIP          bool // of a task, while it runs
+	scale             ScaleOut
 }
 
 // Seconds before the second attempt; each further one waits twice as long. The
@@ -58,7 +60,8 @@ const (
 //
 // Between Prepare and CheckInput the request is read and its period is claimed;
 // see requestStates and claimStates. An input of several objects goes round
-// CheckInput, see inputStates. How Failed fails is in failureStates.
+// CheckInput, see inputStates. How Failed fails is in failureStates. A run that is
+// spread over many tasks leaves this way before Preprocess, see scaleStates.
 //
 // On the way from an exit status to Notify, ReadLog fetches the last line of the
 // job's log; a run that cannot be helped should not need three consoles. With
@@ -87,26 +90,94 @@ const (
 //	stopped  the stopped task, read from Cause, when there was one
 //	failure  summary, remedy: what to tell people
 //	capacity provider: FARGATE_SPOT or FARGATE, with spot only
+//	scale    run, round, items, results: of a run that is spread, see scaleStates
 //	log      line, link: the end of the job's log and where to read all of it
 //	redrives count: how often the execution had been redriven when it failed
 func machineDefinition(in machineInputs) any {
+	prepare := map[string]any{
+		"input.$": "$$.Execution.Input",
+		"request": map[string]any{"text.$": "States.JsonToString($$.Execution.Input)"},
+		"retry":   firstAttempt(),
+		"newline": "\n",
+		// In a quoted text of a function a validator in wide use takes no backslash.
+		"wildcards": wildcards,
+		"run":       configuredRun(),
+		"log":       map[string]any{"line": "none", "link": in.logGroupLink()},
+	}
+	if in.spot {
+		prepare["capacity"] = firstCapacity()
+	}
 	states := map[string]state{
 		"Prepare": {
-			"Type":    "Pass",
-			"Comment": "Starts with {} as well as with what the schedule sends, and once more at a redrive",
-			"Parameters": map[string]any{
-				"input.$": "$$.Execution.Input",
-				"request": map[string]any{"text.$": "States.JsonToString($$.Execution.Input)"},
-				"retry":   map[string]any{"attempt": 1, "seconds": firstWaitSeconds, "wait": 0},
-				"newline": "\n",
-				// In a quoted text of a function a validator in wide use takes no backslash.
-				"wildcards": wildcards,
-				"run":       configuredRun(),
-				"log":       map[string]any{"line": "none", "link": in.logGroupLink()},
-			},
-			"Next": "HasPeriod",
+			"Type":       "Pass",
+			"Comment":    "Starts with {} as well as with what the schedule sends, and once more at a redrive",
+			"Parameters": prepare,
+			"Next":       "HasPeriod",
 		},
-		"Preprocess": preprocessState(in),
+		"Notify":    notifyState(in),
+		"Succeeded": {"Type": "Succeed"},
+	}
+	maps.Copy(states, attemptStates(in, attempt{keep: runFields, next: in.afterSuccess(), spot: in.spot}))
+	maps.Copy(states, requestStates(in))
+	maps.Copy(states, claimStates(in))
+	maps.Copy(states, inputStates(in))
+	maps.Copy(states, explainStates(in))
+	maps.Copy(states, logStates(in))
+	maps.Copy(states, failureStates(in))
+	maps.Copy(states, scaleStates(in))
+	if in.notifySuccess {
+		states["NotifySuccess"] = notifySuccessState(in)
+	}
+	return map[string]any{
+		"Comment":        "Preprocess the data, try again where that can help, and tell people when it did not",
+		"StartAt":        "Prepare",
+		"TimeoutSeconds": machineTimeoutSeconds(in),
+		"States":         states,
+	}
+}
+
+// runFields are the fields of the document that outlive an attempt.
+var runFields = []string{"input", "request", "newline", "run", "log", "found"}
+
+// attempt is a task of the job, tried as often as that can help.
+type attempt struct {
+	command     string   // of the job; "" for that of the task definition
+	environment []any    // beside what every task gets
+	keep        []string // the fields of the document that outlive an attempt
+	next        string   // after a success
+	rules       []state  // of Classify, before those of every task
+	apiRetries  int      // of RunTask; 0 for apiRetries
+	spot        bool
+}
+
+// firstAttempt is $.retry before the first attempt.
+func firstAttempt() map[string]any {
+	return map[string]any{"attempt": 1, "seconds": firstWaitSeconds, "wait": 0}
+}
+
+// firstCapacity is $.capacity before the first attempt, with Spot.
+func firstCapacity() map[string]any { return map[string]any{"provider": spotCapacity} }
+
+// kept copies fields of the document.
+func kept(fields []string) map[string]any {
+	copies := map[string]any{}
+	for _, field := range fields {
+		copies[field+".$"] = "$." + field
+	}
+	return copies
+}
+
+// attemptStates run a task of the job from Preprocess on, and end with a.next or
+// Explain.
+func attemptStates(in machineInputs, a attempt) map[string]state {
+	backOff := kept(a.keep)
+	backOff["retry"] = map[string]any{
+		"attempt.$": "States.MathAdd($.retry.attempt, 1)",
+		"seconds.$": "States.MathAdd($.retry.seconds, $.retry.seconds)",
+		"wait.$":    "States.MathRandom($.retry.seconds, States.MathAdd($.retry.seconds, $.retry.seconds))",
+	}
+	states := map[string]state{
+		"Preprocess": preprocessState(in, a),
 		"Diagnose": choice("A task that stopped, or an error before there was one?", "Explain",
 			and("ReadTask", equals("$.error.Error", "States.TaskFailed"), isPresent("$.error.Cause"), matches("$.error.Cause", "{*}")),
 			and("MoreAttempts", isPresent("$.error.Cause"), matches("$.error.Cause", "*Capacity is unavailable*")),
@@ -118,50 +189,22 @@ func machineDefinition(in machineInputs) any {
 			"ResultPath": "$.stopped",
 			"Next":       "Classify",
 		},
-		"Classify": choice("Can running the same again succeed?", "Explain", classifyRules()...),
+		"Classify": choice("Can running the same again succeed?", "Explain", append(a.rules, classifyRules()...)...),
 		"MoreAttempts": choice("Is there an attempt left?", "Explain",
 			state{"Variable": "$.retry.attempt", "NumericLessThan": in.attempts, "Next": "BackOff"},
 		),
 		"BackOff": {
-			"Type":    "Pass",
-			"Comment": "Counts the attempt, doubles the wait, forgets the failure",
-			"Parameters": map[string]any{
-				"input.$":   "$.input",
-				"request.$": "$.request",
-				"newline.$": "$.newline",
-				"run.$":     "$.run",
-				"log.$":     "$.log",
-				"found.$":   "$.found",
-				"retry": map[string]any{
-					"attempt.$": "States.MathAdd($.retry.attempt, 1)",
-					"seconds.$": "States.MathAdd($.retry.seconds, $.retry.seconds)",
-					"wait.$":    "States.MathRandom($.retry.seconds, States.MathAdd($.retry.seconds, $.retry.seconds))",
-				},
-			},
-			"Next": "WaitToRetry",
+			"Type":       "Pass",
+			"Comment":    "Counts the attempt, doubles the wait, forgets the failure",
+			"Parameters": backOff,
+			"Next":       "WaitToRetry",
 		},
 		"WaitToRetry": {"Type": "Wait", "SecondsPath": "$.retry.wait", "Next": "Preprocess"},
-		"Notify":      notifyState(in),
-		"Succeeded":   {"Type": "Succeed"},
 	}
-	maps.Copy(states, requestStates(in))
-	maps.Copy(states, claimStates(in))
-	maps.Copy(states, inputStates(in))
-	maps.Copy(states, explainStates(in))
-	maps.Copy(states, logStates(in))
-	maps.Copy(states, failureStates(in))
-	if in.notifySuccess {
-		states["NotifySuccess"] = notifySuccessState(in)
-	}
-	if in.spot {
+	if a.spot {
 		addSpot(in, states)
 	}
-	return map[string]any{
-		"Comment":        "Preprocess the data, try again where that can help, and tell people when it did not",
-		"StartAt":        "Prepare",
-		"TimeoutSeconds": machineTimeoutSeconds(in),
-		"States":         states,
-	}
+	return states
 }
 
 // The capacity providers of Fargate.
@@ -173,8 +216,6 @@ const (
 // addSpot runs every attempt on Spot capacity but the last, so that a run that
 // Spot cannot serve still ends today.
 func addSpot(in machineInputs, states map[string]state) {
-	states["Prepare"]["Parameters"].(map[string]any)["capacity"] = map[string]any{"provider": spotCapacity}
-
 	task := states["Preprocess"]["Parameters"].(map[string]any)
 	delete(task, "LaunchType")
 	task["CapacityProviderStrategy"] = []any{map[string]any{"CapacityProvider.$": "$.capacity.provider", "Weight": 1}}
@@ -208,12 +249,15 @@ func machineTimeoutSeconds(in machineInputs) int {
 	for attempt := range in.attempts {
 		seconds += in.taskTimeout*60 + apiRetries*apiRetryMaxDelay + 2*firstWaitSeconds<<attempt
 	}
+	if in.scale.on() {
+		seconds = max(seconds, in.scale.Hours*3600)
+	}
 	return seconds
 }
 
 // preprocessState runs one task and waits until it stops. Errors of the API are
 // retried here; what the task itself reported is judged afterwards.
-func preprocessState(in machineInputs) state {
+func preprocessState(in machineInputs, a attempt) state {
 	return state{
 		"Type":     "Task",
 		"Resource": fmt.Sprintf("arn:%s:states:::ecs:runTask.sync", in.place.partition()),
@@ -224,7 +268,7 @@ func preprocessState(in machineInputs) state {
 			// 1.4.0 is what LATEST means for Linux; the largest task sizes need it.
 			"PlatformVersion": "1.4.0",
 			"PropagateTags":   "TASK_DEFINITION",
-			"Overrides":       taskOverrides(),
+			"Overrides":       taskOverrides(a.command, a.environment),
 			"NetworkConfiguration": map[string]any{
 				"AwsvpcConfiguration": map[string]any{
 					"Subnets":        in.subnetIDs,
@@ -241,11 +285,11 @@ func preprocessState(in machineInputs) state {
 			"IntervalSeconds": firstWaitSeconds,
 			"BackoffRate":     2,
 			"MaxDelaySeconds": apiRetryMaxDelay,
-			"MaxAttempts":     apiRetries,
+			"MaxAttempts":     cmp.Or(a.apiRetries, apiRetries),
 			"JitterStrategy":  "FULL",
 		}},
 		"Catch": []any{catchAll("$.error", "Diagnose")},
-		"Next":  in.afterSuccess(),
+		"Next":  a.next,
 	}
 }
 

@@ -63,6 +63,9 @@ type world struct {
 	seen      func(execution string) (status string, err error)       // what Step Functions says of another execution
 	refused   error                                                   // what Step Functions answers to a report of failure; nil takes it
 	id        string                                                  // of the execution; "" for testExecutionArn
+	task      func(parameters map[string]any) error                   // what a task says, instead of tasks
+	read      func(reader map[string]any) ([]any, error)              // the items of a map
+	records   *[][]*part                                              // gets what a map writes of each of its runs
 }
 
 // run drives the machine: answers are what the task says at each start, the
@@ -98,6 +101,14 @@ func (w world) machine(t *testing.T, in machineInputs) (*interpreter, *[]map[str
 	}
 	messages := &[]map[string]any{}
 	starts := 0
+	machine.read = w.read
+	machine.write = func(bucket, prefix string, parts []*part) (string, error) {
+		if bucket != in.outputBucket {
+			return "", fmt.Errorf("the record goes to bucket %s, want %s", bucket, in.outputBucket)
+		}
+		*w.records = append(*w.records, parts)
+		return prefix + "/00000000-0000-0000-0000-000000000000/manifest.json", nil
+	}
 	machine.tasks = map[string]func(map[string]any) (any, error){
 		getParameter: func(parameters map[string]any) (any, error) {
 			if w.parameter == nil {
@@ -124,8 +135,14 @@ func (w world) machine(t *testing.T, in machineInputs) (*interpreter, *[]map[str
 			return w.logs(parameters)
 		},
 		"arn:aws:states:::ecs:runTask.sync": func(parameters map[string]any) (any, error) {
+			if err := fitsOverrides(parameters["Overrides"]); err != nil {
+				return nil, err
+			}
 			if w.start != nil {
 				w.start(parameters)
+			}
+			if w.task != nil {
+				return map[string]any{"LastStatus": "STOPPED"}, w.task(parameters)
 			}
 			answer := answers[min(starts, len(answers)-1)]
 			starts++

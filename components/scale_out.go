@@ -1,0 +1,419 @@
+package components
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+
+	"ds-pipeline/preprocess/contract"
+)
+
+// ScaleOut spreads a run over many tasks. The zero value does not.
+type ScaleOut struct {
+	// Source says what is spread, one of contract.ScaleSource…: the objects of a
+	// prefix, those that an inventory of S3 lists, or ranges of one object. "" is
+	// one task for each run, whatever its input.
+	Source string
+
+	// ObjectsPerTask is how many objects a task gets at most: 1 to 1000. Long
+	// names make it fewer, see scaleBatchBytes.
+	ObjectsPerTask int
+
+	// RangeMiB is about how long a range of one object is: 64 MiB to 1 TiB. An
+	// object that is not longer is not spread.
+	RangeMiB int
+
+	// MaxConcurrency is how many tasks of a run there are at once: 1 to 10000.
+	MaxConcurrency int
+
+	// ToleratedPercent is the share of the items, objects or ranges, that may fail
+	// before the run does: 0 to 100.
+	ToleratedPercent int
+
+	// Spot runs the parts on Spot capacity, every attempt but the last. The task
+	// before and the one after them follow PipelineArgs.UseSpot.
+	Spot bool
+
+	// Hours is how long a run may take: 1 to 336, two weeks. Uploads that are not
+	// complete have to last longer, see CheckUploadsOutlast.
+	Hours int
+}
+
+func (s ScaleOut) on() bool { return s.Source != "" }
+
+// scaleSources are what a source may be.
+var scaleSources = []string{contract.ScaleSourcePrefix, contract.ScaleSourceInventory, contract.ScaleSourceObject}
+
+// The limits of Step Functions for one map, and of what is sensible.
+const (
+	scaleMaxConcurrency = 10000 // child executions at once
+	scaleMaxHours       = 14 * 24
+)
+
+// CheckScaleOut reports everything that is wrong. name is what the author of s
+// calls a field. What nobody asked for is not checked.
+func CheckScaleOut(s ScaleOut, name func(field string) string) error {
+	if !s.on() {
+		return nil
+	}
+	check := func(field string, got, low, high int) error {
+		return named(name(field), CheckRange(got, low, high))
+	}
+	return errors.Join(
+		named(name("Source"), CheckScaleSource(s.Source)),
+		check("ObjectsPerTask", s.ObjectsPerTask, 1, 1000),
+		check("RangeMiB", s.RangeMiB, 64, 1<<20),
+		check("MaxConcurrency", s.MaxConcurrency, 1, scaleMaxConcurrency),
+		check("ToleratedPercent", s.ToleratedPercent, 0, 100),
+		check("Hours", s.Hours, 1, scaleMaxHours),
+	)
+}
+
+// CheckScaleSource reports whether a run can be spread over what source names.
+func CheckScaleSource(source string) error {
+	for _, s := range scaleSources {
+		if s == source {
+			return nil
+		}
+	}
+	return fmt.Errorf("got %q, want %s", source, orList(scaleSources))
+}
+
+// ScaleConcurrency is how many tasks of taskCPU units (1024 are one vCPU) may run
+// at once without taking more than a number of vCPUs: 0 if not even one may.
+func ScaleConcurrency(vcpus, taskCPU int) int {
+	if taskCPU < 1 {
+		return 0
+	}
+	return min(vcpus*1024/taskCPU, scaleMaxConcurrency)
+}
+
+// CheckUploadsOutlast reports whether an upload that was begun in the first minute
+// of a run that is spread is there in its last: S3 deletes those that are not
+// complete after abortDays. One more day is for a redrive.
+func CheckUploadsOutlast(abortDays, hours int) error {
+	if abortDays*24 < hours+24 {
+		return fmt.Errorf("got %d days for unfinished uploads, want %d or more: a run of %d hours completes its uploads at its end",
+			abortDays, (hours+24+23)/24, hours)
+	}
+	return nil
+}
+
+// scaleKeepDays is how long it is kept what only a run that is spread itself
+// needs: longer than such a run, and the two weeks in which it can be redriven.
+const scaleKeepDays = 30
+
+// scaleBatchBytes is how long the items of one task are as JSON, at most. RunTask
+// takes 8,192 characters of overrides. There the items are text within JSON: each
+// quotation mark and each backslash of them becomes two characters, so that
+// nothing becomes more than twice as long. The rest is for the keys that the
+// request may name, 1,024 bytes each. One item with a key as long as S3 allows,
+// all of it quotation marks, is shorter than this.
+const scaleBatchBytes = 2200
+
+// partAPIRetries is apiRetries for a part. A thousand tasks that are started at
+// once meet a bucket of 100 starts that fills with 20 a second: all but the first
+// hundred are refused and come back, spread over twice the time at each attempt.
+const partAPIRetries = 10
+
+// The labels of the maps, which are part of the ARNs of their executions.
+const (
+	partsLabel      = "Parts"
+	partsAgainLabel = "PartsAgain"
+)
+
+// scaleFields are the fields that outlive an attempt of a run that is spread.
+var scaleFields = append([]string{"scale"}, runFields...)
+
+// scaleStates spread a run over many tasks, once its input is there:
+//
+//	IsSpread ─► BeginScale ─► [Plan ─►] NameRound ─► Parts ─► BeginMerge ─► Merge ─► …
+//	    │ no                                ▲        for each batch of items        │ exit status 79
+//	    ▼                                   │          Part ─► …                    ▼
+//	Preprocess                              └────────── NextRound ◄────────── IsLastRound ─► Explain
+//
+// Parts is a Distributed Map over the objects of a prefix, of an inventory, or of
+// the items that Plan wrote; PartsAgain over those that Merge wrote, for a further
+// round. No item and no result travels through the document, which holds 256 KiB:
+// the map reads them from S3 and writes its record there, and the task that merges
+// reads that. Plan, Part and Merge are tasks with the attempts of every task, see
+// attemptStates.
+//
+// A part that failed for good makes its own execution fail. If more did so than is
+// tolerated, Parts fails, and with it the execution, without a Catch: only a map
+// that ended in that way goes on with the parts that failed, and with them alone,
+// when the execution is redriven. The watch tells people, who are told by the
+// machine itself of all else.
+func scaleStates(in machineInputs) map[string]state {
+	if !in.scale.on() {
+		return nil
+	}
+	first, afterNaming := "NameRound", "WhichItems"
+	if in.scale.Source == contract.ScaleSourceObject {
+		first, afterNaming = "Plan", partsLabel
+	}
+	merge := kept(scaleFields)
+	merge["results.$"] = "$.results"
+	merge["retry"] = firstAttempt()
+	next := kept(runFields)
+	next["scale"] = map[string]any{"run.$": "$.scale.run", "round.$": "States.MathAdd($.scale.round, 1)"}
+	states := map[string]state{
+		"IsSpread": choice("One task, or many?", "Preprocess", in.isSpread()),
+		"BeginScale": {
+			"Type":       "Pass",
+			"Comment":    "Everything of the run is kept below its name",
+			"Parameters": map[string]any{"run.$": "$$.Execution.Name", "round": 1},
+			"ResultPath": "$.scale",
+			"Next":       first,
+		},
+		"NameRound": {
+			"Type": "Pass",
+			"Parameters": map[string]any{
+				"run.$":     "$.scale.run",
+				"round.$":   "$.scale.round",
+				"items.$":   format(scaleItemsKey, "$.scale.run", "$.scale.round"),
+				"results.$": format(scaleResultsPrefix, "$.scale.run", "$.scale.round"),
+			},
+			"ResultPath": "$.scale",
+			"Next":       afterNaming,
+		},
+		partsLabel: partsState(in, partsLabel, "Part", in.firstItems()),
+		"DiagnoseParts": choice("Does anything say why?", "ExplainBareError",
+			and("ExplainParts", isPresent("$.error.Cause")),
+		),
+		"ExplainParts": explain("The items could not be read, or their record could not be written", remedyParts, map[string]any{
+			"summary.$": format("the parts of the run could not be handed out: {}: {}", "$.error.Error", "$.error.Cause"),
+		}),
+		"BeginMerge": {"Type": "Pass", "Comment": "Another task, with attempts of its own", "Parameters": merge, "Next": "Merge"},
+		"IsLastRound": choice("How often shall parts be done again?", "Explain",
+			state{"Variable": "$.scale.round", "NumericLessThan": contract.ScaleRounds, "Next": "NextRound"},
+		),
+		"NextRound": {"Type": "Pass", "Comment": "The items that the merge asks for", "Parameters": next, "Next": "NameRound"},
+	}
+	if in.scale.Source != contract.ScaleSourceObject {
+		states["WhichItems"] = choice("All of them, or those that the merge asks for?", partsAgainLabel,
+			state{"Variable": "$.scale.round", "NumericEquals": 1, "Next": partsLabel},
+		)
+		states[partsAgainLabel] = partsState(in, partsAgainLabel, "PartAgain", in.writtenItems())
+	}
+	if in.spot {
+		merge["capacity"] = firstCapacity()
+		next["capacity"] = firstCapacity()
+	}
+	if in.scale.Source == contract.ScaleSourceObject {
+		maps.Copy(states, statesNamed("Plan", attemptStates(in, attempt{
+			command: contract.CommandPlan, keep: scaleFields, next: "NameRound", spot: in.spot,
+			environment: append(in.scaleVariables(),
+				map[string]any{"Name": contract.EnvScaleRangeBytes, "Value": fmt.Sprint(int64(in.scale.RangeMiB) << 20)}),
+		})))
+	}
+	maps.Copy(states, statesNamed("Merge", attemptStates(in, attempt{
+		command: contract.CommandMerge, keep: append([]string{"results"}, scaleFields...), next: in.afterSuccess(), spot: in.spot,
+		rules: []state{and("IsLastRound", isPresent(exitCodePath), isNumber(exitCodePath, contract.ExitAnotherRound))},
+		environment: append(in.scaleVariables(),
+			variable(contract.EnvScaleResults, format("s3://"+in.outputBucket+"/{}", "$.results.key")),
+			map[string]any{"Name": contract.EnvScaleTolerated, "Value": fmt.Sprint(in.scale.ToleratedPercent)}),
+	})))
+	return states
+}
+
+const remedyParts = "Compare the policies of the buckets, of the encryption key and of the machine's role; then redrive this execution or start it again."
+
+// Where a round is, with {} for the run and the number of the round.
+var (
+	scaleItemsKey      = contract.ScalePrefix + "{}/round-{}.json"
+	scaleResultsPrefix = contract.ScalePrefix + "{}/round-{}-results"
+)
+
+// afterInput is where a run goes whose input is there.
+func (in machineInputs) afterInput() string {
+	if in.scale.on() {
+		return "IsSpread"
+	}
+	return "Preprocess"
+}
+
+// isSpread goes to BeginScale with an input that the source is for. Any other,
+// such as a glob, is one task's as ever.
+func (in machineInputs) isSpread() state {
+	const key = "$.run.input.key"
+	oneObject := isPresent("$.found.bytes")
+	switch in.scale.Source {
+	case contract.ScaleSourceInventory:
+		return and("BeginScale", oneObject, matches(key, "*manifest.json"))
+	case contract.ScaleSourceObject:
+		return and("BeginScale", oneObject, state{"Variable": "$.found.bytes", "NumericGreaterThan": int64(in.scale.RangeMiB) << 20})
+	default:
+		return state{"Variable": key, "StringMatches": "*/", "Next": "BeginScale"}
+	}
+}
+
+// scaleVariables are what each task of a run that is spread gets.
+func (in machineInputs) scaleVariables() []any {
+	return []any{
+		map[string]any{"Name": contract.EnvScaleSource, "Value": in.scale.Source},
+		variable(contract.EnvScaleRun, "$.scale.run"),
+		variable(contract.EnvScaleRound, format("{}", "$.scale.round")),
+	}
+}
+
+// items is where a map reads its items, and what of each it hands on; nil for all
+// of it.
+type items struct {
+	reader   map[string]any
+	selector map[string]any
+}
+
+// firstItems are those of the first round. The listing of a prefix and the columns
+// of an inventory are cut down to what a part needs, for lack of room.
+func (in machineInputs) firstItems() items {
+	selector := func(etag string) map[string]any {
+		const item = "$$.Map.Item.Value."
+		return map[string]any{"Key.$": item + "Key", "Etag.$": item + etag, "Size.$": item + "Size"}
+	}
+	input := map[string]any{"Bucket": in.inputBucket, "Key.$": "$.run.input.key"}
+	switch in.scale.Source {
+	case contract.ScaleSourcePrefix:
+		return items{map[string]any{
+			"Resource":   fmt.Sprintf("arn:%s:states:::s3:listObjectsV2", in.place.partition()),
+			"Parameters": map[string]any{"Bucket": in.inputBucket, "Prefix.$": "$.run.input.key"},
+		}, selector("Etag")}
+	case contract.ScaleSourceInventory:
+		return items{in.readItems("MANIFEST", input), selector("ETag")}
+	default:
+		return in.writtenItems()
+	}
+}
+
+// writtenItems are those that a plan or a merge wrote.
+func (in machineInputs) writtenItems() items {
+	return items{reader: in.readItems("JSON", map[string]any{"Bucket": in.outputBucket, "Key.$": "$.scale.items"})}
+}
+
+func (in machineInputs) readItems(kind string, object map[string]any) map[string]any {
+	return map[string]any{
+		"Resource":     fmt.Sprintf("arn:%s:states:::s3:getObject", in.place.partition()),
+		"ReaderConfig": map[string]any{"InputType": kind},
+		"Parameters":   object,
+	}
+}
+
+// partsState runs a part for each batch of items, each in an execution of its own,
+// whose states end with suffix.
+func partsState(in machineInputs, label, suffix string, from items) state {
+	s := state{
+		"Type":       "Map",
+		"Label":      label,
+		"ItemReader": from.reader,
+		"ItemBatcher": map[string]any{
+			"MaxItemsPerBatch":      in.scale.itemsPerTask(),
+			"MaxInputBytesPerBatch": scaleBatchBytes,
+			"BatchInput": map[string]any{
+				"run.$": "$.run",
+				"scale": map[string]any{"run.$": "$.scale.run", "round.$": "$.scale.round"},
+			},
+		},
+		"ItemProcessor": map[string]any{
+			"ProcessorConfig": map[string]any{"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+			"StartAt":         "Prepare" + suffix,
+			"States":          statesNamed(suffix, partStates(in)),
+		},
+		"MaxConcurrency":             in.scale.MaxConcurrency,
+		"ToleratedFailurePercentage": in.scale.ToleratedPercent,
+		"ResultWriter": map[string]any{
+			"Resource":   fmt.Sprintf("arn:%s:states:::s3:putObject", in.place.partition()),
+			"Parameters": map[string]any{"Bucket": in.outputBucket, "Prefix.$": "$.scale.results"},
+		},
+		"ResultSelector": map[string]any{"key.$": "$.ResultWriterDetails.Key"},
+		"ResultPath":     "$.results",
+		// Too many failures are not among them, see scaleStates.
+		"Catch": []any{map[string]any{
+			"ErrorEquals": []string{"States.ItemReaderFailed", "States.ResultWriterFailed"}, "ResultPath": "$.error", "Next": "DiagnoseParts",
+		}},
+		"Next": "BeginMerge",
+	}
+	if from.selector != nil {
+		s["ItemSelector"] = from.selector
+	}
+	return s
+}
+
+// itemsPerTask is how many items a task gets at most: one range, or several
+// objects.
+func (s ScaleOut) itemsPerTask() int {
+	if s.Source == contract.ScaleSourceObject {
+		return 1
+	}
+	return s.ObjectsPerTask
+}
+
+// partStates are the execution of one part: the attempts, and the end of every
+// failure, which can be redriven, as for a run of one task.
+func partStates(in machineInputs) map[string]state {
+	const input = "$$.Execution.Input."
+	prepare := map[string]any{
+		"run.$":   input + "BatchInput.run",
+		"scale.$": input + "BatchInput.scale",
+		"items":   map[string]any{"text.$": "States.JsonToString(" + input + "Items)"},
+		"retry":   firstAttempt(),
+	}
+	if in.scale.Spot {
+		prepare["capacity"] = firstCapacity()
+	}
+	states := map[string]state{
+		"Prepare": {"Type": "Pass", "Comment": "Once more at a redrive", "Parameters": prepare, "Next": "Preprocess"},
+		// The output stands in the record of the map: not the whole task.
+		"Succeeded": {"Type": "Succeed", "OutputPath": "$.retry"},
+	}
+	maps.Copy(states, attemptStates(in, attempt{
+		command: contract.CommandPart, keep: []string{"run", "scale", "items"}, next: "Succeeded",
+		apiRetries: partAPIRetries, spot: in.scale.Spot,
+		environment: append(in.scaleVariables(), variable(contract.EnvScaleItems, "$.items.text")),
+	}))
+	for name, s := range explainStates(in) {
+		if s["Type"] == "Pass" { // the words are the cause of the failure; nobody is told of one part
+			s["Next"] = "CountRedrives"
+		}
+		states[name] = s
+	}
+	maps.Copy(states, failureStates(in))
+	return states
+}
+
+// statesNamed gives states, and what leads from one of them to another, names of
+// their own: a name is used once in a machine. Preprocess is called suffix alone.
+// What leads elsewhere stays.
+func statesNamed(suffix string, states map[string]state) map[string]state {
+	rename := func(name string) string {
+		if name == "Preprocess" {
+			return suffix
+		}
+		return name + suffix
+	}
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for key, inner := range v {
+				if name, ok := inner.(string); ok && (key == "Next" || key == "Default") && states[name] != nil {
+					v[key] = rename(name)
+				}
+				walk(inner)
+			}
+		case []any:
+			for _, inner := range v {
+				walk(inner)
+			}
+		case []state:
+			for _, inner := range v {
+				walk(inner)
+			}
+		}
+	}
+	renamed := map[string]state{}
+	for name, s := range states {
+		walk(s)
+		renamed[rename(name)] = s
+	}
+	return renamed
+}
