@@ -36,6 +36,10 @@ type DataBucketsArgs struct {
 	// model in use is an object, too, however old: an ExpireDays deletes it.
 	InputLifecycle, OutputLifecycle, ArtifactLifecycle Lifecycle
 
+	// ScaleOut deletes what runs that are spread keep for themselves, below
+	// contract.ScalePrefix of the output, after 30 days.
+	ScaleOut bool
+
 	// AccessLogDays is how long it is kept who read and wrote objects, up to 3650
 	// days, in a bucket of its own; 0 records nothing. Delivery is free and takes
 	// hours, the logs cost their storage.
@@ -159,7 +163,9 @@ func NewDataBuckets(ctx *pulumi.Context, name string, args *DataBucketsArgs, opt
 	if err != nil {
 		return nil, err
 	}
-	output, err := newDataBucket(ctx, name, "output", args, args.OutputLifecycle, logs, data)
+	outputLifecycle := args.OutputLifecycle
+	outputLifecycle.scaleOut = args.ScaleOut
+	output, err := newDataBucket(ctx, name, "output", args, outputLifecycle, logs, data)
 	if err != nil {
 		return nil, err
 	}

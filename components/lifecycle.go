@@ -7,6 +7,8 @@ import (
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/s3"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"ds-pipeline/preprocess/contract"
 )
 
 // Lifecycle is what happens to the objects of one bucket as they age, in days
@@ -18,6 +20,8 @@ type Lifecycle struct {
 	ExpireDays      int    // until an object is deleted; 0: it is kept
 	NoncurrentDays  int    // how long a deleted or overwritten one is kept; 0: KeepVersionsDays
 	AbortDays       int    // until an unfinished upload is deleted; 0: 7
+
+	scaleOut bool // what runs that are spread keep for themselves is deleted
 }
 
 const defaultAbortDays = 7
@@ -90,6 +94,17 @@ func (l Lifecycle) rules() s3.BucketLifecycleConfigurationV2RuleArray {
 				ExpiredObjectDeleteMarker: pulumi.Bool(true),
 			},
 		},
+	}
+	if l.scaleOut {
+		rules = append(rules, &s3.BucketLifecycleConfigurationV2RuleArgs{
+			Id:         pulumi.String("expire-records-of-spread-runs"),
+			Status:     pulumi.String("Enabled"),
+			Filter:     &s3.BucketLifecycleConfigurationV2RuleFilterArgs{Prefix: pulumi.String(contract.ScalePrefix)},
+			Expiration: &s3.BucketLifecycleConfigurationV2RuleExpirationArgs{Days: pulumi.Int(scaleKeepDays)},
+			NoncurrentVersionExpiration: &s3.BucketLifecycleConfigurationV2RuleNoncurrentVersionExpirationArgs{
+				NoncurrentDays: pulumi.Int(1), // nobody goes back to one
+			},
+		})
 	}
 	if l.TransitionDays == 0 && l.ExpireDays == 0 {
 		return rules

@@ -42,6 +42,9 @@ type PipelineArgs struct {
 	// cluster that offers Spot.
 	UseSpot bool
 
+	// ScaleOut spreads a run over many tasks; the zero value does not.
+	ScaleOut ScaleOut
+
 	// NotificationEmail gets a message when a run fails. "" subscribes nobody; the
 	// topic is there in any case. AWS asks the address to confirm first.
 	NotificationEmail string
@@ -119,9 +122,10 @@ func (a *PipelineArgs) validate() error {
 		present("SecurityGroupID", a.SecurityGroupID != nil),
 		present("AssignPublicIP", a.AssignPublicIP != nil),
 	}
-	if a.UseSpot {
+	if a.UseSpot || a.ScaleOut.on() && a.ScaleOut.Spot {
 		errs = append(errs, named("Attempts", CheckSpotAttempts(a.Attempts)))
 	}
+	errs = append(errs, CheckScaleOut(a.ScaleOut, func(field string) string { return "ScaleOut." + field }))
 	if a.NotificationEmail != "" {
 		errs = append(errs, named("NotificationEmail", CheckEmail(a.NotificationEmail)))
 	}
@@ -137,6 +141,9 @@ func (a *PipelineArgs) validate() error {
 //	<name>-logs     every event of every execution
 //	<name>-role     what the machine may do
 //	<name>-machine  the state machine; see machineDefinition
+//
+// With ScaleOut a run may be many tasks, each in an execution of its own below that
+// of the run; see scaleStates.
 //
 // Cost: $0.025 per 1,000 transitions after the first 4,000 of a month, logs, and
 // e-mail beyond 1,000 messages.
@@ -236,9 +243,13 @@ func newFailureTopic(ctx *pulumi.Context, name string, args *PipelineArgs, paren
 // newMachineRole is what the state machine may do: ask where the input is and
 // look at objects of its bucket, claim a period, run tasks of one family on one
 // cluster, watch and stop them, quote their log, publish to one topic, and write
-// its own logs and traces.
+// its own logs and traces. What a run that is spread needs more is in scaleRights.
 func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic *sns.Topic, runs *dynamodb.Table, parent pulumi.Resource) (*serviceRole, error) {
 	place := args.Place
+	bucketUse := []string{"kms:Decrypt"}
+	if args.ScaleOut.on() {
+		bucketUse = append(bucketUse, "kms:GenerateDataKey") // for the record of a map
+	}
 	return newServiceRole(ctx, name, serviceRoleArgs{
 		place:       place,
 		service:     stepFunctions,
@@ -346,10 +357,11 @@ func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic 
 					Resource: []string{topicArn},
 				},
 			).and(machineRights()...).
-				and(useKey("UseKeyOfInput", place, in[9], "s3", "kms:Decrypt")...).
+				and(scaleRights(args, place.bucketArn(in[10]))...).
+				and(useKey("UseKeyOfInput", place, in[9], "s3", bucketUse...)...).
 				and(useKey("UseKeyOfRuns", place, in[9], "dynamodb", "kms:Decrypt")...).
 				and(useKey("UseKeyOfTopic", place, in[9], "sns", "kms:Decrypt", "kms:GenerateDataKey")...)
-		}, args.ClusterArn, args.ClusterName, args.TaskFamily, topic.Arn, args.TaskRoleArn, args.ExecutionRoleArn, args.InputBucketName, args.TaskLogGroupName, runs.Arn, keyOrNone(args.KMSKeyArn)),
+		}, args.ClusterArn, args.ClusterName, args.TaskFamily, topic.Arn, args.TaskRoleArn, args.ExecutionRoleArn, args.InputBucketName, args.TaskLogGroupName, runs.Arn, keyOrNone(args.KMSKeyArn), args.OutputBucketName),
 	}, parent)
 }
 
@@ -372,6 +384,7 @@ func (a *PipelineArgs) machine() machineInputs {
 		taskTimeout:     a.TaskTimeoutMinutes,
 		attempts:        a.Attempts,
 		spot:            a.UseSpot,
+		scale:           a.ScaleOut,
 	}
 }
 

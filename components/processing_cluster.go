@@ -64,6 +64,9 @@ type ProcessingClusterArgs struct {
 	// UseSpot lets tasks on the cluster ask for Spot capacity.
 	UseSpot bool
 
+	// ScaleOut lets tasks work together on one run, see the type of that name.
+	ScaleOut bool
+
 	// Architecture is what the image is built for and the task runs on.
 	Architecture Architecture
 
@@ -382,6 +385,11 @@ func newTaskRole(ctx *pulumi.Context, name string, args *ProcessingClusterArgs, 
 func taskPolicy(args *ProcessingClusterArgs, inputBucket, outputBucket, artifactBucket string) policy {
 	place := args.Place
 	input, output, artifacts := place.bucketArn(inputBucket), place.bucketArn(outputBucket), place.bucketArn(artifactBucket)
+	write := []string{"s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload"}
+	if args.ScaleOut {
+		// One task completes the uploads that others have filled.
+		write = append(write, "s3:ListMultipartUploadParts")
+	}
 	return newPolicy(
 		statement{
 			Sid:      "ReadSettings",
@@ -419,7 +427,7 @@ func taskPolicy(args *ProcessingClusterArgs, inputBucket, outputBucket, artifact
 			// bucket, need GetObject too.
 			Sid:      "WriteResults",
 			Effect:   "Allow",
-			Action:   []string{"s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:AbortMultipartUpload"},
+			Action:   write,
 			Resource: []string{output + "/" + contract.OutputPrefix + "*"},
 		},
 	)

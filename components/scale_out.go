@@ -122,6 +122,56 @@ const (
 	partsAgainLabel = "PartsAgain"
 )
 
+// scaleRights are what the machine may do so that a run can be spread: start
+// executions of itself for the parts, see to them and redrive them, read the items
+// and write its record.
+func scaleRights(args *PipelineArgs, outputBucketArn string) []statement {
+	if !args.ScaleOut.on() {
+		return nil
+	}
+	place, name := args.Place, args.StateMachineName
+	labels := []string{partsLabel}
+	if args.ScaleOut.Source != contract.ScaleSourceObject {
+		labels = append(labels, partsAgainLabel)
+	}
+	var parts []string
+	for _, label := range labels {
+		parts = append(parts, place.arn("states", "execution:"+name+"/"+label+":*"))
+	}
+	records := outputBucketArn + "/" + contract.ScalePrefix + "*"
+	return []statement{
+		{
+			Sid:      "StartParts",
+			Effect:   "Allow",
+			Action:   []string{"states:StartExecution"},
+			Resource: []string{place.arn("states", "stateMachine:"+name)},
+		},
+		{
+			// A part's execution has a name that is not known before. AWS's own
+			// policy for maps names those of the machine in both ways.
+			Sid:      "SeeAndStopParts",
+			Effect:   "Allow",
+			Action:   []string{"states:DescribeExecution", "states:StopExecution"},
+			Resource: append([]string{place.arn("states", "execution:"+name+":*")}, parts...),
+		},
+		{
+			// With a redrive of the run, and of parts alone.
+			Sid:      "RedriveParts",
+			Effect:   "Allow",
+			Action:   []string{"states:RedriveExecution"},
+			Resource: parts,
+		},
+		{
+			// The items of a round, which the job wrote, and the map's record of it,
+			// which is put there in parts if it is long. Of any run.
+			Sid:      "KeepRecordOfParts",
+			Effect:   "Allow",
+			Action:   []string{"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"},
+			Resource: []string{records},
+		},
+	}
+}
+
 // scaleFields are the fields that outlive an attempt of a run that is spread.
 var scaleFields = append([]string{"scale"}, runFields...)
 

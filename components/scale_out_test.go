@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
 	"ds-pipeline/preprocess/contract"
 )
 
@@ -480,6 +482,7 @@ func TestScale_noItemTravelsThroughTheDocument(t *testing.T) {
 // tests does, too.
 func TestScale_longestKeysFitIntoTheOverrides(t *testing.T) {
 	long := func(c string) string { return "raw/" + strings.Repeat(c, (1020-4)/len(c)) + ".csv" }
+	longest, rest := 0, 0
 	for name, key := range map[string]string{
 		"letters": long("k"), "quotation marks": long(`"`), "backslashes": long(`\`), "both": long(`\"`), "four bytes each": long("𝄞"), "tabs": long("\t"),
 		"escaped in an inventory": url.QueryEscape(long("ü"))[:1024],
@@ -499,12 +502,29 @@ func TestScale_longestKeysFitIntoTheOverrides(t *testing.T) {
 				"input-key": "raw/" + strings.Repeat("k", 1019) + "/", "model-key": strings.Repeat("m", 1024), "output-key": "processed/" + plain, "force": true,
 			})
 			world := w.world()
-			world.id = testExecutionArn
+			world.start = func(parameters map[string]any) {
+				text, _ := renderJSON(parameters["Overrides"])
+				longest = max(longest, len(text))
+				for _, v := range parameters["Overrides"].(map[string]any)["ContainerOverrides"].([]any)[0].(map[string]any)["Environment"].([]any) {
+					if v := v.(map[string]any); v["Name"] == contract.EnvScaleItems {
+						items, _ := renderJSON(v["Value"])
+						rest = max(rest, len(text)-len(items)+2)
+					}
+				}
+			}
 			out, _, _ := world.run(t, in, string(input))
 			if got := len(w.keys(t)); !out.succeeded || got != 21*n {
 				t.Fatalf("%d of %s: succeeded %v, %d objects handed out, want %d: %s", n, name, out.succeeded, got, 21*n, out.cause)
 			}
 		}
+	}
+	// The name of an execution may have 80 characters; here it has three.
+	const name = 80 - 3
+	if most := rest + name + 2*scaleBatchBytes; most > overridesCharacters {
+		t.Errorf("a batch of which every byte has to be escaped makes %d characters", most)
+	}
+	if most := longest + name; most > overridesCharacters || most < overridesCharacters-500 {
+		t.Errorf("the longest overrides have %d characters, want nearly %d", most, overridesCharacters)
 	}
 }
 
@@ -614,5 +634,113 @@ func TestScale_timeoutIsTheConfiguredOneUnlessOneTaskMayTakeLonger(t *testing.T)
 	in.scale.Hours = 1
 	if got, want := machineTimeoutSeconds(in), machineTimeoutSeconds(testMachineInputs()); got != want {
 		t.Errorf("got %d s, want the %d of one task", got, want)
+	}
+}
+
+func scaledPipeline(source string) *PipelineArgs {
+	args := validPipeline("")
+	args.ScaleOut = spreadInputs(source).scale
+	return args
+}
+
+func TestScale_policiesAreTheReviewedOnes(t *testing.T) {
+	r := record(t, func(ctx *pulumi.Context) error {
+		_, err := NewPipeline(ctx, "pipeline", scaledPipeline(contract.ScaleSourcePrefix))
+		return err
+	})
+	golden(t, "policy-machine-scale", r.one(t, "pipeline-role-policy").text("policy"))
+	r = recordWatch(t, func(a *WatchArgs) { a.ScaleOut = true })
+	golden(t, "policy-watch-scale", r.one(t, "watch-role-policy").text("policy"))
+	golden(t, "watch-machine-scale", r.one(t, "watch-machine").text("definition"))
+}
+
+func TestScale_argumentsAreChecked(t *testing.T) {
+	args := scaledPipeline("bucket")
+	args.Attempts, args.ScaleOut.Spot, args.ScaleOut.Hours = 1, true, 0
+	err := args.validate()
+	for _, want := range []string{"Attempts: got 1 with Spot, want 2 or more", `ScaleOut.Source: got "bucket"`, "ScaleOut.Hours: got 0, want 1 to 336"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q in it", err, want)
+		}
+	}
+}
+
+func TestScale_recordsOfRunsExpire(t *testing.T) {
+	for on, want := range map[bool]int{false: 2, true: 3} {
+		r := record(t, func(ctx *pulumi.Context) error {
+			args := validDataBuckets("")
+			args.ScaleOut = on
+			_, err := NewDataBuckets(ctx, "data", args)
+			return err
+		})
+		for _, bucket := range []string{"input", "output", "artifacts"} {
+			rules := r.one(t, "data-"+bucket+"-lifecycle").inputs["rules"].ArrayValue()
+			if bucket != "output" {
+				want := 2
+				if len(rules) != want {
+					t.Errorf("%s has %d rules, want %d", bucket, len(rules), want)
+				}
+				continue
+			}
+			if len(rules) != want {
+				t.Fatalf("the output has %d rules, want %d", len(rules), want)
+			}
+			if on {
+				rule := rules[2].ObjectValue()
+				if rule["filter"].ObjectValue()["prefix"].StringValue() != contract.ScalePrefix || rule["expiration"].ObjectValue()["days"].NumberValue() != 30 {
+					t.Errorf("the rule is %v", rule)
+				}
+			}
+		}
+	}
+}
+
+func TestWatch_tellsHowManyPartsFailedAndWhy(t *testing.T) {
+	const sdk = "arn:aws:states:::aws-sdk:sfn:"
+	const failure = `{"executionArn":"arn:e","status":"FAILED","error":"States.ExceedToleratedFailureThreshold"}`
+	answers := func() map[string]func(map[string]any) (any, error) {
+		return map[string]func(map[string]any) (any, error){
+			sdk + "listMapRuns": func(p map[string]any) (any, error) {
+				if p["ExecutionArn"] != "arn:e" {
+					t.Errorf("asks for maps of %v", p["ExecutionArn"])
+				}
+				return map[string]any{"MapRuns": []any{map[string]any{"MapRunArn": "arn:m"}}}, nil
+			},
+			sdk + "describeMapRun": func(p map[string]any) (any, error) {
+				return map[string]any{"ExecutionCounts": map[string]any{"Failed": 3.0, "Total": 400.0}}, nil
+			},
+			sdk + "listExecutions": func(p map[string]any) (any, error) {
+				if p["MapRunArn"] != "arn:m" || p["StatusFilter"] != "FAILED" {
+					t.Errorf("asks for %v", p)
+				}
+				return map[string]any{"Executions": []any{map[string]any{"ExecutionArn": "arn:p"}}}, nil
+			},
+			sdk + "describeExecution": func(p map[string]any) (any, error) {
+				return map[string]any{"Status": "FAILED", "Cause": "the job ended with exit status 65"}, nil
+			},
+		}
+	}
+	out, _, messages := watchedWith(t, failure, true, answers())
+	if !out.succeeded || len(messages) != 1 {
+		t.Fatalf("got %+v and %d messages", out, len(messages))
+	}
+	message := messages[0]["Message"].(string)
+	for _, want := range []string{"3 of 400 parts", "arn:p: the job ended with exit status 65", "aws stepfunctions redrive-execution", "dspipe retry", "arn:e"} {
+		if !strings.Contains(message, want) {
+			t.Errorf("message\n%s\nwants %q", message, want)
+		}
+	}
+	for _, call := range []string{"listMapRuns", "describeMapRun", "listExecutions", "describeExecution"} {
+		tasks := answers()
+		tasks[sdk+call] = func(map[string]any) (any, error) { return nil, &taskError{name: "Sfn.SfnException", cause: "no"} }
+		out, _, messages := watchedWith(t, failure, true, tasks)
+		if !out.succeeded || len(messages) != 1 || !strings.Contains(messages[0]["Message"].(string), "too many parts") {
+			t.Errorf("without %s: got %+v and messages %v", call, out, messages)
+		}
+	}
+	// Without scaleOut nothing of it is there, and the execution is one that broke.
+	out, _, messages = watchedWith(t, failure, false, map[string]func(map[string]any) (any, error){})
+	if !out.succeeded || len(messages) != 1 || !strings.Contains(messages[0]["Message"].(string), "could not say why") {
+		t.Errorf("without scaleOut: got %+v and messages %v", out, messages)
 	}
 }

@@ -3,6 +3,7 @@ package components
 import (
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sfn"
@@ -48,6 +49,9 @@ type WatchArgs struct {
 
 	// TopicArn gets the messages.
 	TopicArn pulumi.StringInput
+
+	// ScaleOut tells of runs that are spread how many parts failed, and why one did.
+	ScaleOut bool
 }
 
 func (a *WatchArgs) validate() error {
@@ -95,7 +99,7 @@ type Watch struct {
 // Outline is the definition of the machine with nothing in the place of what is
 // known only once it exists.
 func (a *WatchArgs) Outline() (string, error) {
-	return renderJSON(watchDefinition(machineInputs{place: a.Place, pipelineName: a.PipelineName}, ""))
+	return renderJSON(watchDefinition(machineInputs{place: a.Place, pipelineName: a.PipelineName}, "", a.ScaleOut))
 }
 
 // NewWatch creates the machine that watches args.PipelineArn.
@@ -118,7 +122,7 @@ func NewWatch(ctx *pulumi.Context, name string, args *WatchArgs, opts ...pulumi.
 	}
 	// An express machine could not wait for two days.
 	machine, err := newStandardMachine(ctx, name+"-machine", args.StateMachineName, role, logs, document(func(in []string) any {
-		return watchDefinition(machineInputs{place: args.Place, pipelineName: args.PipelineName, outputBucket: in[0], topicArn: in[1]}, in[2])
+		return watchDefinition(machineInputs{place: args.Place, pipelineName: args.PipelineName, outputBucket: in[0], topicArn: in[1]}, in[2], args.ScaleOut)
 	}, args.OutputBucketName, args.TopicArn, args.PipelineArn), watch)
 	if err != nil {
 		return nil, err
@@ -176,6 +180,7 @@ func newWatchRole(ctx *pulumi.Context, name string, args *WatchArgs, parent pulu
 					Resource: []string{in[1]},
 				},
 			).and(machineRights()...).
+				and(seePartsRights(args)...).
 				and(useKey("UseKeyOfOutput", args.Place, in[2], "s3", "kms:Decrypt")...).
 				and(useKey("UseKeyOfTopic", args.Place, in[2], "sns", "kms:Decrypt", "kms:GenerateDataKey")...)
 		}, args.OutputBucketName, args.TopicArn, keyOrNone(args.KMSKeyArn)),
@@ -281,8 +286,9 @@ const (
 //	                 └─► HasTold ─► Explain… ───────────────► Explain… ─► Notify ─► Told
 //	                        └─► AlreadyTold
 //
-// When not even the message can be sent, its execution fails.
-func watchDefinition(in machineInputs, pipelineArn string) any {
+// When not even the message can be sent, its execution fails. With scaleOut, more is
+// found out about parts that failed, see partsToldStates.
+func watchDefinition(in machineInputs, pipelineArn string, scaleOut bool) any {
 	notify := publish(in, "needs a look", "Told", format("{}\n\nWhat to try: {}\n\nPipeline: "+
 		fmt.Sprintf("https://%s/states/home?region=%s#/statemachines/view/%s", in.place.consoleHost(), in.place.Region, pipelineArn),
 		"$.failure.summary", "$.failure.remedy"))
@@ -345,6 +351,11 @@ func watchDefinition(in machineInputs, pipelineArn string) any {
 		"Present":         {"Type": "Succeed"},
 		"AlreadyTold":     {"Type": "Succeed"},
 		"Told":            {"Type": "Succeed"},
+	}
+	if scaleOut {
+		told := states["HasTold"]
+		told["Choices"] = append(told["Choices"].([]state), and("FindParts", isPresent("$.input.error"), equals("$.input.error", tooManyFailed)))
+		maps.Copy(states, partsToldStates(in))
 	}
 	return map[string]any{
 		"Comment": "Tell people of runs that never came, were stopped or broke",

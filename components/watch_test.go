@@ -22,7 +22,13 @@ func recordWatch(t *testing.T, spoil func(*WatchArgs)) *recorder {
 // watched runs the watching machine; head is S3's answer.
 func watched(t *testing.T, input string, head func(parameters map[string]any) (any, error)) (outcome, *interpreter, []map[string]any) {
 	t.Helper()
-	definition, err := renderJSON(watchDefinition(testMachineInputs(), "arn:aws:states:us-east-1:111111111111:stateMachine:machine"))
+	return watchedWith(t, input, false, map[string]func(map[string]any) (any, error){headObject: head})
+}
+
+// watchedWith runs the watching machine with these tasks and messages.
+func watchedWith(t *testing.T, input string, scaleOut bool, tasks map[string]func(map[string]any) (any, error)) (outcome, *interpreter, []map[string]any) {
+	t.Helper()
+	definition, err := renderJSON(watchDefinition(testMachineInputs(), "arn:aws:states:us-east-1:111111111111:stateMachine:machine", scaleOut))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,12 +37,10 @@ func watched(t *testing.T, input string, head func(parameters map[string]any) (a
 		t.Fatal(err)
 	}
 	var messages []map[string]any
-	machine.tasks = map[string]func(map[string]any) (any, error){
-		headObject: head,
-		"arn:aws:states:::sns:publish": func(parameters map[string]any) (any, error) {
-			messages = append(messages, parameters)
-			return map[string]any{}, nil
-		},
+	machine.tasks = tasks
+	machine.tasks["arn:aws:states:::sns:publish"] = func(parameters map[string]any) (any, error) {
+		messages = append(messages, parameters)
+		return map[string]any{}, nil
 	}
 	out, err := machine.run(input)
 	if err != nil {

@@ -3,6 +3,7 @@
 package stack
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -43,6 +44,15 @@ type Config struct {
 	KeepImages         int
 	TaskTimeoutMinutes int
 	TaskAttempts       int
+
+	ScaleSource           string // off, or one of contract.ScaleSource…
+	ScaleObjects          int    // of one task
+	ScaleRangeMiB         int
+	ScaleVCPUs            int // of all tasks of a run together
+	ScaleConcurrency      int // 0 for what ScaleVCPUs allow
+	ScaleToleratedPercent int
+	ScaleSpot             bool
+	ScaleHours            int
 
 	ScheduleExpression string
 	ScheduleTimezone   string // "" for UTC
@@ -145,6 +155,15 @@ func secondKeys() []key {
 		number("keepImages", 10, func(c *Config) *int { return &c.KeepImages }, upTo(1000)),
 		number("taskTimeoutMinutes", 240, func(c *Config) *int { return &c.TaskTimeoutMinutes }, upTo(10080)),
 		number("taskAttempts", 4, func(c *Config) *int { return &c.TaskAttempts }, upTo(10)),
+
+		text("scaleOut", scaleOff, func(c *Config) *string { return &c.ScaleSource }, checkScaleOut),
+		number("scaleOutObjects", 20, func(c *Config) *int { return &c.ScaleObjects }, nil),
+		number("scaleOutRangeMiB", 1024, func(c *Config) *int { return &c.ScaleRangeMiB }, nil),
+		number("scaleOutVcpus", 6, func(c *Config) *int { return &c.ScaleVCPUs }, upTo(100000)),
+		number("scaleOutConcurrency", 0, func(c *Config) *int { return &c.ScaleConcurrency }, upToOrNone(10000)),
+		number("scaleOutToleratedPercent", 0, func(c *Config) *int { return &c.ScaleToleratedPercent }, nil),
+		flag("scaleOutSpot", false, func(c *Config) *bool { return &c.ScaleSpot }),
+		number("scaleOutHours", 24, func(c *Config) *int { return &c.ScaleHours }, nil),
 
 		text("scheduleExpression", "cron(0 9 15 * ? *)", func(c *Config) *string { return &c.ScheduleExpression }, components.CheckScheduleExpression),
 		text("scheduleTimezone", "", func(c *Config) *string { return &c.ScheduleTimezone }, settings.Optional(components.CheckTimeZone)),
@@ -318,9 +337,10 @@ func checkTogether(cfg Config, wrong map[string]bool) error {
 	if !wrong["taskMemoryMiB"] {
 		errs = append(errs, settings.Prefixed("taskMemoryMiB", components.CheckTaskMemory(cfg.TaskCPU, cfg.TaskMemoryMiB)))
 	}
-	if cfg.UseSpot && !wrong["taskAttempts"] {
+	if cfg.spot() && !wrong["taskAttempts"] {
 		errs = append(errs, settings.Prefixed("taskAttempts", components.CheckSpotAttempts(cfg.TaskAttempts)))
 	}
+	errs = append(errs, checkScale(cfg, wrong))
 	if cfg.ScheduleTimezone != "" && !wrong["scheduleTimezone"] && !wrong["scheduleExpression"] {
 		errs = append(errs, settings.Prefixed("scheduleExpression", components.CheckZonedSchedule(cfg.ScheduleExpression, cfg.ScheduleTimezone)))
 	}
@@ -338,6 +358,70 @@ func checkTogether(cfg Config, wrong map[string]bool) error {
 		components.CheckEnvironment(cfg.Environment) == nil && components.CheckRegion(cfg.Region) == nil {
 		place := components.Place{AccountID: cfg.AccountID, Region: cfg.Region}
 		errs = append(errs, components.CheckBucketNames(cfg.Environment, place, cfg.ResourceSuffix))
+	}
+	return errors.Join(errs...)
+}
+
+// scaleOff is scaleOut of a stack whose runs are one task.
+const scaleOff = "off"
+
+func checkScaleOut(source string) error {
+	if source == scaleOff {
+		return nil
+	}
+	if err := components.CheckScaleSource(source); err != nil {
+		return fmt.Errorf("%w, or %s", err, scaleOff)
+	}
+	return nil
+}
+
+// scaleKeys are the keys of the fields of components.ScaleOut.
+var scaleKeys = map[string]string{
+	"Source": "scaleOut", "ObjectsPerTask": "scaleOutObjects", "RangeMiB": "scaleOutRangeMiB", "MaxConcurrency": "scaleOutConcurrency",
+	"ToleratedPercent": "scaleOutToleratedPercent", "Spot": "scaleOutSpot", "Hours": "scaleOutHours",
+}
+
+// scaleOut is the configuration as the components know it.
+func (c Config) scaleOut() components.ScaleOut {
+	if c.ScaleSource == scaleOff {
+		return components.ScaleOut{}
+	}
+	return components.ScaleOut{
+		Source: c.ScaleSource, ObjectsPerTask: c.ScaleObjects, RangeMiB: c.ScaleRangeMiB, ToleratedPercent: c.ScaleToleratedPercent, Spot: c.ScaleSpot, Hours: c.ScaleHours,
+		MaxConcurrency: cmp.Or(c.ScaleConcurrency, components.ScaleConcurrency(c.ScaleVCPUs, c.TaskCPU)),
+	}
+}
+
+// spot is whether any task runs on Spot capacity.
+func (c Config) spot() bool { return c.UseSpot || c.ScaleSource != scaleOff && c.ScaleSpot }
+
+// checkScale checks the keys of a run that is spread, each by itself and with
+// others, also while scaleOut is off: what is wrong would else be found on the day
+// on which it is needed.
+func checkScale(cfg Config, wrong map[string]bool) error {
+	s := cfg.scaleOut()
+	if cfg.ScaleSource == scaleOff || wrong["scaleOut"] {
+		on := cfg
+		on.ScaleSource = contract.ScaleSourcePrefix
+		s = on.scaleOut()
+	}
+	var errs []error
+	concurrency := s.MaxConcurrency
+	if s.MaxConcurrency < 1 { // told below, by the key that makes it so
+		s.MaxConcurrency = 1
+	}
+	errs = append(errs, components.CheckScaleOut(s, func(field string) string { return scaleKeys[field] }))
+	if cfg.ScaleSource == scaleOff || wrong["scaleOut"] {
+		return errors.Join(errs...)
+	}
+	if concurrency < 1 && !wrong["scaleOutVcpus"] && !wrong["scaleOutConcurrency"] && !wrong["taskCpu"] {
+		errs = append(errs, fmt.Errorf("scaleOutVcpus: got %d, want %d or more: one task has %d CPU units", cfg.ScaleVCPUs, (cfg.TaskCPU+1023)/1024, cfg.TaskCPU))
+	}
+	if components.CheckScaleOut(s, func(string) string { return "" }) == nil && !wrong["outputAbortUploadDays"] {
+		errs = append(errs, settings.Prefixed("outputAbortUploadDays", components.CheckUploadsOutlast(cfg.OutputLifecycle.AbortDays, cfg.ScaleHours)))
+	}
+	if cfg.ScriptKey != "" {
+		errs = append(errs, fmt.Errorf("scaleOut: got %s with a script, want %s: a script sees all records of a run", cfg.ScaleSource, scaleOff))
 	}
 	return errors.Join(errs...)
 }

@@ -47,6 +47,7 @@ func TestLoadConfig_hasDefaults(t *testing.T) {
 		Region: "us-east-1", Environment: "dev", ParameterPrefix: "/ds/preprocessing/",
 		InputKey: "raw/monthly_data.csv", ModelKey: "models/preprocessing_model.pkl",
 		TaskCPU: 2048, TaskMemoryMiB: 4096, TaskStorageGiB: 20, Architecture: components.AMD64, Image: "auto", KeepImages: 10, TaskTimeoutMinutes: 240, TaskAttempts: 4,
+		ScaleSource: "off", ScaleObjects: 20, ScaleRangeMiB: 1024, ScaleVCPUs: 6, ScaleHours: 24,
 		ScheduleExpression: "cron(0 9 15 * ? *)", ScheduleEnabled: true, Alarms: true, Dashboard: true,
 		LogRetentionDays: 30, NetworkMode: "public", NetworkCIDR: "10.0.0.0/24", KeepVersionsDays: 30, Encryption: "sse-s3", KeyDeletionDays: 30,
 		InputLifecycle: components.Lifecycle{AbortDays: 7}, OutputLifecycle: components.Lifecycle{AbortDays: 7}, ArtifactLifecycle: components.Lifecycle{AbortDays: 7},
@@ -64,6 +65,7 @@ func TestLoadConfig_readsEveryKey(t *testing.T) {
 		"inputFormat": "csv", "inputDelimiter": ";", "inputEncoding": "latin-1", "nullValues": "none", "maxRecordBytes": "2048", "maxRejects": "0.5%", "keepColumns": "id,ts",
 		"outputFormat": "csv", "outputDelimiter": "tab", "report": "false", "taskCpu": "4096", "taskMemoryMiB": "8192", "taskStorageGiB": "100", "useSpot": "true",
 		"architecture": "arm64", "imageUri": image, "image": "python", "keepImages": "3", "taskTimeoutMinutes": "60", "taskAttempts": "2",
+		"scaleOut": "off", "scaleOutObjects": "5", "scaleOutRangeMiB": "128", "scaleOutVcpus": "100", "scaleOutConcurrency": "7", "scaleOutToleratedPercent": "3", "scaleOutSpot": "true", "scaleOutHours": "48",
 		"scheduleExpression": "rate(1 day)", "scheduleEnabled": "false", "notificationEmail": "a@example.com", "notificationSubscriptions": "sms:+491511234567", "notifySuccess": "true", "alarms": "true", "dashboard": "false", "monthlyBudgetUSD": "20", "logRetentionDays": "7",
 		"containerInsights": "true", "networkMode": "existing", "networkCidr": "10.1.0.0/20", "egressPerZone": "false", "vpcId": "vpc-01234567", "subnetIds": "subnet-01234567, subnet-12345678", "assignPublicIp": "true", "flowLogs": "false",
 		"encryption": "customer-key", "kmsKeyArn": "arn:aws:kms:eu-west-1:111111111111:key/12345678-1234-1234-1234-123456789012", "keyDeletionDays": "7", "permissionsBoundaryArn": "arn:aws:iam::111111111111:policy/b", "keepVersionsDays": "5", "accessLogDays": "6", "auditTrailDays": "7", "protectData": "true", "forceDestroyData": "false",
@@ -82,6 +84,7 @@ func TestLoadConfig_readsEveryKey(t *testing.T) {
 			OutputFormat: "csv", OutputDelimiter: "tab", Report: "false",
 		},
 		TaskCPU: 4096, TaskMemoryMiB: 8192, TaskStorageGiB: 100, UseSpot: true, Architecture: components.ARM64, ImageURI: image, Image: "python", KeepImages: 3, TaskTimeoutMinutes: 60, TaskAttempts: 2,
+		ScaleSource: "off", ScaleObjects: 5, ScaleRangeMiB: 128, ScaleVCPUs: 100, ScaleConcurrency: 7, ScaleToleratedPercent: 3, ScaleSpot: true, ScaleHours: 48,
 		ScheduleExpression: "rate(1 day)", NotificationEmail: "a@example.com", NotificationSubscriptions: "sms:+491511234567", NotifySuccess: true, Alarms: true, MonthlyBudgetUSD: 20, LogRetentionDays: 7, ContainerInsights: true,
 		NetworkMode: "existing", VPCID: "vpc-01234567", SubnetIDs: "subnet-01234567, subnet-12345678", AssignPublicIP: true,
 		Encryption: "customer-key", KMSKeyArn: "arn:aws:kms:eu-west-1:111111111111:key/12345678-1234-1234-1234-123456789012", KeyDeletionDays: 7, PermissionsBoundaryArn: "arn:aws:iam::111111111111:policy/b",
@@ -111,6 +114,15 @@ func TestLoadConfig_saysWhatIsWrongAndWhatIsAllowed(t *testing.T) {
 		{"pair", map[string]string{"taskCpu": "256", "taskMemoryMiB": "4096"}, "taskMemoryMiB: got 4096 MiB with 256 CPU units, want 512, 1024 or 2048 MiB"},
 		{"no memory", map[string]string{"taskMemoryMiB": "0"}, "taskMemoryMiB: got 0 MiB with 2048 CPU units, want 4096, 5120"},
 		{"retention", map[string]string{"logRetentionDays": "31"}, "logRetentionDays: got 31, want 1, 3, 5, 7, 14, 30, 60"},
+		{"scale", map[string]string{"scaleOut": "bucket"}, `scaleOut: got "bucket", want prefix, inventory or object, or off`},
+		{"scale fields, off or not", map[string]string{"scaleOutObjects": "0"}, "scaleOutObjects: got 0, want 1 to 1000"},
+		{"scale fields at once", map[string]string{"scaleOut": "bucket", "scaleOutRangeMiB": "1", "scaleOutHours": "0", "scaleOutToleratedPercent": "-1"},
+			"scaleOutRangeMiB: got 1, want 64 to 1048576\nscaleOutToleratedPercent: got -1, want 0 to 100\nscaleOutHours: got 0, want 1 to 336"},
+		{"scale concurrency", map[string]string{"scaleOut": "prefix", "scaleOutConcurrency": "10001"}, "scaleOutConcurrency: got 10001, want 0 to 10000"},
+		{"scale share", map[string]string{"scaleOut": "prefix", "taskCpu": "8192", "taskMemoryMiB": "16384"}, "scaleOutVcpus: got 6, want 8 or more: one task has 8192 CPU units"},
+		{"scale uploads", map[string]string{"scaleOut": "object", "scaleOutHours": "336"}, "outputAbortUploadDays: got 7 days for unfinished uploads, want 15 or more: a run of 336 hours completes its uploads at its end"},
+		{"scale Spot", map[string]string{"scaleOut": "prefix", "scaleOutSpot": "true", "taskAttempts": "1"}, "taskAttempts: got 1 with Spot, want 2 or more"},
+		{"scale script", map[string]string{"scaleOut": "prefix", "scriptKey": "scripts/a.py"}, "scaleOut: got prefix with a script, want off"},
 		{"schedule", map[string]string{"scheduleExpression": "0 9 15 * *"}, `scheduleExpression: got "0 9 15 * *", want cron(`},
 		{"account", map[string]string{"accountId": "1111"}, `accountId: got "1111", want twelve digits`},
 		{"environment", map[string]string{"environment": "Dev_1"}, `environment: got "Dev_1", want 1 to 20 lower-case letters`},
@@ -275,5 +287,22 @@ func TestConfig_takesPythonForScripts(t *testing.T) {
 		if err != nil || cfg.python() != test.want {
 			t.Errorf("image %s with script %q: got %v, %v", test.image, test.script, cfg.python(), err)
 		}
+	}
+}
+
+func TestLoadConfig_scaleOutIsAsTheComponentsKnowIt(t *testing.T) {
+	got, err := load(t, map[string]string{"scaleOut": "prefix", "scaleOutVcpus": "100", "scaleOutSpot": "true", "scaleOutToleratedPercent": "2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := components.ScaleOut{Source: "prefix", ObjectsPerTask: 20, RangeMiB: 1024, MaxConcurrency: 50, ToleratedPercent: 2, Spot: true, Hours: 24}
+	if s := got.scaleOut(); s != want || !got.spot() {
+		t.Errorf("got %+v and Spot %v, want %+v", s, got.spot(), want)
+	}
+	if got.ScaleConcurrency = 3; got.scaleOut().MaxConcurrency != 3 {
+		t.Errorf("got %d tasks at once, want the 3 that are configured", got.scaleOut().MaxConcurrency)
+	}
+	if got.ScaleSource = scaleOff; got.scaleOut() != (components.ScaleOut{}) || got.spot() {
+		t.Errorf("off: got %+v and Spot %v", got.scaleOut(), got.spot())
 	}
 }

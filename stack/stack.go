@@ -86,6 +86,7 @@ func Deploy(ctx *pulumi.Context) error {
 		OutputLifecycle:   cfg.OutputLifecycle,
 		ArtifactLifecycle: cfg.ArtifactLifecycle,
 
+		ScaleOut:      cfg.ScaleSource != scaleOff,
 		AccessLogDays: cfg.AccessLogDays,
 		KMSKeyArn:     keyArn,
 		ProtectData:   cfg.ProtectData,
@@ -124,7 +125,8 @@ func Deploy(ctx *pulumi.Context) error {
 		TaskCPU:            cfg.TaskCPU,
 		TaskMemoryMiB:      cfg.TaskMemoryMiB,
 		TaskStorageGiB:     cfg.TaskStorageGiB,
-		UseSpot:            cfg.UseSpot,
+		UseSpot:            cfg.spot(),
+		ScaleOut:           cfg.ScaleSource != scaleOff,
 		Architecture:       cfg.Architecture,
 		LogRetentionDays:   cfg.LogRetentionDays,
 		ContainerInsights:  cfg.ContainerInsights,
@@ -157,6 +159,7 @@ func Deploy(ctx *pulumi.Context) error {
 		TaskTimeoutMinutes: cfg.TaskTimeoutMinutes,
 		Attempts:           cfg.TaskAttempts,
 		UseSpot:            cfg.UseSpot,
+		ScaleOut:           cfg.scaleOut(),
 		NotificationEmail:  cfg.NotificationEmail,
 		// Whoever sets the address with --secret wants it so in the state too.
 		NotificationEmailSecret: ctx.IsConfigSecret(ctx.Project() + ":notificationEmail"),
@@ -227,6 +230,7 @@ func Deploy(ctx *pulumi.Context) error {
 		PipelineArn:      pipeline.StateMachineArn,
 		OutputBucketName: data.OutputBucketName,
 		TopicArn:         pipeline.TopicArn,
+		ScaleOut:         cfg.ScaleSource != scaleOff,
 	}
 	watch, err := components.NewWatch(ctx, "watch", watchArgs, with)
 	if err != nil {
