@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -34,6 +35,9 @@ var variants = []struct {
 	{"dev", "dev", nil},
 	{"prod", "prod", nil},
 	{"everything", "dev", map[string]string{"ds-pipeline:notifySuccess": "true", "ds-pipeline:useSpot": "true"}},
+	{"spread over a prefix", "prod", map[string]string{"ds-pipeline:scaleOut": "prefix", "ds-pipeline:scaleOutSpot": "true", "ds-pipeline:useSpot": "true", "ds-pipeline:notifySuccess": "true"}},
+	{"spread over an inventory", "dev", map[string]string{"ds-pipeline:scaleOut": "inventory"}},
+	{"ranges of an object", "dev", map[string]string{"ds-pipeline:scaleOut": "object", "ds-pipeline:scaleOutSpot": "true"}},
 }
 
 func TestStateMachine_isAcceptedByOthers(t *testing.T) {
@@ -53,17 +57,24 @@ func TestStateMachine_isAcceptedByOthers(t *testing.T) {
 
 // A validator that accepts everything proves nothing.
 func TestValidators_refuseABrokenMachine(t *testing.T) {
-	definition := plannedMachine(t, "pipeline-machine", "dev", nil)
-	broken := strings.Replace(definition, `"Next":"Preprocess"`, `"Next":"NoSuchState"`, 1)
-	if broken == definition {
-		t.Fatal(`nothing was broken: the machine has no "Next":"Preprocess"`)
-	}
-	for _, validator := range validators {
-		t.Run(validator.name, func(t *testing.T) {
-			if output, accepted := validate(t, validator.command, validator.silent, broken); accepted {
-				t.Errorf("%s accepts a machine that goes to a state that is not there:\n%s", validator.name, output)
-			}
-		})
+	one := plannedMachine(t, "pipeline-machine", "dev", nil)
+	many := plannedMachine(t, "pipeline-machine", "dev", map[string]string{"ds-pipeline:scaleOut": "prefix"})
+	for _, broken := range []struct{ name, definition, old, new string }{
+		{"goes to a state that is not there", one, `"Next":"Preprocess"`, `"Next":"NoSuchState"`},
+		{"goes to one in a part that is not there", many, `"Next":"Part"`, `"Next":"NoSuchState"`},
+		{"has a map with a field that does not exist", many, `"MaxConcurrency"`, `"MostAtOnce"`},
+	} {
+		definition := strings.Replace(broken.definition, broken.old, broken.new, 1)
+		if definition == broken.definition {
+			t.Fatalf("nothing was broken: the machine has no %s", broken.old)
+		}
+		for _, validator := range validators {
+			t.Run(validator.name+" "+broken.name, func(t *testing.T) {
+				if output, accepted := validate(t, validator.command, validator.silent, definition); accepted {
+					t.Errorf("%s accepts a machine that %s:\n%s", validator.name, broken.name, output)
+				}
+			})
+		}
 	}
 }
 
@@ -90,5 +101,34 @@ func validate(t *testing.T, command []string, silent bool, definition string) (o
 		t.Fatal(err)
 	}
 	printed, err := exec.Command(program, append(command[1:], file)...).CombinedOutput()
-	return string(printed), err == nil && (!silent || strings.TrimSpace(string(printed)) == "")
+	if silent {
+		rest := withoutNewFields(string(printed))
+		return rest, rest == ""
+	}
+	return string(printed), err == nil
+}
+
+// newField is what statelint says of a field that Step Functions has had since
+// distributed maps came, in December 2022, and statelint has not learnt. The others
+// check these fields.
+var newField = regexp.MustCompile(`^Field "(ItemBatcher|ItemReader|Label|ResultWriter|ToleratedFailurePercentage)" not allowed in State Machine\.States\.Parts(Again)?$`)
+
+// withoutNewFields is what statelint prints without such findings; "" if there is
+// no other.
+func withoutNewFields(printed string) string {
+	var rest, headings []string
+	for line := range strings.Lines(printed) {
+		line = strings.TrimSpace(line)
+		switch {
+		case line == "" || newField.MatchString(line):
+		case strings.HasPrefix(line, "ERROR: ") && strings.HasSuffix(line, " is not valid"):
+			headings = append(headings, line)
+		default:
+			rest = append(rest, line)
+		}
+	}
+	if len(rest) == 0 {
+		return ""
+	}
+	return strings.Join(append(headings, rest...), "\n")
 }
