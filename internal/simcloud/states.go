@@ -282,6 +282,7 @@ func (c *statesChecker) state(at string, s map[string]any, jsonata bool) (to []t
 			}
 		}
 		c.whole(at, s, "MaxConcurrency", 0)
+		c.distributed(at, s, jsonata)
 	}
 	c.retry(at, s)
 	to = append(to, c.catch(at, s)...)
@@ -296,6 +297,131 @@ func (c *statesChecker) inner(at string, v any, jsonata bool) {
 	}
 	c.fields(at, m, "StartAt", "States", "Comment", "ProcessorConfig", "QueryLanguage")
 	c.machine(at, m, jsonata)
+}
+
+// distributedFields are those that a map has only in the mode DISTRIBUTED.
+var distributedFields = []string{"ItemBatcher", "ItemReader", "Label", "ResultWriter", "ToleratedFailureCount", "ToleratedFailureCountPath", "ToleratedFailurePercentage", "ToleratedFailurePercentagePath"}
+
+// maxBatchBytes is what a batch may have at most: the input of an execution.
+const maxBatchBytes = 256 << 10
+
+var (
+	mapLabel  = regexp.MustCompile(`^[^\s?*<>{}\[\]:;,\\|^~$#%&` + "`" + `"]{1,40}$`)
+	mapReader = regexp.MustCompile(`^arn:(aws|aws-cn|aws-us-gov):states:::s3:(getObject|listObjectsV2)$`)
+	mapWriter = regexp.MustCompile(`^arn:(aws|aws-cn|aws-us-gov):states:::s3:putObject$`)
+)
+
+// distributed checks what a map has for the mode DISTRIBUTED, and that another
+// has none of it.
+func (c *statesChecker) distributed(at string, s map[string]any, jsonata bool) {
+	processor, _ := s["ItemProcessor"].(map[string]any)
+	config, _ := processor["ProcessorConfig"].(map[string]any)
+	if config != nil {
+		where := at + ".ItemProcessor.ProcessorConfig"
+		c.fields(where, config, "Mode", "ExecutionType")
+		mode, kind := config["Mode"], config["ExecutionType"]
+		switch {
+		case mode != nil && mode != "INLINE" && mode != "DISTRIBUTED":
+			c.problem(where+".Mode", `got %s, want "INLINE" or "DISTRIBUTED"`, shown(mode))
+		case mode == "DISTRIBUTED" && kind != "STANDARD" && kind != "EXPRESS":
+			c.problem(where+".ExecutionType", `got %s, want "STANDARD" or "EXPRESS"`, shown(kind))
+		case mode != "DISTRIBUTED" && kind != nil:
+			c.problem(where+".ExecutionType", "belongs to the mode DISTRIBUTED")
+		}
+	}
+	if config["Mode"] != "DISTRIBUTED" {
+		for _, f := range distributedFields {
+			if s[f] != nil {
+				c.problem(join(at, f), "belongs to a map of the mode DISTRIBUTED")
+			}
+		}
+		return
+	}
+	if label, given := s["Label"]; given {
+		if text, _ := label.(string); !mapLabel.MatchString(text) {
+			c.problem(at+".Label", "got %s, want 1 to 40 characters without white space, wildcards and brackets", shown(label))
+		}
+	}
+	c.whole(at, s, "ToleratedFailureCount", 0)
+	c.whole(at, s, "ToleratedFailurePercentage", 0)
+	if n, ok := s["ToleratedFailurePercentage"].(float64); ok && n > 100 {
+		c.problem(at+".ToleratedFailurePercentage", "got %s, want at most 100", shown(n))
+	}
+	if reader, ok := c.object(at, s, "ItemReader", "Resource", "Parameters", "Arguments", "ReaderConfig"); ok {
+		where := at + ".ItemReader"
+		parts := mapReader.FindStringSubmatch(fmt.Sprint(reader["Resource"]))
+		if parts == nil {
+			c.problem(where+".Resource", "got %s, want arn:aws:states:::s3:getObject or arn:aws:states:::s3:listObjectsV2", shown(reader["Resource"]))
+			return
+		}
+		want := []string{"Bucket"}
+		if parts[2] == "getObject" {
+			want = append(want, "Key")
+			config, _ := reader["ReaderConfig"].(map[string]any)
+			kinds := []string{"CSV", "JSON", "JSONL", "MANIFEST", "PARQUET"}
+			if kind, _ := config["InputType"].(string); !slices.Contains(kinds, kind) {
+				c.problem(where+".ReaderConfig.InputType", "got %s, want %s", shown(config["InputType"]), quotedList(kinds))
+			}
+		}
+		c.place(where, reader, jsonata, want...)
+	}
+	if batcher, ok := c.object(at, s, "ItemBatcher", "BatchInput", "MaxItemsPerBatch", "MaxItemsPerBatchPath", "MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath"); ok {
+		where := at + ".ItemBatcher"
+		limits := 0
+		for _, f := range []string{"MaxItemsPerBatch", "MaxInputBytesPerBatch"} {
+			c.whole(where, batcher, f, 1)
+			if batcher[f] != nil || batcher[f+"Path"] != nil {
+				limits++
+			}
+		}
+		if limits == 0 {
+			c.problem(where, "want MaxItemsPerBatch, MaxInputBytesPerBatch or both")
+		}
+		if n, ok := batcher["MaxInputBytesPerBatch"].(float64); ok && n > maxBatchBytes {
+			c.problem(where+".MaxInputBytesPerBatch", "got %s, want at most %d", shown(n), maxBatchBytes)
+		}
+		if !jsonata {
+			c.template(where+".BatchInput", batcher["BatchInput"])
+		}
+	}
+	if writer, ok := c.object(at, s, "ResultWriter", "Resource", "Parameters", "Arguments", "WriterConfig"); ok && writer["Resource"] != nil {
+		if !mapWriter.MatchString(fmt.Sprint(writer["Resource"])) {
+			c.problem(at+".ResultWriter.Resource", "got %s, want arn:aws:states:::s3:putObject", shown(writer["Resource"]))
+		}
+		c.place(at+".ResultWriter", writer, jsonata, "Bucket", "Prefix")
+	}
+}
+
+// object returns a field that is an object, with fields of these names alone.
+func (c *statesChecker) object(at string, s map[string]any, name string, allowed ...string) (map[string]any, bool) {
+	v, given := s[name]
+	if !given {
+		return nil, false
+	}
+	object, ok := v.(map[string]any)
+	if !ok {
+		c.problem(join(at, name), "got %s, want an object", shown(v))
+		return nil, false
+	}
+	c.fields(join(at, name), object, allowed...)
+	return object, true
+}
+
+// place checks the parameters of a reader or a writer.
+func (c *statesChecker) place(at string, object map[string]any, jsonata bool, want ...string) {
+	field := "Parameters"
+	if jsonata {
+		field = "Arguments"
+	}
+	parameters, _ := object[field].(map[string]any)
+	for _, name := range want {
+		if parameters[name] == nil && parameters[name+".$"] == nil {
+			c.problem(join(at, field)+"."+name, "missing; the map needs it")
+		}
+	}
+	if !jsonata {
+		c.template(join(at, field), object[field])
+	}
 }
 
 func (c *statesChecker) task(at string, s map[string]any) {

@@ -15,6 +15,12 @@ const (
 	runTask = `"Type": "Task", "Resource": "arn:aws:states:::ecs:runTask.sync", "Parameters": {"TaskDefinition": "t"}`
 )
 
+// distributed is a machine with a distributed map that has more fields.
+func distributed(more string) string {
+	return machine(`"A": {"Type": "Map", ` + more +
+		`"ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "C", "States": {"C": {"Type": "Succeed"}}}, "End": true}`)
+}
+
 func TestStates_acceptWhatStepFunctionsDoes(t *testing.T) {
 	for _, definition := range []string{
 		machine(`"A": {"Type": "Pass", "End": true}`),
@@ -26,6 +32,11 @@ func TestStates_acceptWhatStepFunctionsDoes(t *testing.T) {
 		machine(`"A": {"Type": "Wait", "Seconds": 0, "Next": "B"}, ` + end),
 		machine(`"A": {"Type": "Parallel", "Branches": [{"StartAt": "C", "States": {"C": {"Type": "Succeed"}}}], "Next": "B"}, ` + end),
 		machine(`"A": {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": {"ProcessorConfig": {}, "StartAt": "C", "States": {"C": {"Type": "Pass", "End": true}}}, "MaxConcurrency": 2, "End": true}`),
+		distributed(``),
+		distributed(`"Label": "Parts", "MaxConcurrency": 0, "ToleratedFailurePercentage": 100, "ItemSelector": {"a.$": "$$.Map.Item.Value.Key"}, `),
+		distributed(`"ItemReader": {"Resource": "arn:aws:states:::s3:listObjectsV2", "Parameters": {"Bucket": "b", "Prefix.$": "$.p"}}, `),
+		distributed(`"ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "MANIFEST"}, "Parameters": {"Bucket": "b", "Key.$": "$.k"}}, `),
+		distributed(`"ItemBatcher": {"MaxItemsPerBatch": 5, "MaxInputBytesPerBatch": 262144, "BatchInput": {"a.$": "$.a"}}, "ResultWriter": {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b", "Prefix": "p"}}, `),
 		machine(`"A": {"Type": "Pass", "Parameters": {"a.$": "$.a", "b.$": "States.Format('{}', $.b)", "c": [{"d.$": "$$.Execution.Id"}]}, "End": true}`),
 		`{"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Choice", "Choices": [{"Condition": "{% $states.input.a = 1 %}", "Next": "B"}], "Default": "B"}, "B": {"Type": "Pass", "Output": "{% 1 %}", "End": true}}}`,
 	} {
@@ -69,6 +80,26 @@ func TestStates_refuseWhatStepFunctionsDoes(t *testing.T) {
 		{machine(`"A": {"Type": "Parallel", "Branches": ["x"], "End": true}`), "States.A.Branches[0]: got"},
 		{machine(`"A": {"Type": "Map", "End": true}`), "want exactly one of ItemProcessor and Iterator"},
 		{machine(`"A": {"Type": "Map", "MaxConcurrency": -1, "Iterator": {"StartAt": "C", "States": {"C": {"Type": "Succeed"}}}, "End": true}`), "MaxConcurrency: got -1"},
+		{distributed(`"Label": "a b", `), `States.A.Label: got "a b", want 1 to 40 characters`},
+		{distributed(`"Label": "` + strings.Repeat("x", 41) + `", `), "States.A.Label: got"},
+		{distributed(`"ToleratedFailurePercentage": 101, `), "ToleratedFailurePercentage: got 101, want at most 100"},
+		{distributed(`"ItemReader": 1, `), "States.A.ItemReader: got 1, want an object"},
+		{distributed(`"ItemReader": {"Resource": "arn:aws:states:::s3:headObject"}, `), "ItemReader.Resource: got"},
+		{distributed(`"ItemReader": {"Resource": "arn:aws:states:::s3:listObjectsV2", "Parameters": {}}, `), "ItemReader.Parameters.Bucket: missing"},
+		{distributed(`"ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "XML"}, "Parameters": {"Bucket": "b"}}, `), `ReaderConfig.InputType: got "XML"`},
+		{distributed(`"ItemReader": {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "JSON"}, "Parameters": {"Bucket": "b"}}, `), "ItemReader.Parameters.Key: missing"},
+		{distributed(`"ItemReader": {"Resource": "arn:aws:states:::s3:listObjectsV2", "Parameters": {"Bucket.$": "b"}}, `), "Bucket.$: got"},
+		{distributed(`"ItemReader": {"Resource": "arn:aws:states:::s3:listObjectsV2", "Where": 1, "Parameters": {"Bucket": "b"}}, `), "ItemReader.Where: unknown field"},
+		{distributed(`"ItemBatcher": {}, `), "ItemBatcher: want MaxItemsPerBatch, MaxInputBytesPerBatch or both"},
+		{distributed(`"ItemBatcher": {"MaxItemsPerBatch": 0}, `), "MaxItemsPerBatch: got 0"},
+		{distributed(`"ItemBatcher": {"MaxInputBytesPerBatch": 262145}, `), "MaxInputBytesPerBatch: got 262145, want at most 262144"},
+		{distributed(`"ItemBatcher": {"MaxItemsPerBatch": 1, "BatchInput": {"a.$": "a"}}, `), "BatchInput.a.$: got"},
+		{distributed(`"ResultWriter": {"Resource": "arn:aws:states:::s3:getObject", "Parameters": {"Bucket": "b"}}, `), "ResultWriter.Resource: got"},
+		{distributed(`"ResultWriter": {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b"}}, `), "ResultWriter.Parameters.Prefix: missing"},
+		{strings.Replace(distributed(``), `"STANDARD"`, `"FAST"`, 1), `ExecutionType: got "FAST"`},
+		{strings.Replace(distributed(``), `"DISTRIBUTED"`, `"SPREAD"`, 1), `Mode: got "SPREAD"`},
+		{strings.Replace(distributed(``), `"DISTRIBUTED"`, `"INLINE"`, 1), "ExecutionType: belongs to the mode DISTRIBUTED"},
+		{machine(`"A": {"Type": "Map", "Label": "Parts", "ItemProcessor": {"StartAt": "C", "States": {"C": {"Type": "Succeed"}}}, "End": true}`), "Label: belongs to a map of the mode DISTRIBUTED"},
 		{machine(`"A": {"Type": "Wait", "End": true}`), "want exactly one of Seconds"},
 		{machine(`"A": {"Type": "Wait", "Seconds": 1, "Timestamp": "x", "End": true}`), "want exactly one of Seconds"},
 		{machine(`"A": {"Type": "Wait", "Seconds": 1.5, "End": true}`), "States.A.Seconds: got 1.5"},
