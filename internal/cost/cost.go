@@ -42,12 +42,14 @@ type Resource struct {
 type Assumptions struct {
 	RunsPerMonth float64 `json:"runsPerMonth"`
 	InputGB      float64 `json:"inputGB"`      // size of one input
+	Objects      float64 `json:"objects"`      // in which it comes, where a run is spread over them
 	OutputRatio  float64 `json:"outputRatio"`  // size of the output, of the input's
 	MBPerSecond  float64 `json:"mbPerSecond"`  // of input, for one vCPU: measured, docs/decisions/job-tuning.md
 	StartSeconds float64 `json:"startSeconds"` // pulling the image and starting, billed too
 	StoredGB     float64 `json:"storedGB"`     // in all buckets together, versions included
 	ImageGB      float64 `json:"imageGB"`      // of all images in a repository together
 	LogMB        float64 `json:"logMB"`        // that one run adds to each log group
+	PartLogMB    float64 `json:"partLogMB"`    // that each part of a run that is spread adds to that of the job and that of the machine
 	CallMB       float64 `json:"callMB"`       // that a run says to AWS's services and hears from them, beside its log and objects
 	PartMB       float64 `json:"partMB"`       // that one request of S3 reads or writes
 	OtherGets    float64 `json:"otherGets"`    // requests of a run beside those for parts
@@ -59,7 +61,7 @@ type Assumptions struct {
 // Defaults are the assumptions that nobody changed.
 func Defaults() Assumptions {
 	return Assumptions{
-		RunsPerMonth: 1, InputGB: 1, OutputRatio: 1.3, MBPerSecond: 118, StartSeconds: 30, StoredGB: 5, ImageGB: 0.2, LogMB: 1, CallMB: 1,
+		RunsPerMonth: 1, InputGB: 1, Objects: 100, PartLogMB: 0.05, OutputRatio: 1.3, MBPerSecond: 118, StartSeconds: 30, StoredGB: 5, ImageGB: 0.2, LogMB: 1, CallMB: 1,
 		PartMB: 2, OtherGets: 50, OtherPuts: 30, JobMetrics: float64(len(contract.Metrics())), SpotShare: 0.3,
 	}
 }
@@ -71,7 +73,7 @@ func (a Assumptions) Check() error {
 		name               string
 		value, least, most float64
 	}{
-		{"runsPerMonth", a.RunsPerMonth, 0, 1e6}, {"inputGB", a.InputGB, 0, 1e9}, {"outputRatio", a.OutputRatio, 0, 1e6},
+		{"runsPerMonth", a.RunsPerMonth, 0, 1e6}, {"inputGB", a.InputGB, 0, 1e9}, {"objects", a.Objects, 0, 1e12}, {"partLogMB", a.PartLogMB, 0, 1e9}, {"outputRatio", a.OutputRatio, 0, 1e6},
 		{"mbPerSecond", a.MBPerSecond, 0.001, 1e9}, {"startSeconds", a.StartSeconds, 0, 1e9},
 		{"storedGB", a.StoredGB, 0, 1e9}, {"imageGB", a.ImageGB, 0, 1e9}, {"logMB", a.LogMB, 0, 1e9}, {"callMB", a.CallMB, 0, 1e9}, {"partMB", a.PartMB, 0.001, 1e9},
 		{"otherGets", a.OtherGets, 0, 1e9}, {"otherPuts", a.OtherPuts, 0, 1e9}, {"jobMetrics", a.JobMetrics, 0, 1e9}, {"spotShare", a.SpotShare, 0, 1},
@@ -297,6 +299,11 @@ type counter struct {
 	publicIP, spot, keyed, trailed, insights bool
 	s3Gateway                                bool // objects and images take the free gateway of S3
 	emails                                   float64
+
+	keepDays float64 // the longest that a log group keeps
+	fan      *fan    // of runs that are spread; parts and ran are how many tasks and others they have
+	parts    float64
+	ran      float64
 }
 
 func (c *counter) addAll(resources []Resource) error {
@@ -321,6 +328,10 @@ func (c *counter) addAll(resources []Resource) error {
 		if err := c.addTask(r); err != nil {
 			return err
 		}
+	}
+	if c.fan != nil {
+		c.addLog(c.parts*c.PartLogMB, c.keepDays)
+		c.addLog(c.parts*c.PartLogMB, c.keepDays)
 	}
 	if buckets {
 		c.addObjects()
@@ -383,6 +394,7 @@ func (c *counter) add(r Resource) bool {
 	case "aws:cloudwatch/logGroup:LogGroup":
 		days, _ := r.Inputs["retentionInDays"].(float64)
 		c.addLog(c.LogMB, days)
+		c.keepDays = max(c.keepDays, days)
 	case "aws:ecr/repository:Repository":
 		c.use["ecrStorage"] += c.ImageGB
 	case "aws:dynamodb/table:Table":
@@ -443,9 +455,19 @@ func (c *counter) addMachine(r Resource) {
 	if writes := p.count(":dynamodb:putItem") + p.count(":dynamodb:updateItem") + p.count(":dynamodb:deleteItem"); writes > 0 {
 		c.use["dynamoDBWrite"] += writes
 	}
+	traces := 1.0
+	if p.fan != nil {
+		c.fan, c.ran = p.fan, p.ran
+		c.parts = max(1, math.Ceil(c.Objects/p.fan.items))
+		if p.fan.rangeBytes > 0 {
+			c.parts = max(1, math.Ceil(c.InputGB*1e9/p.fan.rangeBytes))
+		}
+		c.use["transition"] += c.parts * p.fan.part.transitions
+		traces += c.parts
+	}
 	tracing, _ := r.Inputs["tracingConfiguration"].(map[string]any)
 	if tracing["enabled"] == true {
-		c.use["trace"]++
+		c.use["trace"] += traces
 	}
 	c.publicIP = c.publicIP || p.publicIP
 	c.spot = c.spot || p.spot
@@ -454,8 +476,17 @@ func (c *counter) addMachine(r Resource) {
 // addObjects counts what is kept and what a run reads and writes.
 func (c *counter) addObjects() {
 	c.use["s3Storage"] = c.StoredGB
-	gets := c.OtherGets + math.Ceil(c.InputGB*1000/c.PartMB)
-	puts := c.OtherPuts + math.Ceil(c.InputGB*c.OutputRatio*1000/c.PartMB)
+	tasks := c.tasks()
+	gets := c.OtherGets*tasks + math.Ceil(c.InputGB*1000/c.PartMB)
+	puts := c.OtherPuts*tasks + math.Ceil(c.InputGB*c.OutputRatio*1000/c.PartMB)
+	if c.fan != nil {
+		// The map lists a thousand objects at once, and writes its record in a few
+		// requests; a range is read once before, to be cut.
+		puts += math.Ceil(c.Objects/1000) + recordPuts
+		if c.fan.rangeBytes > 0 {
+			gets += math.Ceil(c.InputGB * 1000 / c.PartMB)
+		}
+	}
 	c.use["s3Get"], c.use["s3Put"] = gets, puts
 	if c.trailed {
 		c.use["dataEvent"] = gets + puts
@@ -464,6 +495,13 @@ func (c *counter) addObjects() {
 		c.use["kmsRequest"] = gets + puts // a bucket key makes it fewer
 	}
 }
+
+// tasks is how many tasks of ECS a run is.
+func (c *counter) tasks() float64 { return math.Max(1, c.ran+c.parts) }
+
+// recordPuts is what a map writes of its run: a manifest, and a file for each
+// status that its parts have.
+const recordPuts = 4
 
 // insights tells whether a cluster has Container Insights, which are billed.
 func insights(inputs map[string]any) bool {
@@ -518,26 +556,46 @@ func (c *counter) addTask(r Resource) error {
 		return err
 	}
 	vcpu := cpu / 1024
-	seconds := math.Max(60, c.StartSeconds+c.InputGB*1000/(c.MBPerSecond*vcpu))
-	hours := seconds / 3600
 	suffix := "X86"
 	if platform, _ := r.Inputs["runtimePlatform"].(map[string]any); platform["cpuArchitecture"] == "ARM64" {
 		suffix = "ARM"
 	}
-	if c.spot {
-		suffix += "Spot"
-	}
-	c.seconds += seconds
-	c.use["vcpu"+suffix] += vcpu * hours
-	c.use["memory"+suffix] += memory / 1024 * hours
-	if c.publicIP {
-		c.use["taskAddress"] += hours
-	}
-	c.addPassage()
 	storage, _ := r.Inputs["ephemeralStorage"].(map[string]any)
-	if size, ok := storage["sizeInGib"].(float64); ok && size > freeStorageGB {
-		c.use["ephemeral"] += (size - freeStorageGB) * hours
+	size, _ := storage["sizeInGib"].(float64)
+	// bill counts tasks of so many seconds each.
+	bill := func(tasks, seconds float64, spot bool) float64 {
+		seconds = math.Max(leastTaskSeconds, seconds)
+		hours := tasks * seconds / 3600
+		kind := suffix
+		if spot {
+			kind += "Spot"
+		}
+		c.use["vcpu"+kind] += vcpu * hours
+		c.use["memory"+kind] += memory / 1024 * hours
+		if c.publicIP {
+			c.use["taskAddress"] += hours
+		}
+		if size > freeStorageGB {
+			c.use["ephemeral"] += (size - freeStorageGB) * hours
+		}
+		return seconds
 	}
+	work := c.InputGB * 1000 / (c.MBPerSecond * vcpu) // seconds of one task for all of it
+	var seconds float64
+	if c.fan == nil {
+		seconds = bill(1, c.StartSeconds+work, c.spot)
+	} else {
+		// The task that merges reads no data. One that plans reads all of it, which is
+		// counted as if it transformed it, too: the most that it can be.
+		if c.fan.rangeBytes > 0 {
+			seconds += bill(1, c.StartSeconds+work, c.spot)
+		}
+		seconds += bill(1, c.StartSeconds, c.spot)
+		seconds += math.Ceil(c.parts/c.fan.concurrency) * bill(c.parts, c.StartSeconds+work/c.parts, c.fan.part.spot)
+	}
+	hours := seconds / 3600
+	c.seconds += seconds
+	c.addPassage()
 	// A metric is billed for the hours in which it is written.
 	part := math.Ceil(hours) / hoursPerMonth
 	c.use["jobMetrics"] += c.JobMetrics * part
@@ -549,9 +607,10 @@ func (c *counter) addTask(r Resource) error {
 
 // addPassage counts what a run sends and gets through what is billed by the GB.
 func (c *counter) addPassage() {
-	gb := (c.LogMB + c.CallMB) / 1000
+	tasks := c.tasks()
+	gb := (c.LogMB + c.parts*c.PartLogMB + c.CallMB*tasks) / 1000
 	if !c.s3Gateway {
-		gb += c.InputGB*(1+c.OutputRatio) + c.ImageGB
+		gb += c.InputGB*(1+c.OutputRatio) + c.ImageGB*tasks
 	}
 	switch {
 	case c.use["interfaceEndpoint"] > 0:

@@ -150,6 +150,67 @@ func TestOf_namesAMachineThatItCannotFollow(t *testing.T) {
 	}
 }
 
+// fanned is a machine that runs a part for each two objects, or for each range of
+// rangeBytes, five at once on Spot, and then a task.
+func fanned(rangeBytes string) Resource {
+	plan := `"Plan": {"Type": "Pass", "Next": "Parts"}`
+	if rangeBytes != "" {
+		plan = `"Plan": {"Type": "Task", "Resource": "arn:aws:states:::ecs:runTask.sync", "Next": "Parts", "Parameters": {"Overrides": {"ContainerOverrides": [
+			{"Environment": [{"Name": "DS_SCALE_RANGE_BYTES", "Value": "` + rangeBytes + `"}, {"Name": "DS_SCALE_RUN", "Value.$": "$.a"}]}]}}}`
+	}
+	return Resource{Type: "aws:sfn/stateMachine:StateMachine", Name: "machine", Inputs: map[string]any{
+		"tracingConfiguration": map[string]any{"enabled": true},
+		"definition": `{"StartAt": "Plan", "States": {` + plan + `,
+			"Parts": {"Type": "Map", "MaxConcurrency": 5, "ItemBatcher": {"MaxItemsPerBatch": 2}, "Next": "Merge", "ItemProcessor": {
+				"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "Part", "States": {
+					"Part": {"Type": "Task", "Resource": "arn:aws:states:::ecs:runTask.sync", "Next": "Ended", "Parameters": {"CapacityProviderStrategy": [{}]}},
+					"Ended": {"Type": "Succeed"}}}},
+			"Merge": {"Type": "Task", "Resource": "arn:aws:states:::ecs:runTask.sync", "End": true}}}`,
+	}}
+}
+
+func TestOf_countsThePartsOfARunThatIsSpread(t *testing.T) {
+	a, task := hour("X86_64")
+	a.Objects, a.StartSeconds, a.PartLogMB = 41, 60, 0.1
+	logs := Resource{Type: "aws:cloudwatch/logGroup:LogGroup", Inputs: map[string]any{"retentionInDays": 30.0}}
+	e := of(t, a, fanned(""), task, logs, Resource{Type: "aws:s3/bucketV2:BucketV2"})
+	const parts = 21 // of two objects each
+	for what, want := range map[string]float64{
+		"state transitions":              4 + parts*3,
+		"traces of executions":           1 + parts,
+		"CPU":                            60.0 / 3600,
+		"CPU, Spot":                      (parts*60 + 3600.0) / 3600,
+		"logs written":                   (1 + 2*parts*0.1) / 1000,
+		"writes and listings of objects": math.Ceil(a.InputGB*a.OutputRatio*1000/a.PartMB) + 30*(parts+1) + 1 + 4,
+		"reads of objects":               1800 + 50*(parts+1),
+	} {
+		if got := item(t, e, what).Quantity; !near(got, want) {
+			t.Errorf("%s: got %v, want %v", what, got, want)
+		}
+	}
+	if want := 60 + 5*(60+3600.0/parts); !near(e.RunSeconds, want) {
+		t.Errorf("a run takes %v s, want %v: five at once, and a task after them", e.RunSeconds, want)
+	}
+	// Half the objects are half the parts, and the same work.
+	a.Objects = 20
+	if got, want := item(t, of(t, a, fanned(""), task), "CPU, Spot").Quantity, (10*60+3600.0)/3600; !near(got, want) {
+		t.Errorf("ten parts take %v vCPU-hours, want %v", got, want)
+	}
+}
+
+func TestOf_countsTheRangesOfAnObject(t *testing.T) {
+	a, task := hour("X86_64")
+	a.StartSeconds = 0
+	e := of(t, a, fanned("360000000"), task)
+	if got, want := item(t, e, "state transitions").Quantity, 4+10*3.0; got != want {
+		t.Errorf("got %v transitions, want %v for ten ranges", got, want)
+	}
+	// The plan reads all of it, the merge takes the minute that is billed at least.
+	if got, want := item(t, e, "CPU").Quantity, 1+1.0/60; !near(got, want) {
+		t.Errorf("plan and merge take %v vCPU-hours, want %v", got, want)
+	}
+}
+
 func TestOf_countsRequestsForTrailsAndKeys(t *testing.T) {
 	a := Defaults()
 	a.InputGB, a.OutputRatio, a.PartMB, a.OtherGets, a.OtherPuts = 1, 2, 10, 5, 7

@@ -368,6 +368,7 @@ func trials(account, region string, existing map[string]string) []trial {
 	moving := func(bucket string) map[string]string {
 		return map[string]string{bucket + "TransitionDays": "30", bucket + "TransitionClass": "INTELLIGENT_TIERING"}
 	}
+	spread := func(over string) map[string]string { return map[string]string{"scaleOut": over} }
 	return []trial{
 		one("aws:region", "us-west-2"),
 		one("environment", "test"),
@@ -395,6 +396,15 @@ func trials(account, region string, existing map[string]string) []trial {
 		one("taskMemoryMiB", "8192"),
 		one("architecture", "arm64"),
 		one("imageUri", account+".dkr.ecr."+region+".amazonaws.com/ds-preprocessing@sha256:"+strings.Repeat("0", 64)),
+		one("scaleOut", "prefix"),
+		one("scaleOut", "object"),
+		with(spread("prefix"), "scaleOutObjects", "10"),
+		with(spread("object"), "scaleOutRangeMiB", "512"),
+		with(spread("prefix"), "scaleOutVcpus", "100"),
+		with(spread("prefix"), "scaleOutConcurrency", "5"),
+		with(spread("prefix"), "scaleOutToleratedPercent", "1"),
+		with(spread("prefix"), "scaleOutSpot", "true"),
+		with(spread("prefix"), "scaleOutHours", "48"),
 		one("scheduleExpression", "cron(0 10 1 * ? *)"),
 		one("scheduleTimezone", "Europe/Berlin"),
 		one("notificationEmail", "team@example.com"),

@@ -49,6 +49,8 @@ var variants = []struct {
 	{"prod", "prod", nil, []string{"schedule-role", "processing-network-flow-role"}},
 	{"arrivals and a time zone", "prod", map[string]string{"ds-pipeline:startOnArrival": "true", "ds-pipeline:scheduleTimezone": "Europe/Berlin", "ds-pipeline:useSpot": "true", "ds-pipeline:notifySuccess": "true"},
 		[]string{"processing-network-flow-role", "schedule-arrival-role", "schedule-scheduler-role", "watch-scheduler-role"}},
+	{"runs that are spread", "prod", map[string]string{"ds-pipeline:scaleOut": "prefix", "ds-pipeline:scaleOutSpot": "true"}, []string{"schedule-role", "processing-network-flow-role"}},
+	{"ranges of an object", "dev", map[string]string{"ds-pipeline:scaleOut": "object"}, []string{"schedule-role"}},
 }
 
 func planned(t *testing.T, stackName string, set map[string]string) *plan {
@@ -261,8 +263,22 @@ func (p *plan) needs(t *testing.T) map[string][]call {
 			needs[name] = append(needs[name], calls...)
 		}
 	}
+	if p.spread() {
+		run := strings.Replace(p.names["pipeline-machine"], ":stateMachine:", ":execution:", 1)
+		needs["processing-task-role"] = append(needs["processing-task-role"],
+			call{action: "s3:ListMultipartUploadParts", resource: result},
+			call{action: "s3:PutObject", resource: object("data-output", contract.ScaleItems("run", 1))})
+		needs["watch-role"] = append(needs["watch-role"],
+			call{action: "states:ListMapRuns", resource: run + ":run"},
+			call{action: "states:DescribeMapRun", resource: strings.Replace(run, ":execution:", ":mapRun:", 1) + "/Parts:0"},
+			call{action: "states:ListExecutions", resource: strings.Replace(run, ":execution:", ":mapRun:", 1) + "/Parts:0"},
+			call{action: "states:DescribeExecution", resource: run + "/Parts:0"})
+	}
 	return needs
 }
+
+// spread is whether the machine runs parts.
+func (p *plan) spread() bool { return strings.Contains(p.machine, `"DISTRIBUTED"`) }
 
 // keyCalls are what AWS's services ask of the key in the name of each role.
 func (p *plan) keyCalls() map[string][]call {
@@ -277,9 +293,13 @@ func (p *plan) keyCalls() map[string][]call {
 		return calls
 	}
 	const read, write = "kms:Decrypt", "kms:GenerateDataKey"
+	bucketUse := []string{read}
+	if p.spread() {
+		bucketUse = append(bucketUse, write)
+	}
 	return map[string][]call{
 		"processing-task-role":    use("s3", read, write),
-		"pipeline-role":           slices.Concat(use("s3", read), use("dynamodb", read), use("sns", read, write)),
+		"pipeline-role":           slices.Concat(use("s3", bucketUse...), use("dynamodb", read), use("sns", read, write)),
 		"watch-role":              slices.Concat(use("s3", read), use("sns", read, write)),
 		"schedule-scheduler-role": use("sqs", read, write),
 		"watch-scheduler-role":    use("sqs", read, write),
@@ -318,7 +338,29 @@ func (p *plan) machineCalls(t *testing.T) []call {
 		// CDK grants it on the machine. Not simulated.
 		"aws-sdk:sfn:sendTaskFailure": nil,
 	}
+	machine, input := p.names["pipeline-machine"], p.names["data-input"]
+	record := p.names["data-output"] + "/" + contract.ScaleResults("run", 1) + "0/manifest.json"
+	items := p.names["data-output"] + "/" + contract.ScaleItems("run", 2)
 	var calls []call
+	for _, m := range distributedMaps(t, p.machine) {
+		part := strings.Replace(machine, ":stateMachine:", ":execution:", 1) + "/" + m.Label + ":0"
+		calls = append(calls, call{"states:StartExecution", machine, nil},
+			call{"states:DescribeExecution", part, nil}, call{"states:StopExecution", part, nil}, call{"states:RedriveExecution", part, nil})
+		switch m.ItemReader.Resource + " " + m.ItemReader.Parameters.Bucket {
+		case "arn:aws:states:::s3:listObjectsV2 " + strings.TrimPrefix(input, "arn:aws:s3:::"):
+			calls = append(calls, call{"s3:ListBucket", input, map[string]string{"s3:prefix": "raw/"}})
+		case "arn:aws:states:::s3:getObject " + strings.TrimPrefix(p.names["data-output"], "arn:aws:s3:::"):
+			calls = append(calls, call{"s3:GetObject", items, nil})
+		default:
+			t.Errorf("map %s reads %+v: say in this test which calls that makes", m.Label, m.ItemReader)
+		}
+		if m.ResultWriter.Resource != "arn:aws:states:::s3:putObject" {
+			t.Errorf("map %s writes with %s: say in this test which calls that makes", m.Label, m.ResultWriter.Resource)
+		}
+		for _, action := range []string{"s3:PutObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"} {
+			calls = append(calls, call{action, record, nil})
+		}
+	}
 	seen := map[string]bool{}
 	for _, resource := range taskResources(t, p.machine) {
 		name := strings.TrimSuffix(strings.TrimPrefix(resource, "arn:aws:states:::"), ".waitForTaskToken")
@@ -361,6 +403,37 @@ func taskResources(t *testing.T, definition string) []string {
 		}
 	}
 	walk(parsed)
+	return found
+}
+
+// distributedMap is what tells which calls a map makes by itself.
+type distributedMap struct {
+	Type, Label string
+	ItemReader  struct {
+		Resource   string
+		Parameters struct{ Bucket string }
+	}
+	ResultWriter struct{ Resource string }
+}
+
+// distributedMaps are those of a definition.
+func distributedMaps(t *testing.T, definition string) (found []distributedMap) {
+	t.Helper()
+	var parsed struct{ States map[string]json.RawMessage }
+	if err := json.Unmarshal([]byte(definition), &parsed); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(parsed.States)) {
+		var kind struct{ Type string }
+		if err := json.Unmarshal(parsed.States[name], &kind); err != nil || kind.Type != "Map" {
+			continue
+		}
+		var m distributedMap
+		if err := json.Unmarshal(parsed.States[name], &m); err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, m)
+	}
 	return found
 }
 
