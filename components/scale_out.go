@@ -374,7 +374,7 @@ func partsState(in machineInputs, label, suffix string, from items) state {
 			"Resource":   fmt.Sprintf("arn:%s:states:::s3:putObject", in.place.partition()),
 			"Parameters": map[string]any{"Bucket": in.outputBucket, "Prefix.$": "$.scale.results"},
 		},
-		"ResultSelector": map[string]any{"key.$": "$.ResultWriterDetails.Key"},
+		"ResultSelector": map[string]any{"key.$": "$.ResultWriterDetails.Key", "map.$": "$.MapRunArn"},
 		"ResultPath":     "$.results",
 		// Too many failures are not among them, see scaleStates.
 		"Catch": []any{map[string]any{

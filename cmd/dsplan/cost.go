@@ -29,7 +29,7 @@ func printCost(w io.Writer, planned *simstack.Result, flags cli) error {
 // assumed are the assumptions about runs.
 func (flags cli) assumed() cost.Assumptions {
 	assumed := cost.Defaults()
-	assumed.InputGB, assumed.RunsPerMonth = flags.InputGB, flags.Runs
+	assumed.InputGB, assumed.Objects, assumed.RunsPerMonth = flags.InputGB, flags.Objects, flags.Runs
 	return assumed
 }
 

@@ -83,6 +83,8 @@ func TestCostEstimate_isWhatThePlanCosts(t *testing.T) {
 		"endpoints": {"dev", map[string]string{"networkMode": "endpoints", "egressPerZone": "true"}},
 		"private":   {"dev", map[string]string{"networkMode": "private", "flowLogs": "true"}},
 		"cheap":     {"dev", map[string]string{"useSpot": "true", "architecture": "arm64", "taskStorageGiB": "100"}},
+		"spread":    {"prod", map[string]string{"scaleOut": "prefix", "scaleOutSpot": "true", "networkMode": "private"}},
+		"ranges":    {"dev", map[string]string{"scaleOut": "object", "networkMode": "endpoints"}},
 		"told":      {"dev", map[string]string{"notifySuccess": "true", "notificationEmail": "a@example.org", "monthlyBudgetUSD": "5"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -45,6 +45,7 @@ type cli struct {
 	JSON    bool    `name:"json" help:"Print resources with their inputs, and the outputs, as JSON. Secrets are masked."`
 	Cost    bool    `help:"Estimate what a month at rest and one run cost instead; as JSON with --json."`
 	InputGB float64 `name:"input-gb" default:"1" help:"Size of one input, for --cost."`
+	Objects float64 `name:"objects" default:"100" help:"Objects in which it comes, where a run is spread over them, for --cost."`
 	Runs    float64 `name:"runs" default:"1" help:"Runs in a month, for --cost."`
 	Graph   string  `placeholder:"svg" enum:"svg," default:"" help:"Draw who starts, reads, writes and tells what, by the plan's permissions, instead: as SVG."`
 	IAM     bool    `name:"iam" help:"List who may do what on which resources by the plan's policies, and under which conditions, instead; as JSON with --json."`

@@ -35,7 +35,8 @@ type execution struct {
 	taskID   string
 	attempts int
 	events   []types.HistoryEvent
-	steps    []func() // what is still to come
+	steps    []func()                     // what is still to come
+	parts    *types.MapRunExecutionCounts // nil for one task
 }
 
 // request is what an execution may be started with.
@@ -119,17 +120,76 @@ func (s *Server) run(e *execution) {
 				s.fail(e, fmt.Sprintf("the input object s3://%s/%s %s", Input, e.env["DS_INPUT_KEY"], what))
 			}
 		},
-		func() { s.task(e) },
+		func() {
+			if s.Spread > 0 {
+				s.spread(e)
+			} else {
+				s.task(e, "Preprocess")
+			}
+		},
 	}
 }
 
+// mapRun is the ARN of the map of an execution.
+func (e *execution) mapRun() string {
+	return strings.Replace(e.arn, ":execution:"+Pipeline+":", ":mapRun:"+Pipeline+"/Parts:", 1)
+}
+
+// spread runs parts, of which half are done when somebody looks, and then the task
+// that merges them. A redrive runs those that failed.
+func (s *Server) spread(e *execution) {
+	e.enter("Parts", types.HistoryEventTypeMapStateEntered)
+	arn := e.mapRun()
+	if e.parts == nil {
+		e.parts = &types.MapRunExecutionCounts{Total: s.Spread, Pending: s.Spread}
+		e.add(types.HistoryEvent{Type: types.HistoryEventTypeMapRunStarted, MapRunStartedEventDetails: &types.MapRunStartedEventDetails{MapRunArn: &arn}})
+	} else {
+		e.add(types.HistoryEvent{Type: types.HistoryEventTypeMapRunRedriven, MapRunRedrivenEventDetails: &types.MapRunRedrivenEventDetails{MapRunArn: &arn, RedriveCount: &e.redrives}})
+	}
+	p := e.parts
+	e.steps = append(e.steps,
+		func() {
+			*p = types.MapRunExecutionCounts{Total: p.Total, Succeeded: p.Total / 2, Running: p.Total - p.Total/2}
+		},
+		func() {
+			*p = types.MapRunExecutionCounts{Total: p.Total, Succeeded: p.Total - s.FailParts, Failed: s.FailParts}
+			if s.FailParts == 0 {
+				e.add(types.HistoryEvent{Type: types.HistoryEventTypeMapRunSucceeded})
+				s.task(e, "Merge")
+				return
+			}
+			e.error, e.cause = aws.String("States.ExceedToleratedFailureThreshold"), aws.String("The specified tolerated failure threshold was exceeded")
+			e.add(types.HistoryEvent{Type: types.HistoryEventTypeMapRunFailed, MapRunFailedEventDetails: &types.MapRunFailedEventDetails{Error: e.error, Cause: e.cause}})
+			e.status, e.stopped, e.steps = types.ExecutionStatusFailed, now(), nil
+			e.add(types.HistoryEvent{Type: types.HistoryEventTypeExecutionFailed, ExecutionFailedEventDetails: &types.ExecutionFailedEventDetails{Error: e.error, Cause: e.cause}})
+		})
+}
+
+func (s *Server) describeMapRun(in *sfn.DescribeMapRunInput) (*sfn.DescribeMapRunOutput, error) {
+	for _, e := range s.executions {
+		if e.parts == nil || e.mapRun() != aws.ToString(in.MapRunArn) {
+			continue
+		}
+		status := types.MapRunStatusRunning
+		switch {
+		case e.parts.Failed > 0:
+			status = types.MapRunStatusFailed
+		case e.parts.Succeeded == e.parts.Total:
+			status = types.MapRunStatusSucceeded
+		}
+		return &sfn.DescribeMapRunOutput{ExecutionArn: &e.arn, MapRunArn: in.MapRunArn, Status: status, StartDate: e.started, ExecutionCounts: e.parts,
+			ItemCounts: &types.MapRunItemCounts{Total: 20 * e.parts.Total}}, nil
+	}
+	return nil, &types.ResourceNotFound{Message: aws.String("Map Run Does Not Exist: '" + aws.ToString(in.MapRunArn) + "'")}
+}
+
 // task starts the task; the job's log comes line by line, then its end.
-func (s *Server) task(e *execution) {
+func (s *Server) task(e *execution, state string) {
 	e.attempts++
 	e.taskID = fmt.Sprintf("%032x", len(s.executions)*100+e.attempts)
 	arn := "arn:aws:ecs:" + Region + ":" + Account + ":task/ds-processing-cluster/" + e.taskID
 	task := map[string]any{"TaskArn": arn, "LastStatus": "PROVISIONING", "Cpu": "2048", "Memory": "4096", "Containers": []any{map[string]any{"Name": contract.ContainerName}}}
-	e.enter("Preprocess", types.HistoryEventTypeTaskStateEntered)
+	e.enter(state, types.HistoryEventTypeTaskStateEntered)
 	e.add(types.HistoryEvent{Type: types.HistoryEventTypeTaskSubmitted, TaskSubmittedEventDetails: &types.TaskSubmittedEventDetails{
 		Resource: aws.String("runTask.sync"), ResourceType: aws.String("ecs"), Output: text(map[string]any{"Tasks": []any{task}, "Failures": []any{}})}})
 	began := time.Now()
@@ -141,7 +201,11 @@ func (s *Server) task(e *execution) {
 		if status == 0 {
 			e.add(types.HistoryEvent{Type: types.HistoryEventTypeTaskSucceeded, TaskSucceededEventDetails: &types.TaskSucceededEventDetails{
 				Resource: aws.String("runTask.sync"), ResourceType: aws.String("ecs"), Output: text(task)}})
-			s.succeed(e, map[string]any{"run": map[string]any{"period": map[string]any{"name": e.period}}, "task": task, "holder": map[string]any{"execution": e.arn}})
+			output := map[string]any{"run": map[string]any{"period": map[string]any{"name": e.period}}, "task": task, "holder": map[string]any{"execution": e.arn}}
+			if e.parts != nil {
+				output["results"] = map[string]any{"key": contract.ScaleResults(e.name, 1) + "0/manifest.json", "map": e.mapRun()}
+			}
+			s.succeed(e, output)
 			return
 		}
 		e.add(types.HistoryEvent{Type: types.HistoryEventTypeTaskFailed, TaskFailedEventDetails: &types.TaskFailedEventDetails{
@@ -150,7 +214,7 @@ func (s *Server) task(e *execution) {
 			if known.Code == status && known.Retry && e.attempts < 4 {
 				e.add(types.HistoryEvent{Type: types.HistoryEventTypeWaitStateEntered, StateEnteredEventDetails: &types.StateEnteredEventDetails{
 					Name: aws.String("WaitToRetry"), Input: text(map[string]any{"retry": map[string]any{"attempt": e.attempts + 1, "wait": 42}})}})
-				e.steps = append(e.steps, func() { s.task(e) })
+				e.steps = append(e.steps, func() { s.task(e, state) })
 				return
 			}
 			if known.Code == status {

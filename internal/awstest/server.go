@@ -61,6 +61,8 @@ type Server struct {
 	Job func(env map[string]string) (lines []string, status int)
 	// Hold keeps an execution from going on once its task has been started.
 	Hold bool
+	// Spread is how many parts a run has; 0 is one task. Of them FailParts fail.
+	Spread, FailParts int64
 	// Blind is how often a new execution is said not to exist.
 	Blind int
 

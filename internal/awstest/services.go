@@ -47,6 +47,7 @@ func init() { // a literal would refer to itself through the methods
 			"DescribeExecution":   typed((*Server).describeExecution),
 			"ListExecutions":      typed((*Server).listExecutions),
 			"GetExecutionHistory": typed((*Server).getExecutionHistory),
+			"DescribeMapRun":      typed((*Server).describeMapRun),
 
 			"DescribeStateMachine": typed(describeStateMachine),
 		}),

@@ -34,6 +34,7 @@ type machineFacts struct {
 	subnets        []string
 	publicIP       bool
 	spot           bool
+	spread         bool // runs may be many tasks
 	runsTable      string
 	topic          string
 }
@@ -75,12 +76,15 @@ func (d *doctor) stateMachine(ctx context.Context) finding {
 // readDefinition takes from the definition what the doctor looks at.
 func readDefinition(definition string) (*machineFacts, error) {
 	var doc struct {
-		States map[string]struct {
-			Parameters json.RawMessage
-		}
+		States map[string]json.RawMessage
 	}
 	if err := json.Unmarshal([]byte(definition), &doc); err != nil {
 		return nil, err
+	}
+	parameters := func(name string) json.RawMessage {
+		var state struct{ Parameters json.RawMessage }
+		_ = json.Unmarshal(doc.States[name], &state)
+		return state.Parameters
 	}
 	var task struct {
 		Cluster, TaskDefinition  string
@@ -92,15 +96,27 @@ func readDefinition(definition string) (*machineFacts, error) {
 			}
 		}
 	}
-	if p := doc.States["Preprocess"].Parameters; json.Unmarshal(p, &task) != nil || task.Cluster == "" || task.TaskDefinition == "" {
+	if p := parameters("Preprocess"); json.Unmarshal(p, &task) != nil || task.Cluster == "" || task.TaskDefinition == "" {
 		return nil, fmt.Errorf("it has no state Preprocess that runs a task")
 	}
+	var parts struct {
+		ItemProcessor struct {
+			States map[string]struct {
+				Parameters struct{ CapacityProviderStrategy []any }
+			}
+		}
+	}
+	text, spread := doc.States["Parts"]
+	if spread && json.Unmarshal(text, &parts) != nil {
+		return nil, fmt.Errorf("its state Parts is not a map")
+	}
+	spot := len(task.CapacityProviderStrategy) > 0 || len(parts.ItemProcessor.States["Part"].Parameters.CapacityProviderStrategy) > 0
 	var claim struct{ TableName string }
-	_ = json.Unmarshal(doc.States["Claim"].Parameters, &claim)
+	_ = json.Unmarshal(parameters("Claim"), &claim)
 	var notify struct{ TopicArn string }
-	_ = json.Unmarshal(doc.States["Notify"].Parameters, &notify)
+	_ = json.Unmarshal(parameters("Notify"), &notify)
 	network := task.NetworkConfiguration.AwsvpcConfiguration
-	return &machineFacts{cluster: task.Cluster, taskDefinition: task.TaskDefinition, spot: len(task.CapacityProviderStrategy) > 0,
+	return &machineFacts{cluster: task.Cluster, taskDefinition: task.TaskDefinition, spot: spot, spread: spread,
 		subnets: network.Subnets, publicIP: network.AssignPublicIP == "ENABLED", runsTable: claim.TableName, topic: notify.TopicArn}, nil
 }
 

@@ -36,7 +36,9 @@ type follower struct {
 	*session
 	arn     string
 	logs    bool
-	seen    int64 // id of the last event that was shown
+	seen    int64  // id of the last event that was shown
+	mapRun  string // ARN of the map that was last begun; "" for none
+	parts   string // what was last said of its parts
 	streams []*stream
 }
 
@@ -145,12 +147,37 @@ func (f *follower) look(ctx context.Context) (*pipelineRun, error) {
 		}
 		f.note("%s %s", f.faintErr(aws.ToTime(e.Timestamp).UTC().Format("15:04:05")), f.paintErr(color, strings.TrimSpace(step+"  "+text)))
 	}
+	if err := f.lookAtParts(ctx); err != nil {
+		return nil, err
+	}
 	if f.logs {
 		if _, err := f.readLogs(ctx); err != nil {
 			return nil, err
 		}
 	}
 	return r, nil
+}
+
+// lookAtParts says how far the parts are of a run that is spread, if that has
+// changed.
+func (f *follower) lookAtParts(ctx context.Context) error {
+	if f.mapRun == "" {
+		return nil
+	}
+	p, err := f.describeParts(ctx, f.mapRun)
+	if err != nil || p == nil || p.text() == f.parts {
+		return err
+	}
+	f.parts = p.text()
+	if f.JSON {
+		if f.logs {
+			at := time.Now().UTC()
+			return f.printLine(line{Event: "step", Time: &at, Step: "parts", Message: f.parts})
+		}
+		return nil
+	}
+	f.note("%s %s", f.faintErr(time.Now().UTC().Format("15:04:05")), "parts  "+f.parts)
+	return nil
 }
 
 // history gives the events since the last time, and notes the tasks in them.
@@ -177,6 +204,9 @@ func (f *follower) history(ctx context.Context) ([]types.HistoryEvent, error) {
 	}
 	for _, e := range news {
 		f.seen = e.Id
+		if m := mapRunOf(e); m != "" {
+			f.mapRun, f.parts = m, ""
+		}
 		if t := taskOf(e); t != nil {
 			f.addStream(t.TaskArn)
 		}
@@ -213,7 +243,7 @@ func describeEvent(e types.HistoryEvent) (step, text, color string) {
 	case e.StateEnteredEventDetails != nil:
 		name := aws.ToString(e.StateEnteredEventDetails.Name)
 		switch e.Type {
-		case types.HistoryEventTypeTaskStateEntered:
+		case types.HistoryEventTypeTaskStateEntered, types.HistoryEventTypeMapStateEntered:
 			return name, stepText[name], ""
 		case types.HistoryEventTypeWaitStateEntered:
 			var doc struct{ Retry struct{ Wait, Attempt int } }
@@ -233,6 +263,8 @@ func describeEvent(e types.HistoryEvent) (step, text, color string) {
 		if t := taskOf(e); t != nil {
 			return "task", "ended with exit status 0", green
 		}
+	case e.MapRunFailedEventDetails != nil:
+		return "parts", firstLine(aws.ToString(e.MapRunFailedEventDetails.Error) + ": " + aws.ToString(e.MapRunFailedEventDetails.Cause)), red
 	case e.TaskTimedOutEventDetails != nil:
 		return "timed out", aws.ToString(e.TaskTimedOutEventDetails.Error), red
 	case e.TaskSubmitFailedEventDetails != nil:
@@ -250,6 +282,10 @@ var stepText = map[string]string{
 	"TakeOver":   "it is not: taking over",
 	"CheckInput": "is the input there?",
 	"Preprocess": "starting the job",
+	"Plan":       "starting the task that cuts the object",
+	"Parts":      "a task for each part",
+	"PartsAgain": "a task for each part that has to be done again",
+	"Merge":      "starting the task that puts the parts together",
 	"ReadLog":    "reading the last line of the log",
 	"Notify":     "telling people",
 }

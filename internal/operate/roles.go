@@ -49,6 +49,9 @@ func (d *doctor) taskRole(ctx context.Context) finding {
 		{[]string{"s3:ListBucket", "s3:ListBucketMultipartUploads"}, d.bucketArn(contract.OutputBucket, "")},
 		{[]string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"}, d.bucketArn(contract.OutputBucket, "/"+contract.OutputKey)},
 	}
+	if d.machine != nil && d.machine.spread {
+		needs = append(needs, need{[]string{"s3:ListMultipartUploadParts"}, d.bucketArn(contract.OutputBucket, "/"+contract.OutputKey)})
+	}
 	for _, p := range contract.Parameters() {
 		needs = append(needs, need{[]string{"ssm:GetParameters"}, d.arnOf("ssm", "parameter"+d.place.prefix+p.Name)})
 	}
@@ -87,6 +90,13 @@ func (d *doctor) machineRole(ctx context.Context) finding {
 		{[]string{"events:DescribeRule", "events:PutRule", "events:PutTargets"}, d.arnOf("events", "rule/StepFunctionsGetEventsForECSTaskRule")},
 		{[]string{"sns:Publish"}, d.machine.topic},
 		{[]string{"states:DescribeExecution"}, executionPrefix(d.machine.arn) + "run"},
+	}
+	if d.machine.spread {
+		part := strings.TrimSuffix(executionPrefix(d.machine.arn), ":") + "/Parts:part"
+		needs = append(needs,
+			need{[]string{"states:StartExecution"}, d.machine.arn},
+			need{[]string{"states:DescribeExecution", "states:RedriveExecution", "states:StopExecution"}, part},
+			need{[]string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"}, d.bucketArn(contract.OutputBucket, "/"+contract.ScaleItems("run", 1))})
 	}
 	return d.simulate(ctx, d.machine.role, needs, map[string]string{"ecs:cluster": d.machine.cluster, "iam:PassedToService": "ecs-tasks.amazonaws.com"}) //nolint:gosec // keys of conditions
 }

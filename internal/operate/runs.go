@@ -42,7 +42,10 @@ type pipelineRun struct {
 	ExitStatus *int    `json:"exit_status,omitempty"`
 	Meaning    string  `json:"meaning,omitempty"` // of ExitStatus
 	Attempts   int     `json:"attempts,omitempty"`
-	CostUSD    float64 `json:"cost_usd,omitempty"` // of the last task; about
+	CostUSD    float64 `json:"cost_usd,omitempty"` // of the last task; about. Not of a run that is spread
+
+	Parts  *parts `json:"parts,omitempty"` // of a run that is spread
+	mapRun string // ARN of its last map; "" for a run that is one task
 
 	Job *jobLog `json:"job,omitempty"` // what the job logged at its end
 }
@@ -227,6 +230,8 @@ func (r *pipelineRun) readOutput(output string) {
 		Run    struct{ Period struct{ Name string } }
 		Holder struct{ Execution string }
 		Task   *startedTask
+
+		Results struct{ Map string }
 	}
 	if json.Unmarshal([]byte(output), &doc) != nil {
 		return
@@ -234,6 +239,7 @@ func (r *pipelineRun) readOutput(output string) {
 	if p := doc.Run.Period.Name; p != "" {
 		r.Period = p
 	}
+	r.mapRun = doc.Results.Map
 	if doc.Task != nil {
 		r.readTask(doc.Task)
 	} else if h := doc.Holder.Execution; h != "" && h != r.ARN {
@@ -278,15 +284,21 @@ func (s *session) inspect(ctx context.Context, r *pipelineRun) error {
 			return err
 		}
 	}
+	var err error
+	if r.mapRun != "" {
+		r.CostUSD = 0 // of one task of many
+		if r.Parts, err = s.describeParts(ctx, r.mapRun); err != nil {
+			return err
+		}
+	}
 	if r.Task == "" {
 		return nil
 	}
-	var err error
 	r.Job, err = s.readJobLog(ctx, r.Task)
 	return err
 }
 
-// findTask looks in the history for the last task.
+// findTask looks in the history for the last task, and for the last map.
 func (s *session) findTask(ctx context.Context, r *pipelineRun) error {
 	pages := sfn.NewGetExecutionHistoryPaginator(s.aws.sfn(), &sfn.GetExecutionHistoryInput{ExecutionArn: &r.ARN, ReverseOrder: true, MaxResults: 100})
 	for pages.HasMorePages() {
@@ -295,13 +307,28 @@ func (s *session) findTask(ctx context.Context, r *pipelineRun) error {
 			return err
 		}
 		for _, e := range page.Events {
-			if t := taskOf(e); t != nil {
+			if r.mapRun == "" {
+				r.mapRun = mapRunOf(e)
+			}
+			if t := taskOf(e); t != nil && r.Task == "" {
 				r.readTask(t)
+			}
+			// A map comes before the task that merges, and after the one that plans:
+			// what comes before the first step tells nothing.
+			if r.Task != "" && (r.mapRun != "" || stateEntered(e) == "Preprocess") {
 				return nil
 			}
 		}
 	}
 	return nil
+}
+
+// stateEntered is the state that an event enters; "" for another event.
+func stateEntered(e types.HistoryEvent) string {
+	if e.StateEnteredEventDetails == nil {
+		return ""
+	}
+	return aws.ToString(e.StateEnteredEventDetails.Name)
 }
 
 // taskOf is the task that an event is about; nil for none.

@@ -268,6 +268,9 @@ func (r *pipelineRun) statusText() string {
 	if r.ExitStatus != nil && *r.ExitStatus != 0 {
 		text += fmt.Sprintf(" (%d)", *r.ExitStatus)
 	}
+	if r.Parts != nil && !r.ended() {
+		text += fmt.Sprintf(" (%d of %d)", r.Parts.Succeeded, r.Parts.Total)
+	}
 	return text
 }
 
@@ -297,6 +300,12 @@ func (s *session) printRun(r *pipelineRun) {
 	field("time", "%s", durationText(time.Duration(r.Seconds*float64(time.Second))))
 	if r.CostUSD > 0 {
 		field("cost", "about $%.4f for the task", r.CostUSD)
+	}
+	switch {
+	case r.Parts != nil:
+		field("parts", "%s", r.Parts.text())
+	case r.mapRun != "":
+		field("parts", "there are some; states:DescribeMapRun is missing to say more")
 	}
 	if j := r.Job; j != nil {
 		if j.Repeated {
@@ -340,6 +349,9 @@ func (s *session) printRun(r *pipelineRun) {
 
 // remedyOf is what to do about a run that did not succeed.
 func remedyOf(r *pipelineRun) string {
+	if r.Error == tooManyFailed {
+		return r.partsRemedy()
+	}
 	if r.ExitStatus != nil {
 		if remedy := remedyOfStatus(*r.ExitStatus); remedy != "" {
 			return remedy

@@ -468,3 +468,36 @@ func want(t *testing.T, r *simstack.Result, touched map[string][]string) {
 		}
 	}
 }
+
+// Runs can be spread and be one task again; no bucket, table or machine is
+// replaced on the way.
+func TestScaleOut_comesAndGoesInPlace(t *testing.T) {
+	t.Parallel()
+	for _, source := range []string{"prefix", "inventory", "object"} {
+		t.Run(source, func(t *testing.T) {
+			t.Parallel()
+			s := ours(t, "prod", nil)
+			s.Up()
+			changed := []string{"data-output-lifecycle", "pipeline-machine", "pipeline-role-policy", "processing-network-s3", "processing-task-role-policy", "watch-machine", "watch-role-policy"}
+			s.Set("ds-pipeline:scaleOut", source)
+			s.Set("ds-pipeline:scaleOutSpot", "true")
+			want(t, s.Up(), map[string][]string{"update": changed, "create": {"processing-cluster-capacity"}})
+			s.Settled()
+			s.Set("ds-pipeline:scaleOutVcpus", "60")
+			want(t, s.Up(), map[string][]string{"update": {"pipeline-machine"}})
+			s.Set("ds-pipeline:scaleOut", "off")
+			want(t, s.Up(), map[string][]string{"update": changed, "delete": {"processing-cluster-capacity"}})
+			s.Settled()
+		})
+	}
+}
+
+// A stack that is new begins with it just as well.
+func TestScaleOut_deploysAtOnce(t *testing.T) {
+	t.Parallel()
+	s := ours(t, "dev", map[string]string{"ds-pipeline:scaleOut": "object", "ds-pipeline:networkMode": "endpoints"})
+	if got := s.Up().Diagnostics; len(got) > 0 {
+		t.Errorf("got diagnostics %v, want none", got)
+	}
+	s.Settled()
+}

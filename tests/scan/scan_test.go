@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,7 +24,15 @@ import (
 
 const region = "us-east-1"
 
-var stacks = []string{"dev", "prod"}
+var stacks = []string{"dev", "prod", "spread"}
+
+// variants are stacks that no file describes: a file, and what is set beside it.
+var variants = map[string]struct {
+	stack string
+	set   map[string]string
+}{
+	"spread": {"prod", map[string]string{"ds-pipeline:scaleOut": "prefix", "ds-pipeline:scaleOutSpot": "true"}},
+}
 
 // packs are the rule packs, with what they find in the plain CDK application
 // that this project replaces.
@@ -172,7 +181,12 @@ func TestPlans_haveNoFindingWithoutReason(t *testing.T) {
 // template is the plan of a stack and the account that it is for.
 func template(t *testing.T, stackName string) (*cloudformation.Template, string) {
 	t.Helper()
-	scenario := simtest.File(t, stack.Deploy, "../..", stackName, map[string]string{"aws:region": region})
+	set := map[string]string{"aws:region": region}
+	if v, ok := variants[stackName]; ok {
+		stackName = v.stack
+		maps.Copy(set, v.set)
+	}
+	scenario := simtest.File(t, stack.Deploy, "../..", stackName, set)
 	var resources []cloudformation.Resource
 	for _, r := range scenario.Up().Resources {
 		if r.Custom && strings.HasPrefix(string(r.Type), "aws:") {
