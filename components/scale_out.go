@@ -11,8 +11,8 @@ import (
 // ScaleOut spreads a run over many tasks. The zero value does not.
 type ScaleOut struct {
 	// Source says what is spread, one of contract.ScaleSource…: the objects of a
-	// prefix, those that an inventory of S3 lists, or ranges of one object. "" is
-	// one task for each run, whatever its input.
+	// prefix or a glob, the same as an inventory of S3 lists them, or ranges of one
+	// object. "" is one task for each run, whatever its input.
 	Source string
 
 	// ObjectsPerTask is how many objects a task gets at most: 1 to 1000. Long
@@ -26,13 +26,17 @@ type ScaleOut struct {
 	// MaxConcurrency is how many tasks of a run there are at once: 1 to 10000.
 	MaxConcurrency int
 
-	// ToleratedPercent is the share of the items, objects or ranges, that may fail
-	// before the run does: 0 to 100.
+	// ToleratedPercent is the share of the objects that may fail before the run
+	// does: 0 to 100. No range may: the result is one object.
 	ToleratedPercent int
 
 	// Spot runs the parts on Spot capacity, every attempt but the last. The task
 	// before and the one after them follow PipelineArgs.UseSpot.
 	Spot bool
+
+	// InventoryKey is the manifest.json of the inventory, an object in the input
+	// bucket, unless an execution names another. Other sources have none.
+	InventoryKey string
 
 	// Hours is how long a run may take: 1 to 336, two weeks. Uploads that are not
 	// complete have to last longer, see CheckUploadsOutlast.
@@ -66,7 +70,23 @@ func CheckScaleOut(s ScaleOut, name func(field string) string) error {
 		check("MaxConcurrency", s.MaxConcurrency, 1, scaleMaxConcurrency),
 		check("ToleratedPercent", s.ToleratedPercent, 0, 100),
 		check("Hours", s.Hours, 1, scaleMaxHours),
+		s.checkTogether(name),
 	)
+}
+
+// checkTogether checks what depends on the source.
+func (s ScaleOut) checkTogether(name func(field string) string) error {
+	var errs []error
+	if s.Source == contract.ScaleSourceObject && s.ToleratedPercent > 0 {
+		errs = append(errs, fmt.Errorf("%s: got %d for ranges of one object, want 0", name("ToleratedPercent"), s.ToleratedPercent))
+	}
+	switch {
+	case s.Source == contract.ScaleSourceInventory:
+		errs = append(errs, named(name("InventoryKey"), CheckObjectKey(s.InventoryKey)))
+	case s.InventoryKey != "":
+		errs = append(errs, fmt.Errorf("%s: got %q without an inventory to read, want none", name("InventoryKey"), s.InventoryKey))
+	}
+	return errors.Join(errs...)
 }
 
 // CheckScaleSource reports whether a run can be spread over what source names.
@@ -177,13 +197,14 @@ var scaleFields = append([]string{"scale"}, runFields...)
 
 // scaleStates spread a run over many tasks, once its input is there:
 //
-//	IsSpread ─► BeginScale ─► [Plan ─►] NameRound ─► Parts ─► BeginMerge ─► Merge ─► …
+//	IsSpread ─► BeginScale ─► [Plan] ─► NameRound ─► Parts ─► BeginMerge ─► Merge ─► …
 //	    │ no                                ▲        for each batch of items        │ exit status 79
 //	    ▼                                   │          Part ─► …                    ▼
 //	Preprocess                              └────────── NextRound ◄────────── IsLastRound ─► Explain
 //
-// Parts is a Distributed Map over the objects of a prefix, of an inventory, or of
-// the items that Plan wrote; PartsAgain over those that Merge wrote, for a further
+// Parts is a Distributed Map over all objects whose names start as the input's, of
+// which the job leaves out those that it does not stand for, over those of an
+// inventory, or over the items that Plan wrote; PartsAgain over those that Merge wrote, for a further
 // round. No item and no result travels through the document, which holds 256 KiB:
 // the map reads them from S3 and writes its record there, and the task that merges
 // reads that. Plan, Part and Merge are tasks with the attempts of every task, see
@@ -199,8 +220,11 @@ func scaleStates(in machineInputs) map[string]state {
 		return nil
 	}
 	first, afterNaming := "NameRound", "WhichItems"
-	if in.scale.Source == contract.ScaleSourceObject {
+	switch in.scale.Source {
+	case contract.ScaleSourceObject:
 		first, afterNaming = "Plan", partsLabel
+	case contract.ScaleSourceInventory:
+		first = "HasInventoryKey"
 	}
 	merge := kept(scaleFields)
 	merge["results.$"] = "$.results"
@@ -236,7 +260,7 @@ func scaleStates(in machineInputs) map[string]state {
 		}),
 		"BeginMerge": {"Type": "Pass", "Comment": "Another task, with attempts of its own", "Parameters": merge, "Next": "Merge"},
 		"IsLastRound": choice("How often shall parts be done again?", "Explain",
-			state{"Variable": "$.scale.round", "NumericLessThan": contract.ScaleRounds, "Next": "NextRound"},
+			state{"Variable": "$.scale.round", "NumericLessThan": contract.ScaleMaxRounds, "Next": "NextRound"},
 		),
 		"NextRound": {"Type": "Pass", "Comment": "The items that the merge asks for", "Parameters": next, "Next": "NameRound"},
 	}
@@ -246,6 +270,9 @@ func scaleStates(in machineInputs) map[string]state {
 		)
 		states[partsAgainLabel] = partsState(in, partsAgainLabel, "PartAgain", in.writtenItems())
 	}
+	if in.scale.Source == contract.ScaleSourceInventory {
+		maps.Copy(states, inventoryStates(in))
+	}
 	if in.spot {
 		merge["capacity"] = firstCapacity()
 		next["capacity"] = firstCapacity()
@@ -254,15 +281,17 @@ func scaleStates(in machineInputs) map[string]state {
 		maps.Copy(states, statesNamed("Plan", attemptStates(in, attempt{
 			command: contract.CommandPlan, keep: scaleFields, next: "NameRound", spot: in.spot,
 			environment: append(in.scaleVariables(),
-				map[string]any{"Name": contract.EnvScaleRangeBytes, "Value": fmt.Sprint(int64(in.scale.RangeMiB) << 20)}),
+				map[string]any{"Name": contract.EnvScaleRangeMiB, "Value": fmt.Sprint(in.scale.RangeMiB)}),
 		})))
+	}
+	merging := append(in.scaleVariables(), variable(contract.EnvScaleResults, format("s3://"+in.outputBucket+"/{}", "$.results.key")))
+	if in.scale.Source != contract.ScaleSourceObject {
+		merging = append(merging, map[string]any{"Name": contract.EnvScaleMaxMissing, "Value": fmt.Sprintf("%d%%", in.scale.ToleratedPercent)})
 	}
 	maps.Copy(states, statesNamed("Merge", attemptStates(in, attempt{
 		command: contract.CommandMerge, keep: append([]string{"results"}, scaleFields...), next: in.afterSuccess(), spot: in.spot,
-		rules: []state{and("IsLastRound", isPresent(exitCodePath), isNumber(exitCodePath, contract.ExitAnotherRound))},
-		environment: append(in.scaleVariables(),
-			variable(contract.EnvScaleResults, format("s3://"+in.outputBucket+"/{}", "$.results.key")),
-			map[string]any{"Name": contract.EnvScaleTolerated, "Value": fmt.Sprint(in.scale.ToleratedPercent)}),
+		rules:       []state{and("IsLastRound", isPresent(exitCodePath), isNumber(exitCodePath, contract.ExitAnotherRound))},
+		environment: merging,
 	})))
 	return states
 }
@@ -283,18 +312,32 @@ func (in machineInputs) afterInput() string {
 	return "Preprocess"
 }
 
-// isSpread goes to BeginScale with an input that the source is for. Any other,
-// such as a glob, is one task's as ever.
+// isSpread goes to BeginScale with an input that the source is for: one large
+// object, or a prefix or a glob, whose names start as $.start says. Any other is
+// one task's as ever.
 func (in machineInputs) isSpread() state {
-	const key = "$.run.input.key"
-	oneObject := isPresent("$.found.bytes")
-	switch in.scale.Source {
-	case contract.ScaleSourceInventory:
-		return and("BeginScale", oneObject, matches(key, "*manifest.json"))
-	case contract.ScaleSourceObject:
-		return and("BeginScale", oneObject, state{"Variable": "$.found.bytes", "NumericGreaterThan": int64(in.scale.RangeMiB) << 20})
-	default:
-		return state{"Variable": key, "StringMatches": "*/", "Next": "BeginScale"}
+	if in.scale.Source == contract.ScaleSourceObject {
+		return and("BeginScale", isPresent("$.found.bytes"), state{"Variable": "$.found.bytes", "NumericGreaterThan": int64(in.scale.RangeMiB) << 20})
+	}
+	return state{"Variable": "$.start", "IsPresent": true, "Next": "BeginScale"}
+}
+
+const requestInventory = "$.input['" + contract.RequestInventoryKey + "']"
+
+// inventoryStates find out which inventory to read: that of the request, or the
+// configured one.
+func inventoryStates(in machineInputs) map[string]state {
+	take := func(comment string, key map[string]any) state {
+		return state{"Type": "Pass", "Comment": comment, "Parameters": key, "ResultPath": "$.inventory", "Next": "NameRound"}
+	}
+	return map[string]state{
+		"HasInventoryKey": choice("Another inventory than the configured one?", "TakeInventoryKey",
+			absent("TakeInventory", requestInventory), wrongKey("RefuseInventoryKey", requestInventory), and("RefuseInventoryKey", matches(requestInventory, "*/"))),
+		"TakeInventory":    take("As configured", map[string]any{"key": in.scale.InventoryKey}),
+		"TakeInventoryKey": take("This inventory", map[string]any{"key.$": format("{}", requestInventory)}),
+		"RefuseInventoryKey": explain("Not what was asked for, so nothing at all", remedyRequest, map[string]any{
+			"summary": "the input of the execution cannot be used: " + contract.RequestInventoryKey + ": want the key of an inventory's manifest.json in the input bucket",
+		}),
 	}
 }
 
@@ -321,15 +364,14 @@ func (in machineInputs) firstItems() items {
 		const item = "$$.Map.Item.Value."
 		return map[string]any{"Key.$": item + "Key", "Etag.$": item + etag, "Size.$": item + "Size"}
 	}
-	input := map[string]any{"Bucket": in.inputBucket, "Key.$": "$.run.input.key"}
 	switch in.scale.Source {
 	case contract.ScaleSourcePrefix:
 		return items{map[string]any{
 			"Resource":   fmt.Sprintf("arn:%s:states:::s3:listObjectsV2", in.place.partition()),
-			"Parameters": map[string]any{"Bucket": in.inputBucket, "Prefix.$": "$.run.input.key"},
+			"Parameters": map[string]any{"Bucket": in.inputBucket, "Prefix.$": "$.start.text"},
 		}, selector("Etag")}
 	case contract.ScaleSourceInventory:
-		return items{in.readItems("MANIFEST", input), selector("ETag")}
+		return items{in.readItems("MANIFEST", map[string]any{"Bucket": in.inputBucket, "Key.$": "$.inventory.key"}), selector("ETag")}
 	default:
 		return in.writtenItems()
 	}

@@ -16,6 +16,9 @@ import (
 func spreadInputs(source string) machineInputs {
 	in := testMachineInputs()
 	in.scale = ScaleOut{Source: source, ObjectsPerTask: 3, RangeMiB: 64, MaxConcurrency: 5, Hours: 24}
+	if source == contract.ScaleSourceInventory {
+		in.scale.InventoryKey = "inventory/manifest.json"
+	}
 	return in
 }
 
@@ -45,9 +48,11 @@ func listing(n int) []map[string]any {
 
 func (w *spread) world() world {
 	return world{
-		list:      func(map[string]any) (map[string]any, error) { return listed(true, 5, 6), nil },
-		head:      func(map[string]any) (map[string]any, error) { return map[string]any{"ContentLength": 1e12}, nil },
-		parameter: func(map[string]any) (map[string]any, error) { return map[string]any{"Parameter": map[string]any{"Value": "raw/"}}, nil },
+		list: func(map[string]any) (map[string]any, error) { return listed(true, 5, 6), nil },
+		head: func(map[string]any) (map[string]any, error) { return map[string]any{"ContentLength": 1e12}, nil },
+		parameter: func(map[string]any) (map[string]any, error) {
+			return map[string]any{"Parameter": map[string]any{"Value": "raw/"}}, nil
+		},
 		read: func(reader map[string]any) ([]any, error) {
 			w.readers = append(w.readers, reader)
 			if w.readErr != nil {
@@ -165,8 +170,8 @@ func TestScale_everyObjectOfAPrefixIsHandedOutOnce(t *testing.T) {
 	if got := merge[contract.EnvScaleResults]; got != "s3://ds-output-dev-111111111111-us-east-1/"+contract.ScaleResults("run", 1)+"00000000-0000-0000-0000-000000000000/manifest.json" {
 		t.Errorf("the merge gets the record %s", got)
 	}
-	if merge[contract.EnvScaleTolerated] != "0" {
-		t.Errorf("the merge gets %q as tolerated", merge[contract.EnvScaleTolerated])
+	if merge[contract.EnvScaleMaxMissing] != "0%" {
+		t.Errorf("the merge gets %q as tolerated", merge[contract.EnvScaleMaxMissing])
 	}
 	if document, _ := json.Marshal(w.records[0][0].out.lastDocument); string(document) != `{"attempt":1,"seconds":30,"wait":0}` {
 		t.Errorf("the record holds %s of a part, want its retries alone", document)
@@ -180,8 +185,8 @@ func TestScale_whatTheSourceIsNotForIsOneTask(t *testing.T) {
 		bytes         float64
 		spread        bool
 	}{
-		{"prefix", "raw/", 0, true}, {"prefix", "raw/*.csv", 0, false}, {"prefix", "raw/one.csv", 1e12, false},
-		{"inventory", "raw/inventory/manifest.json", 100, true}, {"inventory", "raw/one.csv", 1e12, false}, {"inventory", "raw/", 0, false}, {"inventory", "*manifest.json", 0, false},
+		{"prefix", "raw/", 0, true}, {"prefix", "raw/*.csv", 0, true}, {"prefix", "*", 0, true}, {"prefix", "raw/one.csv", 1e12, false},
+		{"inventory", "raw/one.csv", 1e12, false}, {"inventory", "raw/", 0, true}, {"inventory", "raw/2026-??.csv", 0, true},
 		{"object", "raw/one.csv", small + 1, true}, {"object", "raw/one.csv", small, false}, {"object", "raw/", 0, false}, {"object", "raw/*.csv", 0, false},
 	}
 	for _, tt := range tests {
@@ -222,25 +227,51 @@ func TestScale_rangesOfAnObjectAreThoseOfThePlan(t *testing.T) {
 	if got := w.commands(); !out.succeeded || got != "plan part part part part merge" {
 		t.Errorf("ran %s, succeeded %v: %s", got, out.succeeded, out.cause)
 	}
-	if got := w.tasks[0][contract.EnvScaleRangeBytes]; got != "67108864" {
-		t.Errorf("the plan is to make ranges of %s bytes", got)
+	if got := w.tasks[0][contract.EnvScaleRangeMiB]; got != "64" {
+		t.Errorf("the plan is to make ranges of %s MiB", got)
 	}
 	if got := w.tasks[2][contract.EnvScaleItems]; got != `[{"End":200,"Key":"raw/big.csv","Range":1,"Start":100}]` {
 		t.Errorf("the second part gets %s", got)
 	}
 }
 
+func TestScale_globIsListedByItsStart(t *testing.T) {
+	w := &spread{objects: listing(1)}
+	out, _, _ := w.run(t, spreadInputs(contract.ScaleSourcePrefix), `{"input-key":"raw/2026-*.csv"}`)
+	if got := w.readers[0]["Parameters"].(map[string]any)["Prefix"]; !out.succeeded || got != "raw/2026-" {
+		t.Errorf("succeeded %v, listed %v", out.succeeded, got)
+	}
+	if got := w.tasks[0]["DS_INPUT_KEY"]; got != "raw/2026-*.csv" {
+		t.Errorf("a part takes %s for the input: it could not leave out the others", got)
+	}
+}
+
 func TestScale_inventoryIsReadAsOne(t *testing.T) {
-	w := &spread{objects: []map[string]any{{"Bucket": "b", "Key": "raw/a%20b.csv", "Size": "5", "ETag": "0123", "LastModifiedDate": "2026-11-01T00:00:00.000Z"}}}
-	out, _, _ := w.run(t, spreadInputs(contract.ScaleSourceInventory), `{"input-key":"raw/inventory/manifest.json"}`)
-	if !out.succeeded {
-		t.Fatal(out.cause)
+	for request, want := range map[string]string{`{}`: "inventory/manifest.json", `{"inventory-key":"inventory/2026-11-29T01-00Z/manifest.json"}`: "inventory/2026-11-29T01-00Z/manifest.json"} {
+		w := &spread{objects: []map[string]any{{"Bucket": "b", "Key": "raw/a%20b.csv", "Size": "5", "ETag": "0123", "LastModifiedDate": "2026-11-01T00:00:00.000Z"}}}
+		out, _, _ := w.run(t, spreadInputs(contract.ScaleSourceInventory), request)
+		if !out.succeeded {
+			t.Fatal(out.cause)
+		}
+		if got := fmt.Sprint(w.readers[0]); !strings.Contains(got, "ReaderConfig:map[InputType:MANIFEST]") || !strings.Contains(got, "Key:"+want+" ") && !strings.Contains(got, "Key:"+want+"]") {
+			t.Errorf("%s: read %s", request, got)
+		}
+		if got := w.tasks[0][contract.EnvScaleItems]; got != `[{"Etag":"0123","Key":"raw/a%20b.csv","Size":"5"}]` {
+			t.Errorf("items %s", got)
+		}
+		if got := w.tasks[0]["DS_INPUT_KEY"]; got != "raw/" {
+			t.Errorf("a part takes %s for the input", got)
+		}
 	}
-	if got := fmt.Sprint(w.readers[0]); !strings.Contains(got, "ReaderConfig:map[InputType:MANIFEST]") || !strings.Contains(got, "Key:raw/inventory/manifest.json") {
-		t.Errorf("read %s", got)
-	}
-	if got := w.tasks[0][contract.EnvScaleItems]; got != `[{"Etag":"0123","Key":"raw/a%20b.csv","Size":"5"}]` {
-		t.Errorf("items %s", got)
+}
+
+func TestScale_wrongInventoryStartsNothing(t *testing.T) {
+	for _, request := range []string{`{"inventory-key":7}`, `{"inventory-key":""}`, `{"inventory-key":"inventory/"}`, `{"inventory-key":"/a"}`} {
+		w := &spread{}
+		out, _, messages := w.run(t, spreadInputs(contract.ScaleSourceInventory), request)
+		if out.succeeded || len(w.tasks) != 0 || len(messages) != 1 || !strings.Contains(messages[0]["Message"].(string), "inventory-key: want the key") {
+			t.Errorf("%s: succeeded %v after %d tasks with messages %v", request, out.succeeded, len(w.tasks), messages)
+		}
 	}
 }
 
@@ -285,8 +316,8 @@ func TestScale_doesNotGoRoundForEver(t *testing.T) {
 	w := &spread{objects: listing(1)}
 	w.task = askedAgain(w, "")
 	out, _, messages := w.run(t, spreadInputs(contract.ScaleSourcePrefix), `{}`)
-	if got := strings.Count(w.commands(), "merge"); out.succeeded || got != contract.ScaleRounds {
-		t.Errorf("succeeded %v after %d merges, want a failure after %d", out.succeeded, got, contract.ScaleRounds)
+	if got := strings.Count(w.commands(), "merge"); out.succeeded || got != contract.ScaleMaxRounds {
+		t.Errorf("succeeded %v after %d merges, want a failure after %d", out.succeeded, got, contract.ScaleMaxRounds)
 	}
 	if len(messages) != 1 || !strings.Contains(messages[0]["Message"].(string), "exit status 79") {
 		t.Errorf("messages %v", messages)
@@ -391,8 +422,8 @@ func TestScale_toleratesTheShareThatIsConfigured(t *testing.T) {
 		if out.succeeded != tt.succeeded {
 			t.Errorf("%d%%: succeeded %v: %s", tt.percent, out.succeeded, out.cause)
 		}
-		if last := w.tasks[len(w.tasks)-1]; tt.succeeded && last[contract.EnvScaleTolerated] != fmt.Sprint(tt.percent) {
-			t.Errorf("%d%%: the merge gets %q", tt.percent, last[contract.EnvScaleTolerated])
+		if last := w.tasks[len(w.tasks)-1]; tt.succeeded && last[contract.EnvScaleMaxMissing] != fmt.Sprintf("%d%%", tt.percent) {
+			t.Errorf("%d%%: the merge gets %q", tt.percent, last[contract.EnvScaleMaxMissing])
 		}
 	}
 }

@@ -53,6 +53,7 @@ type Config struct {
 	ScaleToleratedPercent int
 	ScaleSpot             bool
 	ScaleHours            int
+	ScaleInventoryKey     string // with ScaleSource inventory only
 
 	ScheduleExpression string
 	ScheduleTimezone   string // "" for UTC
@@ -164,6 +165,7 @@ func secondKeys() []key {
 		number("scaleOutToleratedPercent", 0, func(c *Config) *int { return &c.ScaleToleratedPercent }, nil),
 		flag("scaleOutSpot", false, func(c *Config) *bool { return &c.ScaleSpot }),
 		number("scaleOutHours", 24, func(c *Config) *int { return &c.ScaleHours }, nil),
+		text("scaleOutInventoryKey", "", func(c *Config) *string { return &c.ScaleInventoryKey }, nil),
 
 		text("scheduleExpression", "cron(0 9 15 * ? *)", func(c *Config) *string { return &c.ScheduleExpression }, components.CheckScheduleExpression),
 		text("scheduleTimezone", "", func(c *Config) *string { return &c.ScheduleTimezone }, settings.Optional(components.CheckTimeZone)),
@@ -378,7 +380,7 @@ func checkScaleOut(source string) error {
 // scaleKeys are the keys of the fields of components.ScaleOut.
 var scaleKeys = map[string]string{
 	"Source": "scaleOut", "ObjectsPerTask": "scaleOutObjects", "RangeMiB": "scaleOutRangeMiB", "MaxConcurrency": "scaleOutConcurrency",
-	"ToleratedPercent": "scaleOutToleratedPercent", "Spot": "scaleOutSpot", "Hours": "scaleOutHours",
+	"ToleratedPercent": "scaleOutToleratedPercent", "Spot": "scaleOutSpot", "Hours": "scaleOutHours", "InventoryKey": "scaleOutInventoryKey",
 }
 
 // scaleOut is the configuration as the components know it.
@@ -387,7 +389,7 @@ func (c Config) scaleOut() components.ScaleOut {
 		return components.ScaleOut{}
 	}
 	return components.ScaleOut{
-		Source: c.ScaleSource, ObjectsPerTask: c.ScaleObjects, RangeMiB: c.ScaleRangeMiB, ToleratedPercent: c.ScaleToleratedPercent, Spot: c.ScaleSpot, Hours: c.ScaleHours,
+		Source: c.ScaleSource, ObjectsPerTask: c.ScaleObjects, RangeMiB: c.ScaleRangeMiB, ToleratedPercent: c.ScaleToleratedPercent, Spot: c.ScaleSpot, Hours: c.ScaleHours, InventoryKey: c.ScaleInventoryKey,
 		MaxConcurrency: cmp.Or(c.ScaleConcurrency, components.ScaleConcurrency(c.ScaleVCPUs, c.TaskCPU)),
 	}
 }
@@ -403,6 +405,9 @@ func checkScale(cfg Config, wrong map[string]bool) error {
 	if cfg.ScaleSource == scaleOff || wrong["scaleOut"] {
 		on := cfg
 		on.ScaleSource = contract.ScaleSourcePrefix
+		if cfg.ScaleInventoryKey != "" {
+			on.ScaleSource = contract.ScaleSourceInventory
+		}
 		s = on.scaleOut()
 	}
 	var errs []error

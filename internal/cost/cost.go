@@ -115,6 +115,7 @@ type Estimate struct {
 	PerRunList  float64     `json:"perRunListUSD"`
 	MonthUSD    float64     `json:"monthUSD"` // at rest and all runs
 	RunSeconds  float64     `json:"runSeconds"`
+	Tasks       float64     `json:"tasks"` // of one run
 	AtRest      []Item      `json:"atRest"`
 	PerRun      []Item      `json:"perRun"`
 	NotPriced   []string    `json:"notPriced"`
@@ -231,7 +232,7 @@ func Of(region string, resources []Resource, a Assumptions) (*Estimate, error) {
 	if err := c.addAll(resources); err != nil {
 		return nil, err
 	}
-	e.RunSeconds = c.seconds
+	e.RunSeconds, e.Tasks = c.seconds, c.tasks()
 	left := map[string]float64{} // of what is free, by price
 	for name, p := range table.Prices {
 		left[name] = p.Free
@@ -667,11 +668,15 @@ func (e *Estimate) Text() string {
 // assumed is what the numbers rest on, in words.
 func (e *Estimate) assumed() string {
 	a := e.Assumptions
-	return fmt.Sprintf(`A run takes %.0f s: %g GB of input, %g MB of it per vCPU-second (narrow output; wide
+	spread := ""
+	if e.Tasks > 1 {
+		spread = fmt.Sprintf(", spread over %g tasks (%g objects, or as many ranges as it has),\neach with %g MB of log for the job and for its execution", e.Tasks, a.Objects, a.PartLogMB)
+	}
+	return fmt.Sprintf(`A run takes %.0f s%s: %g GB of input, %g MB of it per vCPU-second (narrow output; wide
 output is slower), %g s to start, and is billed for a minute at least. Assumed too: an output %g times
 as large, %g MB a request, %g GB in the buckets, %g GB of images, %g MB for each log and run, Spot at
 %g%% of the On-Demand price, and %g MB of calls beside log and objects, which is what goes through NAT
 gateways and interface endpoints: objects and images take the free gateway of S3. Not counted: taxes, data
 out of the region, backups of the table of runs, failed runs.
-`, e.RunSeconds, a.InputGB, a.MBPerSecond, a.StartSeconds, a.OutputRatio, a.PartMB, a.StoredGB, a.ImageGB, a.LogMB, a.SpotShare*100, a.CallMB)
+`, e.RunSeconds, spread, a.InputGB, a.MBPerSecond, a.StartSeconds, a.OutputRatio, a.PartMB, a.StoredGB, a.ImageGB, a.LogMB, a.SpotShare*100, a.CallMB)
 }

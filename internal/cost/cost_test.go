@@ -156,7 +156,7 @@ func fanned(rangeBytes string) Resource {
 	plan := `"Plan": {"Type": "Pass", "Next": "Parts"}`
 	if rangeBytes != "" {
 		plan = `"Plan": {"Type": "Task", "Resource": "arn:aws:states:::ecs:runTask.sync", "Next": "Parts", "Parameters": {"Overrides": {"ContainerOverrides": [
-			{"Environment": [{"Name": "DS_SCALE_RANGE_BYTES", "Value": "` + rangeBytes + `"}, {"Name": "DS_SCALE_RUN", "Value.$": "$.a"}]}]}}}`
+			{"Environment": [{"Name": "DS_SCALE_RANGE_MIB", "Value": "` + rangeBytes + `"}, {"Name": "DS_SCALE_RUN", "Value.$": "$.a"}]}]}}}`
 	}
 	return Resource{Type: "aws:sfn/stateMachine:StateMachine", Name: "machine", Inputs: map[string]any{
 		"tracingConfiguration": map[string]any{"enabled": true},
@@ -201,7 +201,7 @@ func TestOf_countsThePartsOfARunThatIsSpread(t *testing.T) {
 func TestOf_countsTheRangesOfAnObject(t *testing.T) {
 	a, task := hour("X86_64")
 	a.StartSeconds = 0
-	e := of(t, a, fanned("360000000"), task)
+	e := of(t, a, fanned("344"), task) // 3,434 MiB
 	if got, want := item(t, e, "state transitions").Quantity, 4+10*3.0; got != want {
 		t.Errorf("got %v transitions, want %v for ten ranges", got, want)
 	}

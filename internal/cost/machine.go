@@ -166,8 +166,8 @@ func (d definitionOf) normalPath() (path, error) {
 		}
 		for _, container := range s.Parameters.Overrides.ContainerOverrides {
 			for _, v := range container.Environment {
-				if n, err := strconv.ParseFloat(v.Value, 64); v.Name == contract.EnvScaleRangeBytes && err == nil && n > 0 {
-					rangeBytes = n
+				if n, err := strconv.ParseFloat(v.Value, 64); v.Name == contract.EnvScaleRangeMiB && err == nil && n > 0 {
+					rangeBytes = n * (1 << 20)
 				}
 			}
 		}

@@ -13,12 +13,16 @@ const (
 	ExitTempFail    = 75
 	ExitNoPerm      = 77
 	ExitConfig      = 78
+
+	// ExitAnotherRound is of merge alone, and beyond those of sysexits.h: parts have
+	// to be done again with what all of them have shown.
+	ExitAnotherRound = 79
 )
 
 // ExitStatus says what one exit status of the job means.
 type ExitStatus struct {
 	Code    int
-	Name    string // as in sysexits.h
+	Name    string // as in sysexits.h, or like those
 	Meaning string
 	Retry   bool // running the same again can succeed
 
@@ -48,5 +52,7 @@ func ExitStatuses() []ExitStatus {
 			"Compare the object that the log names with the policies of the role, the bucket and the encryption key."},
 		{ExitConfig, "EX_CONFIG", "a setting is missing or malformed", false,
 			"Correct the settings that the log names in the configuration of the stack, and deploy it."},
+		{ExitAnotherRound, "EX_ROUND", "some parts have to be done again, in another round", false,
+			"Do the items of the next round and merge again, as the pipeline does by itself."},
 	}
 }

@@ -29,31 +29,16 @@ const (
 	// EnvScaleResults is for merge: the URI of the map's own record of the items
 	// it handed out in this round, as its ResultWriter wrote it (manifest.json).
 	EnvScaleResults = "DS_SCALE_RESULTS"
-	// EnvScaleSource is where the items of the first round come from: one of the
-	// Scale… values below.
-	EnvScaleSource = "DS_SCALE_SOURCE"
-	// EnvScaleRangeBytes is for plan: how long a range is about to be, in bytes.
-	EnvScaleRangeBytes = "DS_SCALE_RANGE_BYTES"
-	// EnvScaleTolerated is for merge: the share of the items that may have failed,
-	// in percent, a whole number.
-	EnvScaleTolerated = "DS_SCALE_TOLERATED_PERCENT"
+	// EnvScaleMaxMissing is for merge: how many of the objects may be missing
+	// because their part failed, as a count or a share, like EnvMaxRejects.
+	EnvScaleMaxMissing = "DS_SCALE_MAX_MISSING"
+	// EnvScaleRangeMiB is for plan: about how much of the object a range has.
+	EnvScaleRangeMiB = "DS_SCALE_RANGE_MIB"
 )
 
-// What EnvScaleSource may be. An item of a prefix or an inventory has Key, Etag
-// and Size; those of an inventory are text as S3 writes it there, with the key
-// escaped as in a URL. Items of an object are those that plan wrote.
-const (
-	ScaleSourcePrefix    = "prefix"
-	ScaleSourceInventory = "inventory"
-	ScaleSourceObject    = "object"
-)
-
-// ScaleRounds is how many rounds there are at most.
-const ScaleRounds = 4
-
-// ExitAnotherRound is how merge asks for one more round: the items of it are
-// written, and nothing is wrong.
-const ExitAnotherRound = 79
+// ScaleMaxRounds is how many rounds a run may take: one as a rule, a second one
+// where a part shows what others have not seen, more where rejects change that.
+const ScaleMaxRounds = 4
 
 // ScalePrefix is where a run that is spread keeps what only itself needs: below
 // OutputPrefix, in a folder that readers of data sets pass over for its first

@@ -398,6 +398,8 @@ func trials(account, region string, existing map[string]string) []trial {
 		one("imageUri", account+".dkr.ecr."+region+".amazonaws.com/ds-preprocessing@sha256:"+strings.Repeat("0", 64)),
 		one("scaleOut", "prefix"),
 		one("scaleOut", "object"),
+		{set: map[string]string{"scaleOut": "inventory", "scaleOutInventoryKey": "inventory/manifest.json"}},
+		with(map[string]string{"scaleOut": "inventory", "scaleOutInventoryKey": "inventory/manifest.json"}, "scaleOutInventoryKey", "inventory/new/manifest.json"),
 		with(spread("prefix"), "scaleOutObjects", "10"),
 		with(spread("object"), "scaleOutRangeMiB", "512"),
 		with(spread("prefix"), "scaleOutVcpus", "100"),

@@ -480,6 +480,9 @@ func TestScaleOut_comesAndGoesInPlace(t *testing.T) {
 			s.Up()
 			changed := []string{"data-output-lifecycle", "pipeline-machine", "pipeline-role-policy", "processing-network-s3", "processing-task-role-policy", "watch-machine", "watch-role-policy"}
 			s.Set("ds-pipeline:scaleOut", source)
+			if source == "inventory" {
+				s.Set("ds-pipeline:scaleOutInventoryKey", "inventory/manifest.json")
+			}
 			s.Set("ds-pipeline:scaleOutSpot", "true")
 			want(t, s.Up(), map[string][]string{"update": changed, "create": {"processing-cluster-capacity"}})
 			s.Settled()

@@ -50,6 +50,7 @@ var variants = []struct {
 	{"arrivals and a time zone", "prod", map[string]string{"ds-pipeline:startOnArrival": "true", "ds-pipeline:scheduleTimezone": "Europe/Berlin", "ds-pipeline:useSpot": "true", "ds-pipeline:notifySuccess": "true"},
 		[]string{"processing-network-flow-role", "schedule-arrival-role", "schedule-scheduler-role", "watch-scheduler-role"}},
 	{"runs that are spread", "prod", map[string]string{"ds-pipeline:scaleOut": "prefix", "ds-pipeline:scaleOutSpot": "true"}, []string{"schedule-role", "processing-network-flow-role"}},
+	{"objects of an inventory", "dev", map[string]string{"ds-pipeline:scaleOut": "inventory", "ds-pipeline:scaleOutInventoryKey": "inventory/manifest.json"}, []string{"schedule-role"}},
 	{"ranges of an object", "dev", map[string]string{"ds-pipeline:scaleOut": "object"}, []string{"schedule-role"}},
 }
 
@@ -351,6 +352,8 @@ func (p *plan) machineCalls(t *testing.T) []call {
 			calls = append(calls, call{"s3:ListBucket", input, map[string]string{"s3:prefix": "raw/"}})
 		case "arn:aws:states:::s3:getObject " + strings.TrimPrefix(p.names["data-output"], "arn:aws:s3:::"):
 			calls = append(calls, call{"s3:GetObject", items, nil})
+		case "arn:aws:states:::s3:getObject " + strings.TrimPrefix(input, "arn:aws:s3:::"):
+			calls = append(calls, call{"s3:GetObject", input + "/inventory/manifest.json", nil}, call{"s3:GetObject", input + "/inventory/data/0.csv.gz", nil})
 		default:
 			t.Errorf("map %s reads %+v: say in this test which calls that makes", m.Label, m.ItemReader)
 		}

@@ -36,7 +36,7 @@ var variants = []struct {
 	{"prod", "prod", nil},
 	{"everything", "dev", map[string]string{"ds-pipeline:notifySuccess": "true", "ds-pipeline:useSpot": "true"}},
 	{"spread over a prefix", "prod", map[string]string{"ds-pipeline:scaleOut": "prefix", "ds-pipeline:scaleOutSpot": "true", "ds-pipeline:useSpot": "true", "ds-pipeline:notifySuccess": "true"}},
-	{"spread over an inventory", "dev", map[string]string{"ds-pipeline:scaleOut": "inventory"}},
+	{"spread over an inventory", "dev", map[string]string{"ds-pipeline:scaleOut": "inventory", "ds-pipeline:scaleOutInventoryKey": "inventory/manifest.json"}},
 	{"ranges of an object", "dev", map[string]string{"ds-pipeline:scaleOut": "object", "ds-pipeline:scaleOutSpot": "true"}},
 }
 
