@@ -149,6 +149,30 @@ func quarter(cidr string, i int) string {
 	return netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}), bits).String()
 }
 
+// What is taken of the addresses of a subnet: by AWS itself, and by endpoints.
+const (
+	reservedAddresses = 5
+	endpointAddresses = 4
+)
+
+// CheckNetworkRoom reports whether so many tasks have an address each in cidr,
+// which CheckNetworkCIDR accepted.
+func CheckNetworkRoom(cidr string, tasks int) error {
+	prefix, err := netip.ParsePrefix(cidr)
+	if err != nil {
+		return err
+	}
+	room := func(bits int) int { return zonesUsed * (1<<(32-bits-2) - reservedAddresses - endpointAddresses) }
+	bits := prefix.Bits()
+	if tasks <= room(bits) {
+		return nil
+	}
+	for bits > 16 && room(bits) < tasks {
+		bits--
+	}
+	return fmt.Errorf("got %s with addresses for %d tasks, want /%d or larger for the %d that there may be at once", cidr, room(prefix.Bits()), bits, tasks)
+}
+
 // zonesUsed is in how many availability zones tasks run, so that a zone without
 // Fargate capacity does not stop a run.
 const zonesUsed = 2

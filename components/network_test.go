@@ -146,3 +146,25 @@ subnet-01234569 is in vpc-01234569, want a subnet of vpc-01234567`
 		t.Errorf("got\n%v\nwant\n%s", got, want)
 	}
 }
+
+func TestCheckNetworkRoom_hasAnAddressForEachTask(t *testing.T) {
+	for _, tt := range []struct {
+		cidr  string
+		tasks int
+		want  string
+	}{
+		{"10.0.0.0/24", 110, ""},
+		{"10.0.0.0/24", 111, "got 10.0.0.0/24 with addresses for 110 tasks, want /23 or larger for the 111 that there may be at once"},
+		{"10.0.0.0/26", 14, ""},
+		{"10.0.0.0/26", 10000, "got 10.0.0.0/26 with addresses for 14 tasks, want /17 or larger for the 10000 that there may be at once"},
+		{"10.0.0.0/17", 10000, ""},
+	} {
+		got := ""
+		if err := CheckNetworkRoom(tt.cidr, tt.tasks); err != nil {
+			got = err.Error()
+		}
+		if got != tt.want {
+			t.Errorf("%d tasks in %s: got %q, want %q", tt.tasks, tt.cidr, got, tt.want)
+		}
+	}
+}

@@ -181,6 +181,8 @@ func attemptStates(in machineInputs, a attempt) map[string]state {
 		"Diagnose": choice("A task that stopped, or an error before there was one?", "Explain",
 			and("ReadTask", equals("$.error.Error", "States.TaskFailed"), isPresent("$.error.Cause"), matches("$.error.Cause", "{*}")),
 			and("MoreAttempts", isPresent("$.error.Cause"), matches("$.error.Cause", "*Capacity is unavailable*")),
+			// The quota of vCPUs: others may have gone by then.
+			and("MoreAttempts", isPresent("$.error.Cause"), matches("$.error.Cause", "*reached the limit on the number of*")),
 		),
 		"ReadTask": {
 			"Type":       "Pass",

@@ -299,6 +299,7 @@ func TestMachine_everyFailureEndsInWords(t *testing.T) {
 		{"no reason", &taskError{name: "States.TaskFailed", cause: `{"Containers":[]}`}, 1, "States.TaskFailed"},
 		{"cause is not a task", &taskError{name: "States.TaskFailed", cause: "Something else"}, 1, "States.TaskFailed: Something else"},
 		{"capacity", &taskError{name: "ECS.ClientException", cause: "Capacity is unavailable at this time. Please try again later."}, 4, "Capacity is unavailable"},
+		{"quota", &taskError{name: "ECS.ClientException", cause: "You've reached the limit on the number of vCPUs you can run concurrently"}, 4, "limit on the number of vCPUs"},
 		{"not allowed", &taskError{name: "ECS.AccessDeniedException", cause: "not authorized to perform: ecs:RunTask"}, 1, "ECS.AccessDeniedException: not authorized"},
 		{"timeout", &taskError{name: "States.Timeout", noCause: true}, 1, "longer than 240 minutes"},
 		{"nothing but a name", &taskError{name: "States.Unheard", noCause: true}, 1, "could not be run: States.Unheard"},

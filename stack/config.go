@@ -425,6 +425,9 @@ func checkScale(cfg Config, wrong map[string]bool) error {
 	if components.CheckScaleOut(s, func(string) string { return "" }) == nil && !wrong["outputAbortUploadDays"] {
 		errs = append(errs, settings.Prefixed("outputAbortUploadDays", components.CheckUploadsOutlast(cfg.OutputLifecycle.AbortDays, cfg.ScaleHours)))
 	}
+	if cfg.NetworkMode != components.NetworkExisting && !wrong["networkMode"] && !wrong["networkCidr"] {
+		errs = append(errs, settings.Prefixed("networkCidr", components.CheckNetworkRoom(cfg.NetworkCIDR, s.MaxConcurrency)))
+	}
 	if cfg.ScriptKey != "" {
 		errs = append(errs, fmt.Errorf("scaleOut: got %s with a script, want %s: a script sees all records of a run", cfg.ScaleSource, scaleOff))
 	}

@@ -29,10 +29,12 @@ func TestPolicies_areKeptByBothStacks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"dev", "prod"} {
-		t.Run(name, func(t *testing.T) {
+	for _, stack := range []struct{ name, scaleOut string }{{"dev", "off"}, {"prod", "off"}, {"prod", "object"}} {
+		t.Run(stack.name+" with scaleOut "+stack.scaleOut, func(t *testing.T) {
 			t.Parallel()
+			name := stack.name
 			p := deployable(t, name)
+			p.must("config", "set", "scaleOut", stack.scaleOut, "--stack", name)
 			said := p.must("up", "--yes", "--stack", name, "--policy-pack", pack, "--policy-pack-config", config)
 			if !strings.Contains(said, "ds-policies@") {
 				t.Errorf("got\n%s\nwant the pack named: it may not have run", said)
