@@ -3,6 +3,7 @@ package components
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"slices"
 	"strings"
@@ -773,5 +774,67 @@ func TestWatch_tellsHowManyPartsFailedAndWhy(t *testing.T) {
 	out, _, messages = watchedWith(t, failure, false, map[string]func(map[string]any) (any, error){})
 	if !out.succeeded || len(messages) != 1 || !strings.Contains(messages[0]["Message"].(string), "could not say why") {
 		t.Errorf("without scaleOut: got %+v and messages %v", out, messages)
+	}
+}
+
+// RunTask lets 20 calls a second through, and Fargate starts 100 tasks at once and
+// then 20 a second. Those that are refused come back as their Retry says.
+func TestScale_throttledStartsGetThrough(t *testing.T) {
+	var machine struct {
+		States map[string]struct {
+			ItemProcessor struct {
+				States map[string]struct {
+					Retry []struct {
+						IntervalSeconds, BackoffRate, MaxDelaySeconds float64
+						MaxAttempts                                   int
+						JitterStrategy                                string
+					}
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(machineJSON(t, spreadInputs(contract.ScaleSourcePrefix))), &machine); err != nil {
+		t.Fatal(err)
+	}
+	retry := machine.States[partsLabel].ItemProcessor.States["Part"].Retry[0]
+	if retry.JitterStrategy != "FULL" {
+		t.Fatalf("the retry is %+v, want waits that are drawn", retry)
+	}
+	for _, parts := range []int{100, 1000, 5000} {
+		random := rand.New(rand.NewPCG(1, 2))
+		due := make([]float64, parts) // when each calls next; less than 0 once it is through
+		calls := make([]int, parts)   // of each
+		const burst, perSecond = 100, 20
+		tokens, most := float64(burst), 0
+		ended := 0.0
+		for now, left := 0.0, parts; left > 0; now++ {
+			tokens = min(burst, tokens+perSecond)
+			allowed := perSecond // calls in this second
+			for i := range due {
+				if due[i] < 0 || due[i] > now {
+					continue
+				}
+				if allowed > 0 && tokens >= 1 {
+					allowed--
+					tokens--
+					due[i], ended = -1, now
+					left--
+					continue
+				}
+				if calls[i]++; calls[i] > retry.MaxAttempts {
+					t.Fatalf("%d parts: one gave up after %d calls and %.0f s", parts, calls[i], now)
+				}
+				most = max(most, calls[i])
+				delay := retry.IntervalSeconds
+				for range calls[i] - 1 {
+					delay = min(delay*retry.BackoffRate, retry.MaxDelaySeconds)
+				}
+				due[i] = now + random.Float64()*delay
+			}
+		}
+		t.Logf("%d parts: all started after %.0f s, with %d calls more at most", parts, ended, most)
+		if ended > 3600 {
+			t.Errorf("%d parts: the last started after %.0f s", parts, ended)
+		}
 	}
 }

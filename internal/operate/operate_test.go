@@ -186,6 +186,7 @@ func TestWayOut_saysWhatIsMissing(t *testing.T) {
 func TestRequest_isWhatTheMachineReads(t *testing.T) {
 	for want, r := range map[string]request{
 		`{}`: {},
+		`{"inventory-key":"inventory/manifest.json"}`:                                                  {Inventory: "inventory/manifest.json"},
 		`{"force":true,"input-key":"i","model-key":"m","output-key":"processed/o","period":"2026-11"}`: {Period: "2026-11", InputKey: "i", ModelKey: "m", OutputKey: "processed/o", Force: true},
 	} {
 		if got := r.input(); got != want {

@@ -23,6 +23,7 @@ type request struct {
 	InputKey  string `placeholder:"KEY" help:"Object of the input bucket to read, or a prefix that ends in a slash or a glob for several. Default: as the parameter input-key says."`
 	ModelKey  string `placeholder:"KEY" help:"Object of the artifact bucket that is the model. Default: as the parameter model-key says."`
 	OutputKey string `placeholder:"KEY" help:"Where the result goes, below ${output_prefix}. Default: data.csv there."`
+	Inventory string `name:"inventory-key" placeholder:"KEY" help:"With scaleOut inventory, the manifest.json of the S3 inventory to read, in the input bucket. Default: as the stack says."`
 	Force     bool   `help:"Run also if the same was done before: the same month, inputs, model, settings and program."`
 }
 
@@ -32,7 +33,7 @@ func (r request) check() error {
 			return usagef("--period: %w", err)
 		}
 	}
-	for _, k := range []struct{ flag, key string }{{"input-key", r.InputKey}, {"model-key", r.ModelKey}, {"output-key", r.OutputKey}} {
+	for _, k := range []struct{ flag, key string }{{"input-key", r.InputKey}, {"model-key", r.ModelKey}, {"output-key", r.OutputKey}, {contract.RequestInventoryKey, r.Inventory}} {
 		if k.key == "" {
 			continue
 		}
@@ -66,6 +67,7 @@ func (r request) input() string {
 	doc := map[string]any{}
 	for _, m := range []struct{ name, value string }{
 		{contract.RequestPeriod, r.Period}, {contract.InputKey, r.InputKey}, {contract.ModelKey, r.ModelKey}, {contract.RequestOutputKey, r.OutputKey},
+		{contract.RequestInventoryKey, r.Inventory},
 	} {
 		if m.value != "" {
 			doc[m.name] = m.value
