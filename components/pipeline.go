@@ -247,13 +247,17 @@ func newFailureTopic(ctx *pulumi.Context, name string, args *PipelineArgs, paren
 func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic *sns.Topic, runs *dynamodb.Table, parent pulumi.Resource) (*serviceRole, error) {
 	place := args.Place
 	bucketUse := []string{"kms:Decrypt"}
+	actsFor := []pulumi.StringInput{pulumi.String(place.arn("states", "stateMachine:"+args.StateMachineName))}
 	if args.ScaleOut.on() {
 		bucketUse = append(bucketUse, "kms:GenerateDataKey") // for the record of a map
+		// The executions of a map are of the machine with the label of the map, and an
+		// id that is not known before.
+		actsFor = append(actsFor, pulumi.String(place.arn("states", "stateMachine:"+args.StateMachineName+"/*")))
 	}
 	return newServiceRole(ctx, name, serviceRoleArgs{
 		place:       place,
 		service:     stepFunctions,
-		sourceArns:  []pulumi.StringInput{pulumi.String(place.arn("states", "stateMachine:"+args.StateMachineName))},
+		sourceArns:  actsFor,
 		description: "What the preprocessing pipeline may do",
 		policy: document(func(in []string) any {
 			clusterArn, clusterName, family, topicArn := in[0], in[1], in[2], in[3]

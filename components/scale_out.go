@@ -313,11 +313,16 @@ func (in machineInputs) afterInput() string {
 }
 
 // isSpread goes to BeginScale with an input that the source is for: one large
-// object, or a prefix or a glob, whose names start as $.start says. Any other is
-// one task's as ever.
+// object that can be cut, or a prefix or a glob, whose names start as $.start says.
+// Any other is one task's as ever.
 func (in machineInputs) isSpread() state {
 	if in.scale.Source == contract.ScaleSourceObject {
-		return and("BeginScale", isPresent("$.found.bytes"), state{"Variable": "$.found.bytes", "NumericGreaterThan": int64(in.scale.RangeMiB) << 20})
+		var whole []state
+		for _, ending := range []string{".gz", ".zst", ".parquet"} {
+			whole = append(whole, matches("$.run.input.key", "*"+ending))
+		}
+		return and("BeginScale", isPresent("$.found.bytes"), state{"Variable": "$.found.bytes", "NumericGreaterThan": int64(in.scale.RangeMiB) << 20},
+			state{"Not": state{"Or": whole}})
 	}
 	return state{"Variable": "$.start", "IsPresent": true, "Next": "BeginScale"}
 }

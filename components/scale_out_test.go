@@ -188,7 +188,7 @@ func TestScale_whatTheSourceIsNotForIsOneTask(t *testing.T) {
 	}{
 		{"prefix", "raw/", 0, true}, {"prefix", "raw/*.csv", 0, true}, {"prefix", "*", 0, true}, {"prefix", "raw/one.csv", 1e12, false},
 		{"inventory", "raw/one.csv", 1e12, false}, {"inventory", "raw/", 0, true}, {"inventory", "raw/2026-??.csv", 0, true},
-		{"object", "raw/one.csv", small + 1, true}, {"object", "raw/one.csv", small, false}, {"object", "raw/", 0, false}, {"object", "raw/*.csv", 0, false},
+		{"object", "raw/one.csv", small + 1, true}, {"object", "raw/one.csv", small, false}, {"object", "raw/one.csv.gz", 1e12, false}, {"object", "raw/one.parquet", 1e12, false}, {"object", "raw/", 0, false}, {"object", "raw/*.csv", 0, false},
 	}
 	for _, tt := range tests {
 		w := &spread{objects: listing(1), written: map[string][]any{contract.ScaleItems("run", 1): {map[string]any{"Key": tt.input}}}}
@@ -681,6 +681,7 @@ func TestScale_policiesAreTheReviewedOnes(t *testing.T) {
 		return err
 	})
 	golden(t, "policy-machine-scale", r.one(t, "pipeline-role-policy").text("policy"))
+	golden(t, "trust-machine-scale", r.one(t, "pipeline-role").text("assumeRolePolicy"))
 	r = recordWatch(t, func(a *WatchArgs) { a.ScaleOut = true })
 	golden(t, "policy-watch-scale", r.one(t, "watch-role-policy").text("policy"))
 	golden(t, "watch-machine-scale", r.one(t, "watch-machine").text("definition"))

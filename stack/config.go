@@ -425,11 +425,32 @@ func checkScale(cfg Config, wrong map[string]bool) error {
 	if components.CheckScaleOut(s, func(string) string { return "" }) == nil && !wrong["outputAbortUploadDays"] {
 		errs = append(errs, settings.Prefixed("outputAbortUploadDays", components.CheckUploadsOutlast(cfg.OutputLifecycle.AbortDays, cfg.ScaleHours)))
 	}
+	if cfg.ScaleSource == contract.ScaleSourceObject {
+		errs = append(errs, checkCut(cfg.JobSettings))
+	}
 	if cfg.NetworkMode != components.NetworkExisting && !wrong["networkMode"] && !wrong["networkCidr"] {
 		errs = append(errs, settings.Prefixed("networkCidr", components.CheckNetworkRoom(cfg.NetworkCIDR, s.MaxConcurrency)))
 	}
 	if cfg.ScriptKey != "" {
 		errs = append(errs, fmt.Errorf("scaleOut: got %s with a script, want %s: a script sees all records of a run", cfg.ScaleSource, scaleOff))
+	}
+	return errors.Join(errs...)
+}
+
+// checkCut reports settings with which no object can be cut into ranges.
+func checkCut(s components.JobSettings) error {
+	var errs []error
+	for _, setting := range []struct {
+		key, got string
+		ok       []string
+	}{
+		{"inputFormat", s.InputFormat, []string{"", "csv", "jsonl"}},
+		{"inputEncoding", s.InputEncoding, []string{"", "utf-8"}},
+		{"outputFormat", s.OutputFormat, []string{"", "csv"}},
+	} {
+		if !slices.Contains(setting.ok, setting.got) {
+			errs = append(errs, fmt.Errorf("%s: got %s with scaleOut object, want %s: of no other an object can be cut into ranges", setting.key, setting.got, strings.Join(setting.ok[1:], " or ")))
+		}
 	}
 	return errors.Join(errs...)
 }

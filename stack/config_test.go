@@ -125,6 +125,8 @@ func TestLoadConfig_saysWhatIsWrongAndWhatIsAllowed(t *testing.T) {
 		{"scale without inventory", map[string]string{"scaleOut": "prefix", "scaleOutInventoryKey": "k"}, `scaleOutInventoryKey: got "k" without an inventory to read, want none`},
 		{"scale ranges", map[string]string{"scaleOut": "object", "scaleOutToleratedPercent": "1"}, "scaleOutToleratedPercent: got 1 for ranges of one object, want 0"},
 		{"scale network", map[string]string{"scaleOut": "prefix", "scaleOutVcpus": "500"}, "networkCidr: got 10.0.0.0/24 with addresses for 110 tasks, want /22 or larger for the 250 that there may be at once"},
+		{"scale cuts", map[string]string{"scaleOut": "object", "inputEncoding": "latin-1", "outputFormat": "parquet"},
+			"inputEncoding: got latin-1 with scaleOut object, want utf-8: of no other an object can be cut into ranges\noutputFormat: got parquet with scaleOut object, want csv"},
 		{"scale Spot", map[string]string{"scaleOut": "prefix", "scaleOutSpot": "true", "taskAttempts": "1"}, "taskAttempts: got 1 with Spot, want 2 or more"},
 		{"scale script", map[string]string{"scaleOut": "prefix", "scriptKey": "scripts/a.py"}, "scaleOut: got prefix with a script, want off"},
 		{"schedule", map[string]string{"scheduleExpression": "0 9 15 * *"}, `scheduleExpression: got "0 9 15 * *", want cron(`},

@@ -478,7 +478,7 @@ func TestScaleOut_comesAndGoesInPlace(t *testing.T) {
 			t.Parallel()
 			s := ours(t, "prod", nil)
 			s.Up()
-			changed := []string{"data-output-lifecycle", "pipeline-machine", "pipeline-role-policy", "processing-network-s3", "processing-task-role-policy", "watch-machine", "watch-role-policy"}
+			changed := []string{"data-output-lifecycle", "pipeline-machine", "pipeline-role", "pipeline-role-policy", "processing-network-s3", "processing-task-role-policy", "watch-machine", "watch-role-policy"}
 			s.Set("ds-pipeline:scaleOut", source)
 			if source == "inventory" {
 				s.Set("ds-pipeline:scaleOutInventoryKey", "inventory/manifest.json")

@@ -585,6 +585,13 @@ func TestRoles_areTakenByTheirServiceAlone(t *testing.T) {
 				if roleName != "processing-task-role" && roleName != "processing-execution-role" && roleName != "processing-network-flow-role" { // taken for what has no name yet
 					try("its service for something else", s.service, p.account, s.source[:strings.LastIndexAny(s.source, ":/")+1]+"other", "")
 				}
+				if roleName == "pipeline-role" {
+					want := ""
+					if p.spread() {
+						want = allowed
+					}
+					try("its service for a part", s.service, p.account, s.source+"/Parts", want)
+				}
 				try("another service", "lambda.amazonaws.com", p.account, s.source, "")
 				try("a role of the account", "arn:aws:iam::"+p.account+":role/someone", p.account, s.source, "")
 				try("a role of another account", "arn:aws:iam::999999999999:role/someone", p.account, s.source, "")
