@@ -517,7 +517,7 @@ func boundaryStatements(args *DeployAccessArgs) []statement {
 		taskLogs = append(taskLogs, fill(group+":*")...)
 	}
 	return []statement{
-		allow("Objects", []string{"s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:PutObject"},
+		allow("Objects", []string{"s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:ListMultipartUploadParts", "s3:PutObject"},
 			fill(deployedBuckets, deployedBuckets+"/*"), nil),
 		allow("Settings", []string{"ssm:GetParameter", "ssm:GetParameters"}, fill(deployedParameters), nil),
 		allow("Periods", []string{"dynamodb:GetItem", "dynamodb:PutItem"}, fill(deployedTables), nil),
@@ -531,8 +531,10 @@ func boundaryStatements(args *DeployAccessArgs) []statement {
 		allow("HandRolesToTasks", []string{"iam:PassRole"}, roles, map[string]any{"StringEquals": map[string]any{"iam:PassedToService": ecsTasks}}),
 		allow("HearOfTasks", []string{"events:DescribeRule", "events:PutRule", "events:PutTargets"},
 			fill("arn:{partition}:events:{region}:{account}:rule/StepFunctionsGetEventsForECSTaskRule"), nil),
-		allow("Machines", []string{"states:DescribeExecution", "states:SendTaskFailure", "states:StartExecution"},
-			fill(deployedMachines, "arn:{partition}:states:{region}:{account}:execution:ds-preprocessing-*"), nil),
+		// The second half is for runs that are spread over many tasks.
+		allow("Machines", []string{"states:DescribeExecution", "states:SendTaskFailure", "states:StartExecution",
+			"states:DescribeMapRun", "states:ListExecutions", "states:ListMapRuns", "states:RedriveExecution", "states:StopExecution"},
+			fill(deployedMachines, "arn:{partition}:states:{region}:{account}:execution:ds-preprocessing-*", "arn:{partition}:states:{region}:{account}:mapRun:ds-preprocessing-*"), nil),
 		allow("Messages", []string{"sns:Publish"}, fill(deployedTopics[0]), nil),
 		allow("DeadLetters", []string{"sqs:SendMessage"}, fill(deployedQueues...), nil),
 		// These accept no resource.
