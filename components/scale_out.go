@@ -204,8 +204,8 @@ var scaleFields = append([]string{"scale"}, runFields...)
 //
 // Parts is a Distributed Map over all objects whose names start as the input's, of
 // which the job leaves out those that it does not stand for, over those of an
-// inventory, or over the items that Plan wrote; PartsAgain over those that Merge wrote, for a further
-// round. No item and no result travels through the document, which holds 256 KiB:
+// inventory, or over the items that Plan wrote; PartsAgain is one over those that
+// Merge wrote, for a further round. No item and no result travels through the document, which holds 256 KiB:
 // the map reads them from S3 and writes its record there, and the task that merges
 // reads that. Plan, Part and Merge are tasks with the attempts of every task, see
 // attemptStates.
@@ -230,6 +230,7 @@ func scaleStates(in machineInputs) map[string]state {
 	merge["results.$"] = "$.results"
 	merge["retry"] = firstAttempt()
 	next := kept(runFields)
+	next["retry"] = firstAttempt() // also a message about a map says how many there were
 	next["scale"] = map[string]any{"run.$": "$.scale.run", "round.$": "States.MathAdd($.scale.round, 1)"}
 	states := map[string]state{
 		"IsSpread": choice("One task, or many?", "Preprocess", in.isSpread()),

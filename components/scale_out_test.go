@@ -472,6 +472,24 @@ func TestScale_unreadableItemsAreTold(t *testing.T) {
 	}
 }
 
+func TestScale_unreadableItemsOfALaterRoundAreTold(t *testing.T) {
+	for _, source := range []string{contract.ScaleSourcePrefix, contract.ScaleSourceObject} {
+		w := &spread{objects: listing(2), written: map[string][]any{contract.ScaleItems("run", 1): {map[string]any{"Key": "raw/one.csv"}}}}
+		w.task = func(env map[string]string) error {
+			if env["command"] == contract.CommandMerge {
+				w.readErr = &taskError{name: "States.ItemReaderFailed", cause: "NoSuchKey"}
+				return stoppedTask(contract.ExitAnotherRound)
+			}
+			return nil
+		}
+		input := map[bool]string{true: `{"input-key":"raw/one.csv"}`, false: `{}`}[source == contract.ScaleSourceObject]
+		out, _, messages := w.run(t, spreadInputs(source), input)
+		if out.succeeded || len(messages) != 1 || !strings.Contains(messages[0]["Message"].(string), "NoSuchKey") {
+			t.Errorf("%s: got %+v and messages %v", source, out, messages)
+		}
+	}
+}
+
 // A second start of the period while the parts run changes nothing.
 func TestScale_claimsThePeriod(t *testing.T) {
 	w := &spread{objects: listing(1)}
