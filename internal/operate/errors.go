@@ -55,6 +55,7 @@ func exitStatuses() []exitStatus {
 		{contract.ExitTempFail, "the job was interrupted; trying again can help"},
 		{exitNoPerm, "credentials or permissions are missing"},
 		{exitConfig, "the stack was not found, or it is in another account"},
+		{contract.ExitAnotherRound, "the job asked for another round of a run over many tasks, and none followed"},
 		{exitInterrupted, "interrupted; a run that was started goes on unless it was said to be stopped"},
 	}
 }
