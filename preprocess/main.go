@@ -63,12 +63,45 @@ type program struct {
 
 type cli struct {
 	Run     runCommand       `cmd:"" help:"Apply a model to a CSV file and publish the result."`
+	Plan    planCommand      `cmd:"" help:"Of a run that is spread over many tasks: cut its object into ranges of whole records."`
+	Part    partCommand      `cmd:"" help:"Of a run that is spread over many tasks: preprocess some of its objects or ranges, and publish nothing."`
+	Merge   mergeCommand     `cmd:"" help:"Of a run that is spread over many tasks: check that everything was done once, and publish the result."`
 	Verify  verifyCommand    `cmd:"" help:"Compare a result with its manifest, byte by byte."`
 	Inspect inspectCommand   `cmd:"" help:"Say in words what a model does."`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }
 
 type runCommand struct {
+	runFlags
+}
+
+type planCommand struct {
+	runFlags
+	scaleFlags
+	RangeMiB *string `name:"range-mib" placeholder:"N" help:"About how much of the object a range has. Default: 1024."`
+}
+
+type partCommand struct {
+	runFlags
+	scaleFlags
+	Items *string `placeholder:"JSON" help:"What to do: a JSON array of objects with Key, Etag and Size, as a map over them hands them out, or some that plan has written."`
+}
+
+type mergeCommand struct {
+	runFlags
+	scaleFlags
+	Results    *string `placeholder:"URI" help:"What was handed out: the manifest.json that the map's ResultWriter wrote, or a JSON array of all items."`
+	MaxMissing *string `placeholder:"N" help:"How many objects may be missing because their part failed: a count such as 1 or a share such as 0.5%. Default: 0. The manifest names them."`
+}
+
+// scaleFlags are what plan, part and merge of a run have in common.
+type scaleFlags struct {
+	Run   *string `placeholder:"NAME" help:"Name of the run that is spread, the same of all its commands."`
+	Round *string `placeholder:"N" help:"Round of the run, 1 to ${max_rounds}. Default: 1. A merge that exits with ${another_round} has prepared the next one."`
+}
+
+// runFlags are the settings of a run.
+type runFlags struct {
 	Input           *string `placeholder:"URI" help:"CSV or JSON lines to read: s3://bucket/key, a path, a prefix that ends in / or a glob such as data/*.csv for several with the same header, in name order, or - for standard input. gzip and zstd are recognized by the first bytes."`
 	Model           *string `placeholder:"URI" help:"Fitted model, written by joblib.dump or pickle.dump."`
 	Output          *string `placeholder:"URI" help:"Result to write, whole or not at all; CSV, compressed if its name ends in .gz or .zst, or Parquet if it ends in .parquet. Default: s3://OUTPUT-BUCKET/${output_key}, or ${parquet_key} if --output-format says so."`
@@ -136,6 +169,9 @@ func (p program) run(ctx context.Context, args []string) (status int) {
 			"rejects_name": contract.RejectsName,
 			"report_name":  contract.ReportName,
 			"max_workers":  fmt.Sprint(job.MaxWorkers),
+
+			"max_rounds":    fmt.Sprint(contract.ScaleMaxRounds),
+			"another_round": fmt.Sprint(contract.ExitAnotherRound),
 		},
 		kong.Writers(p.stdout, p.stderr),
 		kong.Exit(func(code int) { panic(exit(code)) }),
@@ -155,8 +191,14 @@ func (p program) run(ctx context.Context, args []string) (status int) {
 		err = p.inspect(ctx, c.Inspect)
 	case "verify":
 		err = p.verify(ctx, c.Verify)
+	case contract.CommandPlan:
+		err = p.plan(ctx, c.Plan)
+	case contract.CommandPart:
+		err = p.part(ctx, c.Part)
+	case contract.CommandMerge:
+		err = p.merge(ctx, c.Merge)
 	default:
-		err = p.preprocess(ctx, c.Run)
+		err = p.preprocess(ctx, c.Run.runFlags)
 	}
 	return job.ExitStatus(err)
 }
@@ -166,28 +208,42 @@ func (p program) complain(err error) {
 	_, _ = fmt.Fprintf(p.stderr, "preprocess: %v\n", err)
 }
 
-func (p program) preprocess(ctx context.Context, c runCommand) error {
-	terminal := console.IsTerminal(p.stdout)
-	text := c.Log == "text" || c.Log == "auto" && terminal
-	var log *slog.Logger
-	if text {
-		log = slog.New(console.NewTextHandler(p.stdout))
-	} else {
-		log = slog.New(slog.NewJSONHandler(p.stdout, nil))
-	}
+func (p program) preprocess(ctx context.Context, c runFlags) error {
+	log, text := p.logger(c)
 	summary, err := p.runJob(ctx, c, log, text)
+	p.printMetrics(summary, err)
+	return p.report(log, text, "published", summary, err)
+}
+
+// logger is the log that the flags want, and whether it is text.
+func (p program) logger(c runFlags) (log *slog.Logger, text bool) {
+	if c.Log == "text" || c.Log == "auto" && console.IsTerminal(p.stdout) {
+		return slog.New(console.NewTextHandler(p.stdout)), true
+	}
+	return slog.New(slog.NewJSONHandler(p.stdout, nil)), false
+}
+
+func (p program) printMetrics(summary job.Summary, err error) {
 	if line := job.Metrics(p.getenv(contract.EnvEnvironment), summary, err, time.Now()); line != nil {
 		_, _ = p.stdout.Write(line)
 	}
-	if err != nil {
-		if !text {
-			status := job.ExitStatus(err)
-			log.Error(err.Error(), "exit", status, "meaning", exitMeaning(status))
-		}
-		p.complain(err)
-		return err
+}
+
+// fail tells an error, and returns it.
+func (p program) fail(log *slog.Logger, text bool, err error) error {
+	if !text {
+		status := job.ExitStatus(err)
+		log.Error(err.Error(), "exit", status, "meaning", exitMeaning(status))
 	}
-	message := "published"
+	p.complain(err)
+	return err
+}
+
+// report tells what a run has done, or why it has failed.
+func (p program) report(log *slog.Logger, text bool, message string, summary job.Summary, err error) error {
+	if err != nil {
+		return p.fail(log, text, err)
+	}
 	if summary.Repeated {
 		message = summary.RepeatedText()
 	}
@@ -225,8 +281,18 @@ func (p program) preprocess(ctx context.Context, c runCommand) error {
 	return nil
 }
 
-func (p program) runJob(ctx context.Context, c runCommand, log *slog.Logger, text bool) (job.Summary, error) {
-	settings, err := job.LoadSettings(ctx, job.Flags{
+func (p program) runJob(ctx context.Context, c runFlags, log *slog.Logger, text bool) (job.Summary, error) {
+	settings, err := p.settings(ctx, c)
+	if err != nil {
+		return job.Summary{}, err
+	}
+	env, end := p.start(log, text, settings)
+	defer end()
+	return job.Run(ctx, settings, env)
+}
+
+func (p program) settings(ctx context.Context, c runFlags) (job.Settings, error) {
+	return job.LoadSettings(ctx, job.Flags{
 		Input: c.Input, Model: c.Model, Output: c.Output,
 		Script: c.Script, Package: c.Package, ScriptStage: c.ScriptStage, ScriptMemory: c.ScriptMemory, ScriptTimeout: c.ScriptTimeout, ScriptNetwork: c.ScriptNetwork,
 		PackageMaxFiles: c.PackageMaxFiles, PackageMaxMiB: c.PackageMaxMiB,
@@ -235,19 +301,19 @@ func (p program) runJob(ctx context.Context, c runCommand, log *slog.Logger, tex
 		Workers: c.Workers, MaxRecordBytes: c.MaxRecordBytes, MaxRejects: c.MaxRejects,
 		ShowValues: c.ShowValues, Report: c.Report, Checksum: c.Checksum, Period: c.Period, Force: c.Force,
 	}, p.getenv, p.params)
-	if err != nil {
-		return job.Summary{}, err
-	}
-	env := job.Env{Log: log, Version: versionText(), Image: p.getenv(contract.EnvImage)}
+}
+
+// start says that something begins, and what it has around it until end.
+func (p program) start(log *slog.Logger, text bool, settings job.Settings) (env job.Env, end func()) {
+	env, end = job.Env{Log: log, Version: versionText(), Image: p.getenv(contract.EnvImage)}, func() {}
 	if !text {
 		log.Info("starting", "version", versionText(), "input", settings.Input.String(),
 			"model", settings.Model.String(), "output", settings.Output.String(), "workers", settings.Workers)
 	} else if console.IsTerminal(p.stderr) {
 		bar := console.NewBar(p.stderr)
-		defer bar.Clear()
-		env.Progress = bar.Set
+		env.Progress, end = bar.Set, bar.Clear
 	}
-	return job.Run(ctx, settings, env)
+	return env, end
 }
 
 func (p program) verify(ctx context.Context, c verifyCommand) error {
@@ -329,6 +395,12 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 		{contract.EnvEnvironment, "such as prod: write a line of CloudWatch metrics at the end, with it as dimension"},
 		{contract.EnvPeriod, "as --period"},
 		{contract.EnvForce, "as --force: true or false"},
+		{contract.EnvScaleRun, "as --run of plan, part and merge"},
+		{contract.EnvScaleRound, "as --round"},
+		{contract.EnvScaleRangeMiB, "as --range-mib of plan"},
+		{contract.EnvScaleItems, "as --items of part"},
+		{contract.EnvScaleResults, "as --results of merge"},
+		{contract.EnvScaleMaxMissing, "as --max-missing of merge"},
 		{contract.EnvImage, "digest of the container's image, for the manifest"},
 		{contract.EnvParameterPrefix, "where the parameters are; default " + contract.DefaultParameterPrefix},
 	} {

@@ -1,7 +1,7 @@
 // Package s3test is an S3 server for tests, over HTTP and in memory. It is
 // gofakes3 with what that lacks of S3's documented behavior: conditions on
 // reading, completing, copying and deleting, the ETags of multipart uploads,
-// copies of parts, checksums of what is sent and of what is there, and empty lists of uploads.
+// copies of parts, the least size of parts, checksums of what is sent and of what is there, and empty lists of uploads.
 package s3test
 
 import (
@@ -111,6 +111,10 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request, bucket, key stri
 		Fail(w, r, status, code)
 		return
 	}
+	if r.Method == http.MethodPost && s.tooSmall(r) {
+		Fail(w, r, http.StatusBadRequest, "EntityTooSmall")
+		return
+	}
 	inner := r.Clone(r.Context())
 	inner.Header.Del("If-Match")
 	inner.Header.Del("If-None-Match")
@@ -128,6 +132,46 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request, bucket, key stri
 		s.mu.Unlock()
 	}
 	send(w, answer)
+}
+
+// leastPart is what every part of an upload has at least but the last, in bytes.
+const leastPart = 5 << 20
+
+// tooSmall tells whether an upload is to be completed of parts that may not be in
+// its middle. The body of the request stays.
+func (s *Server) tooSmall(r *http.Request) bool {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return false
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	var wanted gofakes3.CompleteMultipartUploadRequest
+	if xml.Unmarshal(body, &wanted) != nil || len(wanted.Parts) == 0 {
+		return false
+	}
+	sizes := map[int]int64{}
+	for marker := 0; ; {
+		list := httptest.NewRecorder()
+		at := fmt.Sprintf("%s?uploadId=%s&part-number-marker=%d", r.URL.EscapedPath(), url.QueryEscape(r.URL.Query().Get("uploadId")), marker)
+		s.inner.ServeHTTP(list, httptest.NewRequest(http.MethodGet, at, nil))
+		var page gofakes3.ListMultipartUploadPartsResult
+		if list.Code != http.StatusOK || xml.Unmarshal(list.Body.Bytes(), &page) != nil {
+			return false
+		}
+		for _, p := range page.Parts {
+			sizes[p.PartNumber] = p.Size
+		}
+		if !page.IsTruncated || page.NextPartNumberMarker <= marker {
+			break
+		}
+		marker = page.NextPartNumberMarker
+	}
+	for _, p := range wanted.Parts[:len(wanted.Parts)-1] {
+		if size, ok := sizes[p.PartNumber]; ok && size < leastPart {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Server) condition(r *http.Request, bucket, key string) (code string, status int) {
@@ -298,7 +342,7 @@ func Fail(w http.ResponseWriter, r *http.Request, status int, code string) {
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = fmt.Fprintf(w, "<?xml version=\"1.0\"?><Error><Code>%s</Code><Message>as the test wants</Message></Error>", code)
+		_, _ = fmt.Fprintf(w, "<?xml version=\"1.0\"?><Error><Code>%s</Code><Message>as the test wants</Message></Error>", code) //nolint:gosec // code is a test's
 	}
 }
 

@@ -26,6 +26,13 @@ type Reader struct {
 	source      *source
 }
 
+// NewPlainReader reads what is known not to be compressed, whatever it starts with.
+func NewPlainReader(r io.Reader) *Reader {
+	src := &source{r: r}
+	src.buf = bufio.NewReaderSize(src, readBuffer)
+	return &Reader{Reader: src.buf, compression: None, source: src}
+}
+
 // NewReader tells from the first bytes of r whether and how it is compressed. A
 // file whose name promises a compression has to start as such files do.
 func NewReader(r io.Reader, promised Compression) (*Reader, error) {

@@ -12,6 +12,7 @@ import (
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/manifest"
 	"ds-pipeline/preprocess/parquet"
+	"ds-pipeline/preprocess/scale"
 	"ds-pipeline/preprocess/storage"
 	"ds-pipeline/preprocess/table"
 )
@@ -23,6 +24,9 @@ type inputs struct {
 	versions []string          // as first opened; "" before
 	only     storage.Object    // kept open if there is one: a stream opens once
 	read     []manifest.Object // what the last pass has read to the end
+
+	section *scale.Range // that is read of the only one; nil for all of it
+	header  []string     // in place of the keys of the first record of JSON lines; nil for these
 }
 
 func openInputs(ctx context.Context, store *storage.Store, s Settings) (*inputs, error) {
@@ -183,9 +187,52 @@ func (f *feed) readNames(first int) (names []string, rest []byte, err error) {
 		f.lead = 0
 		return f.header, nil, nil
 	}
+	if f.in.header != nil {
+		f.header, f.lead = f.in.header, 0
+		rest, err = f.nextOrNone(first)
+		return f.header, rest, err
+	}
 	names, rest, err = f.readHeader(first)
 	f.header = names
+	if err == nil && f.in.section != nil {
+		rest, err = f.enterSection(first)
+	}
 	return names, rest, err
+}
+
+// nextOrNone is the next block; empty at the end of the input.
+func (f *feed) nextOrNone(first int) ([]byte, error) {
+	block, err := f.Splitter.Next(nil, first)
+	if table.AtEnd(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, f.failed(err, f.lead+1)
+	}
+	return block, nil
+}
+
+// enterSection goes on with the section of the input that is to be read.
+func (f *feed) enterSection(first int) ([]byte, error) {
+	object, section := f.object, f.in.section
+	f.shut()
+	file, err := storage.Section(f.ctx, object, section.Start, section.End)
+	if err != nil {
+		return nil, f.failed(err, 1)
+	}
+	digest := newDigestReader(file, f.settings.Checksum)
+	packed := codec.NewPlainReader(digest)
+	f.Splitter = table.NewSplitterAt(packed, f.settings.Dialect, f.settings.MaxRecordBytes, section.Start)
+	f.lead = section.Lines
+	f.mu.Lock()
+	f.file, f.digest, f.packed = file, digest, packed
+	closed := f.closed
+	f.mu.Unlock()
+	if closed {
+		f.shut()
+		return nil, context.Canceled
+	}
+	return f.nextOrNone(first)
 }
 
 func (f *feed) readHeader(first int) (names []string, rest []byte, err error) {
@@ -330,6 +377,16 @@ func (f *feed) textSize() (int64, bool) {
 		return 0, false
 	}
 	return f.in.only.Size(), f.in.only.Size() >= 0
+}
+
+// compression is that of the current input.
+func (f *feed) compression() codec.Compression {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.packed == nil {
+		return codec.None
+	}
+	return f.packed.Compression()
 }
 
 // failed says where reading the current input failed; line is where the last

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"ds-pipeline/preprocess/codec"
 	"ds-pipeline/preprocess/contract"
@@ -18,11 +19,17 @@ import (
 // result is what is being written. Nothing of it is visible before publish.
 type result struct {
 	writer
-	upload  storage.Upload
+	upload  upload
 	written int64            // bytes of the object
 	text    int64            // bytes before compression
 	digest  *manifest.Digest // of the object
 	done    bool             // published
+}
+
+// upload is a storage.Upload, or a storage.HeldUpload of a part.
+type upload interface {
+	io.Writer
+	Abort() error
 }
 
 // writer writes blocks of rows in a format.
@@ -55,7 +62,7 @@ func (p *runPass) createResult(ctx context.Context, f *feed, pl *plan, program *
 	if p.ParquetOutput && len(names) == 0 {
 		return nil, fail(contract.ExitData, "output %s: it has no columns, and Parquet has no rows without them; want another --keep or CSV", p.Output)
 	}
-	upload, err := p.store.Create(ctx, p.Output, storage.Unchanged(p.before.output))
+	upload, err := p.createUpload(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("output: %w", err)
 	}
@@ -83,6 +90,13 @@ func (p *runPass) createResult(ctx context.Context, f *feed, pl *plan, program *
 	return r, nil
 }
 
+func (p *runPass) createUpload(ctx context.Context) (upload, error) {
+	if p.part != nil {
+		return p.part.create(ctx, p.store, p.Output)
+	}
+	return p.store.Create(ctx, p.Output, storage.Unchanged(p.before.output))
+}
+
 // counter counts what is written to the upload.
 type counter struct{ r *result }
 
@@ -104,13 +118,27 @@ func (r *result) Write(b *block) error {
 }
 
 // publish makes what was written the result.
-func (r *result) publish() (storage.Info, error) {
+func (r *result) publish() (info storage.Info, err error) {
 	if err := r.close(); err != nil {
 		return storage.Info{}, fmt.Errorf("output: %w", err)
 	}
-	info, err := r.upload.Commit()
+	if up, ok := r.upload.(storage.Upload); ok {
+		info, err = up.Commit()
+	}
 	r.done = err == nil
 	return info, err
+}
+
+// hold keeps what was written for others to publish.
+func (r *result) hold() (held storage.Held, err error) {
+	if err := r.close(); err != nil {
+		return storage.Held{}, fmt.Errorf("output: %w", err)
+	}
+	if up, ok := r.upload.(storage.HeldUpload); ok {
+		held, err = up.Finish()
+	}
+	r.done = err == nil
+	return held, err
 }
 
 // discard leaves nothing behind. After publish it does nothing.

@@ -319,7 +319,9 @@ func (f *feed) readParquet() error {
 // read them, whole numbers with nulls are numbers.
 func (p *runPass) parquetKinds(ctx context.Context, f *feed, pl *plan) ([]frame.Kind, error) {
 	inputs := pl.layout.Inputs
-	p.facts = make([]table.Facts, len(inputs))
+	if p.facts == nil || p.part == nil {
+		p.facts = make([]table.Facts, len(inputs))
+	}
 	kinds := make([]frame.Kind, len(inputs))
 	for i := range inputs {
 		in := &inputs[i]
@@ -336,12 +338,17 @@ func (p *runPass) parquetKinds(ctx context.Context, f *feed, pl *plan) ([]frame.
 			case parquet.Decimal:
 				in.Kind = frame.Float
 			case parquet.Int, parquet.Uint:
-				nulls, err := p.in.nulls(ctx, in.Index)
-				if err != nil {
-					return nil, err
+				nulls, err := p.facts[i]&table.SawMissing != 0, error(nil)
+				if !nulls {
+					if nulls, err = p.in.nulls(ctx, in.Index); err != nil {
+						return nil, err
+					}
 				}
 				if in.Kind = frame.Int; nulls {
 					in.Kind = frame.Float
+				}
+				if nulls && p.part != nil {
+					p.facts[i] = table.SawMissing
 				}
 			}
 		default:

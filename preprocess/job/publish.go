@@ -210,7 +210,7 @@ func (p *runPass) publishRest(ctx context.Context, out *result, page *reportFile
 func (p *runPass) record(transformed time.Time) manifest.Manifest {
 	m := manifest.Manifest{
 		Period:   p.Period,
-		Job:      manifest.Job{Version: cmp.Or(p.Version, "unknown"), Image: p.Image},
+		Job:      manifest.Job{Version: p.version(), Image: p.Image},
 		Started:  p.started.UTC(),
 		Settings: p.given.recorded(),
 		Timings: manifest.Timings{
@@ -232,6 +232,8 @@ func (p *runPass) record(transformed time.Time) manifest.Manifest {
 	}
 	return m
 }
+
+func (e Env) version() string { return cmp.Or(e.Version, "unknown") }
 
 func described(i storage.Info, sum manifest.Checksum) manifest.Object {
 	return manifest.Object{URI: i.URI.String(), Size: i.Size, Version: i.Version, Checksum: sum}

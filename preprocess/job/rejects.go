@@ -23,6 +23,9 @@ type RejectLimit struct {
 	text  string
 }
 
+// anyRejects lets all records be rejected.
+var anyRejects = RejectLimit{share: big.NewRat(1, 1), text: "100%"}
+
 // ParseRejectLimit reads a count such as 100 or a share such as 0.5%.
 func ParseRejectLimit(s string) (RejectLimit, error) {
 	if err := contract.CheckRejectLimit(s); err != nil {
@@ -270,6 +273,9 @@ func (t *transformer) weigh(b *block) {
 	c.always += b.always
 	c.endless = c.endless || b.endless
 	t.sum.RowsRejected = t.rejects.rows
+	if t.part != nil {
+		return
+	}
 	if c.endless || t.MaxRejects.exceeded(t.sum.RowsRejected, t.mostRows()) {
 		c.hopeless = true
 		t.counted.Store(true)

@@ -44,13 +44,15 @@ func (p *place) complete() bool {
 	if p.last == nil {
 		return false
 	}
-	holds := func(now storage.Info, o *manifest.Object) bool {
-		if o == nil || !now.Exists {
-			return o == nil && !now.Exists
-		}
-		return o.URI == now.URI.String() && o.Version == now.Version
+	return p.holds(p.output, &p.last.Output) && p.holds(p.rejects, p.last.Rejects) && p.holds(p.report, p.last.Report)
+}
+
+// holds tells whether an object is what a manifest says.
+func (p *place) holds(now storage.Info, o *manifest.Object) bool {
+	if o == nil || !now.Exists {
+		return o == nil && !now.Exists
 	}
-	return holds(p.output, &p.last.Output) && holds(p.rejects, p.last.Rejects) && holds(p.report, p.last.Report)
+	return o.URI == now.URI.String() && o.Version == now.Version
 }
 
 // same tells whether the inputs are of the versions that a run has read.
@@ -98,18 +100,24 @@ func repeat(ctx context.Context, store *storage.Store, before, newest *place, su
 		sum.Newest = last.Newest.URI
 	}
 	sum.Repeated = true
-	sum.RowsIn, sum.RowsOut, sum.RowsRejected, sum.RowsFiltered = last.Rows.In, last.Rows.Out, last.Rows.Rejected, last.Rows.Filtered
-	sum.ColumnsIn, sum.ColumnsOut = last.Columns.In, last.Columns.Out
-	sum.BytesIn, sum.BytesOut = last.Bytes.In, last.Bytes.Out
-	sum.Manifest = before.manifest.URI.String()
-	sum.Finished = last.Finished
+	sum.told(before)
+	return true, nil
+}
+
+// told fills in what the manifest of a run before says.
+func (s *Summary) told(before *place) {
+	last := before.last
+	s.RowsIn, s.RowsOut, s.RowsRejected, s.RowsFiltered = last.Rows.In, last.Rows.Out, last.Rows.Rejected, last.Rows.Filtered
+	s.ColumnsIn, s.ColumnsOut = last.Columns.In, last.Columns.Out
+	s.BytesIn, s.BytesOut = last.Bytes.In, last.Bytes.Out
+	s.Manifest = before.manifest.URI.String()
+	s.Finished = last.Finished
 	if last.Rejects != nil {
-		sum.Rejects = last.Rejects.URI
+		s.Rejects = last.Rejects.URI
 	}
 	if last.Report != nil {
-		sum.Report = last.Report.URI
+		s.Report = last.Report.URI
 	}
-	return true, nil
 }
 
 // copies tells whether a place is a whole copy of another. The manifest is

@@ -153,45 +153,55 @@ func run(ctx context.Context, s Settings, env Env) (Summary, error) {
 	}
 	prepared := time.Now()
 
-	// The kinds of columns are guessed from the first block. If a later one
-	// contradicts, the pass ends with the facts of the rest of the input, and the
-	// next one starts from them; it can learn more, as facts only add up. If records that it rejects have shown what no other has,
-	// another pass goes without these, until nothing changes.
-	var facts, scriptFacts []table.Facts
-	var forms []form
-	refined := 0
-	for pass := 1; ; pass++ {
-		p := &runPass{Settings: s, Env: env, store: store, model: m, in: in, modelFile: modelFile, before: before, newest: newest,
-			started: start, prepared: prepared, facts: facts, refined: refined > 0, sum: sum,
-			code: code, given: s, scriptFacts: scriptFacts, forms: forms}
-		err := p.run(ctx)
-		var contradiction *contradictionError
-		if errors.As(err, &contradiction) {
-			switch {
-			case contradiction.refine:
-				refined++
-			case pass > maxPasses && (code == nil || pass > maxPasses+maxScriptPasses):
-				return sum, &storage.Error{Op: "read", URI: s.Input, Kind: storage.ErrChanged}
-			}
-			if refined > maxRefined {
-				return sum, fail(contract.ExitData, "input %s: column %q: which records are rejected depends on the kind of the column, and that on which are rejected; remove the rejected records and run again",
-					s.Input, contradiction.column)
-			}
-			env.Log.Info("starting again: "+contradiction.Error(), "input", sum.Input)
-			facts, scriptFacts, forms = p.facts, p.scriptFacts, p.forms
-			if contradiction.ofScript {
-				facts, refined = nil, 0 // what the script gave back may change
-			}
-			continue
+	first := &runPass{Settings: s, Env: env, store: store, model: m, in: in, modelFile: modelFile, before: before, newest: newest,
+		started: start, prepared: prepared, sum: sum, code: code, given: s}
+	last, err := first.settle(ctx)
+	for _, one := range last.sum.Inputs {
+		if err == nil {
+			env.Log.Info("counted", "input", one.Input, "rows", one.Rows)
 		}
-		for _, one := range p.sum.Inputs {
-			if err == nil {
-				env.Log.Info("counted", "input", one.Input, "rows", one.Rows)
-			}
-		}
-		p.sum.Elapsed = time.Since(start)
-		return p.sum, err
 	}
+	last.sum.Elapsed = time.Since(start)
+	return last.sum, err
+}
+
+// settle goes over the input until the kinds of its columns are right, and
+// returns the last pass, of which this one is the start. The kinds are guessed
+// from the first block, unless they are known. If a later block contradicts, the
+// pass ends with the facts of the rest of the input, and the next one starts from
+// them; it can learn more, as facts only add up. If records that it rejects have
+// shown what no other has, another pass goes without these, until nothing changes.
+func (p *runPass) settle(ctx context.Context) (*runPass, error) {
+	next, refined := *p, 0
+	for pass := 1; ; pass++ {
+		now := next
+		err := now.run(ctx)
+		var contradiction *contradictionError
+		if !errors.As(err, &contradiction) {
+			return &now, err
+		}
+		switch {
+		case contradiction.refine:
+			refined++
+		case pass > maxPasses && (p.code == nil || pass > maxPasses+maxScriptPasses):
+			return &next, &storage.Error{Op: "read", URI: p.Input, Kind: storage.ErrChanged}
+		}
+		if refined > maxRefined {
+			return &next, p.undecided(contradiction)
+		}
+		p.Log.Info("starting again: "+contradiction.Error(), "input", p.sum.Input)
+		next.facts, next.scriptFacts, next.forms = now.facts, now.scriptFacts, now.forms
+		if contradiction.ofScript {
+			next.facts, refined = nil, 0 // what the script gave back may change
+		}
+		next.refined = p.refined || refined > 0
+	}
+}
+
+// undecided says that no kind of a column is right.
+func (p *runPass) undecided(contradiction *contradictionError) error {
+	return fail(contract.ExitData, "input %s: column %q: which records are rejected depends on the kind of the column, and that on which are rejected; remove the rejected records and run again",
+		p.sum.Input, contradiction.column)
 }
 
 // maxPasses bounds the passes in which cells show further kinds. A column's kind
@@ -268,6 +278,8 @@ type runPass struct {
 	spots   []spot // the first few rejects
 
 	statistics *statistics // nil for none
+
+	part *part // of a run that is spread; nil for a run of its own
 }
 
 func (p *runPass) run(ctx context.Context) error {
@@ -305,7 +317,9 @@ func (p *runPass) run(ctx context.Context) error {
 	if err == nil {
 		page, err = p.writeReport(context.WithoutCancel(ctx))
 	}
-	if err == nil {
+	if err == nil && p.part != nil {
+		err = p.hold(feed, out, b)
+	} else if err == nil {
 		err = p.publish(ctx, out, page, transformed)
 	}
 	var tooMany *tooManyRejects
@@ -387,20 +401,28 @@ func (p *runPass) prepare(ctx context.Context, feed *feed) (b *bound, err error)
 	} else {
 		kinds = p.findKinds(plan, first, 0)
 	}
-	program, err := plan.binding.Compile(kinds)
-	for err != nil && !p.Parquet && plan.takeFigures(model.TextColumns(err)) {
-		// What is no number there makes its record useless, not the input.
-		kinds = p.kinds(plan)
-		program, err = plan.binding.Compile(kinds)
-	}
+	program, err := p.compile(plan, kinds)
 	if err != nil {
-		return nil, fail(contract.ExitData, "model %s: %w", p.sum.Model, err)
+		return nil, err
 	}
 	names, err := plan.header(program.Names())
 	if err != nil {
 		return nil, err
 	}
 	return &bound{columns: columns, before: before, header: header, first: first, plan: plan, program: program, names: names}, nil
+}
+
+// compile makes a program for the kinds, which may change on the way.
+func (p *runPass) compile(plan *plan, kinds []frame.Kind) (*model.Program, error) {
+	program, err := plan.binding.Compile(kinds)
+	for err != nil && !p.Parquet && plan.takeFigures(model.TextColumns(err)) {
+		// What is no number there makes its record useless, not the input.
+		program, err = plan.binding.Compile(p.kinds(plan))
+	}
+	if err != nil {
+		return nil, fail(contract.ExitData, "model %s: %w", p.sum.Model, err)
+	}
+	return program, nil
 }
 
 // incomplete says that the result is published although the run has failed.

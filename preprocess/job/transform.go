@@ -110,8 +110,10 @@ func (p *runPass) transform(parent context.Context, feed *feed, before *before, 
 	if err != nil {
 		return err
 	}
-	if err := out.begin(); err != nil {
-		return fmt.Errorf("output: %w", err)
+	if !p.part.isInside() {
+		if err := out.begin(); err != nil {
+			return fmt.Errorf("output: %w", err)
+		}
 	}
 
 	ctx, cancel := context.WithCancel(parent)
@@ -142,7 +144,9 @@ func (p *runPass) transform(parent context.Context, feed *feed, before *before, 
 	cancel()
 	// The reader is not waited for: it may hang in a read that nothing ends.
 	workers.Wait()
-	if err == nil {
+	if err == nil && p.part != nil {
+		p.part.seen = t.seen // others may have seen the rest
+	} else if err == nil {
 		err = pl.unseen(t.seen)
 	}
 	if err == nil {
@@ -475,7 +479,9 @@ func (t *transformer) collect(ctx context.Context, order <-chan *block, free cha
 	}
 	t.sum.BytesIn = t.feed.position()
 	rejects, rows := t.sum.RowsRejected, t.sum.RowsIn
-	if contradiction == nil && !t.Parquet && (rejects > 0 || t.refined) && rejects < rows && !t.MaxRejects.none() && !t.MaxRejects.exceeded(t.rejections.always, rows) {
+	if t.part != nil && contradiction == nil {
+		t.part.accepted, t.part.rejections = accepted, t.rejections // how many are too many is not for a part to say
+	} else if contradiction == nil && !t.Parquet && (rejects > 0 || t.refined) && rejects < rows && !t.MaxRejects.none() && !t.MaxRejects.exceeded(t.rejections.always, rows) {
 		contradiction = t.refine(accepted)
 	}
 	switch {

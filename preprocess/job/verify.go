@@ -108,12 +108,16 @@ func Verify(ctx context.Context, flags Flags, sources bool, getenv func(string) 
 // expected lists what has to be where: what was published stands beside the
 // manifest, wherever that was copied to.
 func expected(m manifest.Manifest, output, at storage.URI, sources bool) ([]VerifiedObject, error) {
-	if got, want := path.Base(name(output)), path.Base(m.Output.URI); got != want {
+	if got, want := path.Base(name(output)), path.Base(m.Output.URI); len(m.Outputs) == 0 && got != want {
 		return nil, fail(contract.ExitData, "manifest %s: it is of a result called %s; want --output with that name", at, want)
 	}
+	// Of a result of many objects, only the manifest is copied to the newest.
+	copied := len(m.Outputs) > 0 && m.Newest != nil && m.Newest.URI == output.String()
 	var all []VerifiedObject
 	for _, o := range m.Published() {
-		o.URI = beside(output, path.Base(o.URI)).String()
+		if !copied || o.Name == "rejects" {
+			o.URI = beside(output, path.Base(o.URI)).String()
+		}
 		all = append(all, VerifiedObject{Named: o})
 	}
 	if sources {
@@ -149,6 +153,24 @@ func compare(ctx context.Context, store *storage.Store, want manifest.Object) (s
 		return "", err
 	}
 	defer func() { _ = r.Close() }()
+	if len(want.Pieces) == 0 {
+		return differs(r, want.Checksum)
+	}
+	for i, piece := range want.Pieces {
+		why, err := differs(io.LimitReader(r, piece.Size), piece.Checksum)
+		if err != nil {
+			return "", err
+		}
+		if why != "" {
+			return fmt.Sprintf("piece %d of %d: %s", i+1, len(want.Pieces), why), nil
+		}
+	}
+	_, err = io.Copy(io.Discard, r) // at the end it says whether it is what was stored
+	return "", err
+}
+
+// differs reads r to its end and says how that differs.
+func differs(r io.Reader, want manifest.Checksum) (string, error) {
 	digest := newDigestReader(r, want.Algorithm())
 	if _, err := io.Copy(io.Discard, digest); err != nil {
 		return "", err

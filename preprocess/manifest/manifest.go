@@ -3,10 +3,12 @@
 package manifest
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"time"
 
 	"ds-pipeline/preprocess/contract"
@@ -37,7 +39,11 @@ type Manifest struct {
 	Script  *Object  `json:"script,omitempty"`
 	Package *Object  `json:"package,omitempty"`
 
-	Output  Object  `json:"output"`
+	// Output is the result, or Outputs are, in the order of their inputs, of a run
+	// that was spread over many tasks by its inputs.
+	Output  Object   `json:"output,omitzero"`
+	Outputs []Object `json:"outputs,omitempty"`
+
 	Rejects *Object `json:"rejects,omitempty"` // nil if no record was rejected
 	Report  *Object `json:"report,omitempty"`
 	Newest  *Newest `json:"newest,omitempty"` // nil without a period
@@ -45,6 +51,25 @@ type Manifest struct {
 	Rows    Rows    `json:"rows"`
 	Columns Columns `json:"columns"`
 	Bytes   Bytes   `json:"bytes"`
+
+	Scale *Scale `json:"scale,omitempty"` // nil of a run of one task
+}
+
+// Scale is what is told of a run that was spread over many tasks.
+type Scale struct {
+	Run    string `json:"run"`    // its name
+	Parts  int    `json:"parts"`  // objects, or ranges of one
+	Rounds int    `json:"rounds"` // in which they were done
+	// Missing are objects whose part failed and that the result is without, as the
+	// run was told to go on.
+	Missing []Missing `json:"missing,omitempty"`
+}
+
+// Missing is an object that should have been read.
+type Missing struct {
+	URI     string `json:"uri"`
+	Size    int64  `json:"size"` // in bytes, as the object was listed
+	Version string `json:"version"`
 }
 
 // Job is the program.
@@ -86,6 +111,16 @@ type Object struct {
 	URI     string `json:"uri"`
 	Size    int64  `json:"size"`              // in bytes, as stored
 	Version string `json:"version,omitempty"` // of an object its size and ETag, of a file its size and time; "" of a pipe
+	Checksum
+
+	// Pieces are the object, one after the other, where each was read or written by
+	// another task. There is no checksum of the whole then.
+	Pieces []Piece `json:"pieces,omitempty"`
+}
+
+// Piece is some bytes of an object.
+type Piece struct {
+	Size int64 `json:"size"`
 	Checksum
 }
 
@@ -191,9 +226,19 @@ func (m Manifest) check() error {
 		if o.Size < 0 {
 			problem("%s.size: got %d", o.Name, o.Size)
 		}
-		if err := o.check(); err != nil {
+		if len(o.Pieces) > 0 {
+			if err := o.checkPieces(); err != nil {
+				problem("%s.pieces: %w", o.Name, err)
+			}
+		} else if err := o.check(); err != nil {
 			problem("%s: %w", o.Name, err)
 		}
+	}
+	if len(m.Outputs) > 0 && !reflect.ValueOf(m.Output).IsZero() {
+		problem("output, outputs: want one of them")
+	}
+	if s := m.Scale; s == nil && len(m.Outputs) > 0 || s != nil && (s.Run == "" || s.Parts < 1 || s.Rounds < 1) {
+		problem("scale: want the name of the run, its parts and its rounds of a run that was spread over many tasks")
 	}
 	if n := m.Newest; n != nil && (n.URI == "" || n.Replaced == (n.Kept != "")) {
 		problem("newest: want where it is, and either that it was replaced or whose was kept")
@@ -213,6 +258,20 @@ func (m Manifest) check() error {
 		problem("rejects: want where they are if there are any, and only then")
 	}
 	return errors.Join(errs...)
+}
+
+func (o Object) checkPieces() error {
+	size := int64(0)
+	for i, p := range o.Pieces {
+		if err := p.check(); err != nil || p.Size < 0 {
+			return fmt.Errorf("[%d]: %d bytes: %w", i, p.Size, cmp.Or(err, errors.New("want 0 or more")))
+		}
+		size += p.Size
+	}
+	if o.Checksum != (Checksum{}) || size != o.Size {
+		return fmt.Errorf("they have %d bytes of %d; want all of them, and no checksum beside them", size, o.Size)
+	}
+	return nil
 }
 
 // Named is an object with its place in the manifest.
@@ -246,6 +305,12 @@ func (m Manifest) Read() []Named {
 // Published lists what the run published beside the manifest.
 func (m Manifest) Published() []Named {
 	named := []Named{{"output", m.Output}}
+	if len(m.Outputs) > 0 {
+		named = named[:0]
+		for i, o := range m.Outputs {
+			named = append(named, Named{fmt.Sprintf("outputs[%d]", i), o})
+		}
+	}
 	if m.Rejects != nil {
 		named = append(named, Named{"rejects", *m.Rejects})
 	}

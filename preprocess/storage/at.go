@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"fmt"
 	"io"
 )
 
@@ -18,6 +19,23 @@ func ReaderAt(ctx context.Context, o Object) (io.ReaderAt, error) {
 		}
 	}
 	return nil, &Error{Op: "read", URI: o.URI(), Kind: ErrOnce}
+}
+
+// Section reads the bytes from start up to end of an object, of the version that
+// was opened: ErrChanged if it is another one meanwhile, ErrOnce if it is a pipe.
+// Of an object of S3 it is read ahead, and not compared with a checksum.
+func Section(ctx context.Context, o Object, start, end int64) (io.ReadCloser, error) {
+	if start < 0 || start > end || end > o.Size() && o.Size() >= 0 {
+		return nil, &Error{Op: "read", URI: o.URI(), Err: fmt.Errorf("bytes %d to %d of %d", start, end, o.Size())}
+	}
+	if o, ok := o.(*s3Object); ok {
+		return o.section(ctx, start, end), nil
+	}
+	r, err := ReaderAt(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return io.NopCloser(io.NewSectionReader(r, start, end-start)), nil
 }
 
 type s3At struct {

@@ -170,6 +170,37 @@ func listFiles(ctx context.Context, u URI, each func(name string) error) error {
 	return ctx.Err()
 }
 
+// listAllFiles calls each with every file whose name starts as u does, hidden or
+// not.
+func listAllFiles(ctx context.Context, u URI, each func(name string) error) error {
+	if !strings.HasSuffix(u.Path, "/") {
+		dir, start := filepath.Split(u.Path)
+		entries, err := os.ReadDir(filepath.Clean(dir))
+		if err != nil {
+			return fileError("list", u, err)
+		}
+		for _, entry := range entries {
+			if entry.Type().IsRegular() && strings.HasPrefix(entry.Name(), start) {
+				if err := each(dir + entry.Name()); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	return filepath.WalkDir(u.Path, func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			return fileError("list", u, err)
+		case d.IsDir():
+			return nil
+		}
+		return each(name)
+	})
+}
+
 // list calls each with the keys that start as the pattern does.
 func (c *s3Client) list(ctx context.Context, u URI, each func(name string) error) error {
 	prefix := u.Key

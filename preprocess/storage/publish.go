@@ -94,6 +94,18 @@ func (s *Store) Delete(ctx context.Context, u URI, condition Condition) error {
 	return c.delete(ctx, u, condition)
 }
 
+// MakeFolders makes the folder that a file is to be in and all above it.
+func (s *Store) MakeFolders(u URI) error {
+	if u.IsS3() {
+		return nil
+	}
+	dir := filepath.Dir(u.Path)
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // as the umask says
+		return fileError("write", URI{Path: dir}, err)
+	}
+	return nil
+}
+
 // MakeFolder makes the folder that a file is to be in, unless it exists. The
 // folder above has to exist. Objects need none.
 func (s *Store) MakeFolder(u URI) error {

@@ -195,17 +195,11 @@ func (c *s3Client) copy(ctx context.Context, from Info, to URI, condition Condit
 }
 
 func (c *s3Client) copyParts(ctx context.Context, from Info, to URI, condition Condition, mark string, warn func(error)) (Info, error) {
-	begun, err := c.api.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
-		Bucket:            &to.Bucket,
-		Key:               &to.Key,
-		ContentType:       aws.String(contentType(to.Key)),
-		ChecksumAlgorithm: types.ChecksumAlgorithmCrc32,
-		Metadata:          marked(mark),
-	})
+	begun, err := c.begin(ctx, to, mark)
 	if err != nil {
-		return Info{}, serviceError("write", to, err)
+		return Info{}, err
 	}
-	id := aws.ToString(begun.UploadId)
+	id := *begun
 	parts, err := c.sendCopies(ctx, from, to, id, condition)
 	var info Info
 	if err == nil {

@@ -142,19 +142,38 @@ func (o *s3Object) fetchOnce(parent context.Context, buf []byte, offset int64) (
 // whoever computes more than it reads, as with compressed input, needs few. Whoever reads to the end
 // reads what has the checksum that S3 keeps, or gets an error instead of io.EOF.
 func (o *s3Object) Reader(ctx context.Context) (io.ReadCloser, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	r := &s3Reader{o: o, ctx: ctx, cancel: cancel, free: make(chan []byte, readsAtOnce+1), parts: make(chan *part, readsAtOnce+1)}
+	r := o.newReader(ctx)
 	offset := int64(0)
 	if o.first != nil {
 		r.data, r.unchecked, o.first = o.first, o.first, nil
 		offset = int64(len(r.data))
 	}
+	r.start(offset, o.size)
+	return r, nil
+}
+
+// section reads from start up to end, without a checksum: S3 keeps none of it.
+func (o *s3Object) section(ctx context.Context, start, end int64) io.ReadCloser {
+	r := o.newReader(ctx)
+	r.checking = true // nothing
+	r.start(start, end)
+	return r
+}
+
+func (o *s3Object) newReader(ctx context.Context) *s3Reader {
+	ctx, cancel := context.WithCancel(ctx)
+	return &s3Reader{o: o, ctx: ctx, cancel: cancel, free: make(chan []byte, readsAtOnce+1), parts: make(chan *part, readsAtOnce+1)}
+}
+
+// start reads ahead from offset up to end.
+func (r *s3Reader) start(offset, end int64) {
+	o, ctx := r.o, r.ctx
 	for range firstReads {
 		r.more()
 	}
 	go func() {
 		defer close(r.parts)
-		for ; offset < o.size; offset += readPart {
+		for ; offset < end; offset += readPart {
 			var buf []byte
 			select {
 			case buf = <-r.free:
@@ -168,13 +187,12 @@ func (o *s3Object) Reader(ctx context.Context) (io.ReadCloser, error) {
 			go func(offset int64) {
 				defer close(p.done)
 				var n int
-				n, p.err = o.fetch(ctx, buf[:min(readPart, o.size-offset)], offset)
+				n, p.err = o.fetch(ctx, buf[:min(readPart, end-offset)], offset)
 				p.data = buf[:n]
 			}(offset)
 			r.parts <- p // has room for every buffer
 		}
 	}()
-	return r, nil
 }
 
 // more lets one more part be read at once.

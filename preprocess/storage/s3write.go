@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -69,7 +69,10 @@ type s3Upload struct {
 	buf    []byte
 	free   chan []byte // has room for every buffer
 	atOnce int
-	next   int // number of the part in buf, from 1
+	next   int             // number of the part in buf, from 1
+	last   int             // that a part may have
+	size   func(n int) int // of part n, in bytes
+	keep   int             // bytes that stay in buf when a part is sent
 	id     *string
 	done   bool
 
@@ -80,7 +83,7 @@ type s3Upload struct {
 }
 
 func (c *s3Client) create(ctx context.Context, u URI, condition Condition, warn func(error)) *s3Upload {
-	up := &s3Upload{client: c, uri: u, condition: condition, warn: warn, mark: rand.Text(), parent: ctx, next: 1, free: make(chan []byte, writesAtOnce)}
+	up := &s3Upload{client: c, uri: u, condition: condition, warn: warn, mark: rand.Text(), parent: ctx, next: 1, last: maxParts, size: writePart, free: make(chan []byte, writesAtOnce)}
 	up.ctx, up.cancel = context.WithCancel(ctx)
 	return up
 }
@@ -109,9 +112,9 @@ func (up *s3Upload) Write(p []byte) (int, error) {
 		if err := up.failure(); err != nil {
 			return written, err
 		}
-		size := writePart(up.next)
+		size := up.size(up.next) + up.keep
 		if len(up.buf) == size {
-			if err := up.send(); err != nil {
+			if err := up.send(size - up.keep); err != nil {
 				return written, err
 			}
 			continue
@@ -128,43 +131,62 @@ func (up *s3Upload) Write(p []byte) (int, error) {
 	return written, nil
 }
 
-// send uploads buf as the next part in the background and takes a free buffer.
-func (up *s3Upload) send() error {
-	if up.id == nil {
-		out, err := up.client.api.CreateMultipartUpload(up.ctx, &s3.CreateMultipartUploadInput{
-			Bucket:            &up.uri.Bucket,
-			Key:               &up.uri.Key,
-			ContentType:       aws.String(contentType(up.uri.Key)),
-			ChecksumAlgorithm: types.ChecksumAlgorithmCrc32,
-			Metadata:          marked(up.mark),
-		})
-		if err != nil {
-			return up.failed(serviceError("write", up.uri, err))
-		}
-		up.id = out.UploadId
+// begin starts an upload in parts and tells its id.
+func (c *s3Client) begin(ctx context.Context, u URI, mark string) (*string, error) {
+	out, err := c.api.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
+		Bucket:            &u.Bucket,
+		Key:               &u.Key,
+		ContentType:       aws.String(contentType(u.Key)),
+		ChecksumAlgorithm: types.ChecksumAlgorithmCrc32,
+		Metadata:          marked(mark),
+	})
+	if err != nil {
+		return nil, serviceError("write", u, err)
 	}
-	if up.next > maxParts {
-		return up.failed(&Error{Op: "write", URI: up.uri, Err: errors.New("the result is larger than an upload of 10000 parts can be")})
+	return out.UploadId, nil
+}
+
+// sendPart uploads one part.
+func (c *s3Client) sendPart(ctx context.Context, u URI, id *string, number int32, body []byte) (types.CompletedPart, error) {
+	out, err := c.api.UploadPart(ctx, &s3.UploadPartInput{
+		Bucket:            &u.Bucket,
+		Key:               &u.Key,
+		UploadId:          id,
+		PartNumber:        &number,
+		Body:              bytes.NewReader(body),
+		ChecksumAlgorithm: types.ChecksumAlgorithmCrc32,
+	})
+	if err != nil {
+		return types.CompletedPart{}, err
+	}
+	return types.CompletedPart{ETag: out.ETag, PartNumber: &number, ChecksumCRC32: out.ChecksumCRC32}, nil
+}
+
+// send uploads the first n bytes of buf as the next part in the background and
+// takes a free buffer.
+func (up *s3Upload) send(n int) error {
+	if up.id == nil {
+		id, err := up.client.begin(up.ctx, up.uri, up.mark)
+		if err != nil {
+			return up.failed(err)
+		}
+		up.id = id
+	}
+	if up.next > up.last {
+		return up.failed(&Error{Op: "write", URI: up.uri, Kind: ErrTooLarge, Err: fmt.Errorf("it has more than its parts can have, of which %d is the last", up.last)})
 	}
 	spare, err := up.spare()
 	if err != nil {
 		return up.failed(serviceError("write", up.uri, err))
 	}
-	body, number := up.buf, int32(up.next)
-	up.total += int64(len(body))
-	up.buf = spare[:0]
+	body, number := up.buf[:n], int32(up.next)
+	up.total += int64(n)
+	up.buf = append(spare[:0], up.buf[n:]...)
 	up.next++
 	up.wait.Add(1)
 	go func() {
 		defer up.wait.Done()
-		out, err := up.client.api.UploadPart(up.ctx, &s3.UploadPartInput{
-			Bucket:            &up.uri.Bucket,
-			Key:               &up.uri.Key,
-			UploadId:          up.id,
-			PartNumber:        &number,
-			Body:              bytes.NewReader(body),
-			ChecksumAlgorithm: types.ChecksumAlgorithmCrc32,
-		})
+		part, err := up.client.sendPart(up.ctx, up.uri, up.id, number, body)
 		up.free <- body
 		if err != nil {
 			up.fail(publishError(up.uri, err, up.condition))
@@ -172,7 +194,7 @@ func (up *s3Upload) send() error {
 		}
 		up.mu.Lock()
 		defer up.mu.Unlock()
-		up.parts = append(up.parts, types.CompletedPart{ETag: out.ETag, PartNumber: &number, ChecksumCRC32: out.ChecksumCRC32})
+		up.parts = append(up.parts, part)
 	}()
 	return nil
 }
@@ -206,16 +228,11 @@ func (up *s3Upload) Commit() (Info, error) {
 	if err := up.failure(); err != nil {
 		return Info{}, err
 	}
-	if up.id != nil && len(up.buf) > 0 {
-		if err := up.send(); err != nil {
+	if up.id != nil {
+		if err := up.finish(); err != nil {
 			return Info{}, err
 		}
-	}
-	up.wait.Wait()
-	if err := up.failure(); err != nil {
-		return Info{}, err
-	}
-	if up.id == nil {
+	} else {
 		up.total = int64(len(up.buf))
 	}
 	info, err := up.client.publish(up.parent, up.uri, up.condition, up.mark, up.warn, aws.ToString(up.id), up.complete)
@@ -225,6 +242,18 @@ func (up *s3Upload) Commit() (Info, error) {
 	up.done = true
 	up.cancel()
 	return info, nil
+}
+
+// finish sends what is left as the last part and waits for all of them.
+func (up *s3Upload) finish() error {
+	if len(up.buf) > 0 {
+		if err := up.send(len(up.buf)); err != nil {
+			return err
+		}
+	}
+	up.wait.Wait()
+	slices.SortFunc(up.parts, func(a, b types.CompletedPart) int { return int(*a.PartNumber - *b.PartNumber) })
+	return up.failure()
 }
 
 // complete is the request that publishes.
@@ -248,7 +277,6 @@ func (up *s3Upload) complete(ctx context.Context) (Info, error) {
 		info.ETag = aws.ToString(out.ETag)
 		return info, nil
 	}
-	slices.SortFunc(up.parts, func(a, b types.CompletedPart) int { return int(*a.PartNumber - *b.PartNumber) })
 	out, err := up.client.api.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
 		Bucket:          &up.uri.Bucket,
 		Key:             &up.uri.Key,

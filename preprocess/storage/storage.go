@@ -12,6 +12,10 @@
 //	                     request); s3:ListBucketMultipartUploads on the bucket
 //	Copy                 what Stat needs of the source and Create of the target
 //	Delete               s3:DeleteObject
+//	Begin, Hold,         s3:PutObject, s3:AbortMultipartUpload; HoldRange and
+//	HoldRange, SendPart  ReadAll of what it keeps aside
+//	Publish              what Create needs; of a range also
+//	                     s3:ListMultipartUploadParts
 //
 // Objects encrypted with a key of KMS need kms:Decrypt on it to be read, to be
 // copied and to be written in parts, and kms:GenerateDataKey to be written.

@@ -32,6 +32,14 @@ func NewSplitter(r io.Reader, d Dialect, limit int) *Splitter {
 	return &Splitter{r: r, dialect: d, limit: max(limit, 1)}
 }
 
+// NewSplitterAt reads the rest of an input from offset on, in bytes of text, where
+// a record starts.
+func NewSplitterAt(r io.Reader, d Dialect, limit int, offset int64) *Splitter {
+	s := NewSplitter(r, d, limit)
+	s.offset, s.started = offset, true // a byte order mark is none there
+	return s
+}
+
 // Offset is where the next block starts in the stream, in bytes.
 func (s *Splitter) Offset() int64 { return s.offset }
 
