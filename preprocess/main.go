@@ -400,6 +400,7 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 		{contract.EnvScaleRangeMiB, "as --range-mib of plan"},
 		{contract.EnvScaleItems, "as --items of part"},
 		{contract.EnvScaleResults, "as --results of merge"},
+		{contract.EnvScaleSource, "inventory: keys of the first round's items are escaped as S3 does in inventories"},
 		{contract.EnvScaleMaxMissing, "as --max-missing of merge"},
 		{contract.EnvImage, "digest of the container's image, for the manifest"},
 		{contract.EnvParameterPrefix, "where the parameters are; default " + contract.DefaultParameterPrefix},

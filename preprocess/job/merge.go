@@ -193,6 +193,10 @@ func (m *merge) findItems(ctx context.Context) error {
 	var handed []scale.Item
 	var twice []error
 	err := m.eachResult(ctx, func(item scale.Item, failed bool) error {
+		item, err := m.unescaped(item)
+		if err != nil {
+			return err
+		}
 		if !m.wanted(item) {
 			return nil
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"path"
 	"reflect"
 	"strconv"
@@ -37,6 +38,10 @@ type Spread struct {
 	Results    storage.URI // the record of the map, or a JSON array of items
 	MaxMissing RejectLimit // objects
 	RangeBytes int64
+
+	// Escaped says that the keys of the items of this round are as an S3 inventory
+	// has them. LoadSpread has put right those of Items.
+	Escaped bool
 }
 
 const defaultRangeMiB = 1024
@@ -55,6 +60,13 @@ func LoadSpread(command string, flags SpreadFlags, getenv func(string) string) (
 	}
 	s.Run = run
 	s.Round = l.number("round", flags.Round, contract.EnvScaleRound, 1, 1, contract.ScaleMaxRounds)
+	switch source := getenv(contract.EnvScaleSource); source {
+	case "", contract.ScaleSourcePrefix, contract.ScaleSourceObject:
+	case contract.ScaleSourceInventory:
+		s.Escaped = s.Round == 1 // those of later ones are a merge's own
+	default:
+		l.problem("%s: got %q, want %s, %s or %s", contract.EnvScaleSource, source, contract.ScaleSourcePrefix, contract.ScaleSourceInventory, contract.ScaleSourceObject)
+	}
 	switch command {
 	case contract.CommandPlan:
 		s.RangeBytes = int64(l.number("range-mib", flags.RangeMiB, contract.EnvScaleRangeMiB, defaultRangeMiB, 1, 1<<20)) << 20
@@ -65,6 +77,11 @@ func LoadSpread(command string, flags SpreadFlags, getenv func(string) string) (
 			l.problem("items: missing; set --items or %s to a JSON array of items", contract.EnvScaleItems)
 		} else if s.Items, err = scale.ParseItems(v); err != nil {
 			l.problem("items (%s): %w", from, err)
+		}
+		for i := range s.Items {
+			if s.Items[i], err = s.unescaped(s.Items[i]); err != nil {
+				l.problem("items (%s): %w", from, err)
+			}
 		}
 	case contract.CommandMerge:
 		v, from := l.text("results", flags.Results, contract.EnvScaleResults)
@@ -81,6 +98,19 @@ func LoadSpread(command string, flags SpreadFlags, getenv func(string) string) (
 		}
 	}
 	return s, l.err()
+}
+
+// unescaped is an item with the key that its object has.
+func (s Spread) unescaped(i scale.Item) (scale.Item, error) {
+	if !s.Escaped {
+		return i, nil
+	}
+	key, err := url.QueryUnescape(i.Key)
+	if err != nil {
+		return i, fmt.Errorf("item %q: its key is not as an inventory has it: %w", i.Key, err)
+	}
+	i.Key = key
+	return i, nil
 }
 
 // spread is what plan, part and merge of a run have in common.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -352,6 +353,24 @@ func TestScale_rejectsAreOneFileWithTheLinesOfTheObjects(t *testing.T) {
 	}
 	if _, there := c.Get("ds-out", "processed/period=2026-12/"+contract.ManifestName); there {
 		t.Error("a manifest was published")
+	}
+}
+
+// An inventory has its columns as text, and keys as in the query of a URL.
+func TestScale_anInventoryGivesTheResultOfOne(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	c.putObjects(t, 4, 20)
+	c.put(t, "ds-in", "raw/100%+ä.csv", rows(0, 3))
+	r := c.newRun("inventory", "raw/", contract.EnvScaleSource+"="+contract.ScaleSourceInventory)
+	items := c.listed(t, "raw/")
+	for i, o := range items {
+		items[i] = item{"Key": url.QueryEscape(o["Key"].(string)), "Size": fmt.Sprint(o["Size"]), "Etag": strings.Trim(o["Etag"].(string), `"`)}
+	}
+	r.parts(t, items, 2, 2)
+	r.merge(t, r.record(t, batches(items, 2), nil)).expect(t, 0)
+	if m := r.settled(t, r.oneTask(t)); len(m.Outputs) != 5 {
+		t.Errorf("%d outputs", len(m.Outputs))
 	}
 }
 
