@@ -176,7 +176,7 @@ func differs(r io.Reader, want manifest.Checksum) (string, error) {
 		return "", err
 	}
 	if err := want.Compare(digest.digest.Checksum()); err != nil {
-		return err.Error(), nil
+		return err.Error(), nil //nolint:nilerr // it is what was found
 	}
 	return "", nil
 }

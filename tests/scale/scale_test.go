@@ -3,10 +3,15 @@ package scale
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -449,5 +454,48 @@ func TestScale_parquetGoesOutAndIn(t *testing.T) {
 	}
 	if want := in.oneTask(t); text.String() != want {
 		t.Errorf("%d bytes, want %d", text.Len(), len(want))
+	}
+}
+
+func TestScale_filesAsTheDocsSay(t *testing.T) {
+	t.Parallel()
+	docs, err := os.ReadFile("../../docs/scale.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, script, ok := strings.Cut(string(docs), "<!-- tried by TestScale_filesAsTheDocsSay in tests/scale -->\n\n")
+	script, _, _ = strings.Cut(script, "\n\n")
+	if !ok || !strings.Contains(script, "preprocess merge") {
+		t.Fatalf("the commands are not there: %q", script)
+	}
+	dir := t.TempDir()
+	model, err := os.ReadFile(scalers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"model.pkl": string(model), "data/a.csv": rows(0, 3), "data/b.csv": rows(3, 2), "out/.keep": ""} {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o750), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{"data/a.csv": `"data/a.csv","Size":`, "data/b.csv": `"data/b.csv","Size":`} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The sizes there are those of files of the reader's own.
+		script = regexp.MustCompile(regexp.QuoteMeta(want)+"[0-9]+").ReplaceAllString(script, fmt.Sprint(want, info.Size()))
+	}
+	cmd := exec.Command("sh", "-ec", script)
+	cmd.Dir = dir
+	cmd.Env = []string{"HOME=" + dir, "PATH=" + filepath.Dir(binary) + ":" + os.Getenv("PATH")}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, name := range []string{"part-a.csv", "part-b.csv", contract.ManifestName} {
+		if _, err := os.Stat(filepath.Join(dir, "out", name)); err != nil {
+			t.Error(err)
+		}
 	}
 }
