@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"ds-pipeline/preprocess/contract"
 )
 
 // kind is one of our components, with valid arguments: how to make one called
@@ -85,13 +87,14 @@ func validSchedule(suffix string) *ScheduleArgs {
 }
 
 func validOutputs(suffix string) *OutputsArgs {
-	return &OutputsArgs{
-		ParameterPrefix:    "/ds/preprocessing" + suffix + "/",
-		StateMachineArn:    pulumi.String("arn:aws:states:us-east-1:111111111111:stateMachine:ds-preprocessing-pipeline" + suffix),
-		LogGroupName:       pulumi.String("/ecs/ds-preprocessing-dev" + suffix),
-		ScheduleRuleName:   pulumi.String("rule" + suffix),
-		DeadLetterQueueURL: pulumi.String("https://sqs.us-east-1.amazonaws.com/111111111111/dead-letters" + suffix),
-	}
+	args := &OutputsArgs{ParameterPrefix: "/ds/preprocessing" + suffix + "/"}
+	args.Values.Each(func(o contract.Output, value *pulumi.StringInput) {
+		if !o.Optional {
+			*value = pulumi.String(o.Stack + suffix)
+		}
+	})
+	args.Values.ScheduleRuleName = pulumi.String("rule" + suffix)
+	return args
 }
 
 func validWatch(suffix string) *WatchArgs {
@@ -418,12 +421,14 @@ func badArgs() []badArgsTest {
 		})
 	}
 
-	outputs("nothing", func(a *OutputsArgs) { *a = OutputsArgs{ParameterPrefix: "ds"} },
+	outputs("nothing", func(a *OutputsArgs) {
+		*a = OutputsArgs{ParameterPrefix: "ds", Values: validOutputs("").Values}
+		a.Values.StateMachineArn, a.Values.LogGroupName, a.Values.ScheduleRuleName = nil, nil, nil
+	},
 		`ParameterPrefix: got "ds", want 1 to 14 levels of letters, digits, _ . - between slashes, such as /ds/preprocessing/, at most 900 characters, not starting with aws or ssm
-StateMachineArn: missing
-LogGroupName: missing
-DeadLetterQueueURL: missing
-ScheduleRuleName, ScheduleGroupName: want one of them`)
+Values: logGroupName: missing
+Values: stateMachineArn: missing
+Values: scheduleRuleName, scheduleGroupName: want one of them`)
 
 	buckets("account", func(a *DataBucketsArgs) { a.Place.AccountID = "12345678901" },
 		`Place.AccountID: got "12345678901", want twelve digits`)

@@ -21,31 +21,20 @@ type OutputsArgs struct {
 	// a slash.
 	ParameterPrefix string
 
-	// StateMachineArn is what to start, and LogGroupName holds what the job prints.
-	StateMachineArn pulumi.StringInput
-	LogGroupName    pulumi.StringInput
-
-	// ScheduleRuleName or ScheduleGroupName is what starts the machine; the other
-	// one is nil.
-	ScheduleRuleName  pulumi.StringInput
-	ScheduleGroupName pulumi.StringInput
-
-	// DeadLetterQueueURL is where starts are that could not be delivered.
-	DeadLetterQueueURL pulumi.StringInput
+	// Values are the outputs; nil for an optional one that there is not.
+	Values contract.StackOutputs[pulumi.StringInput]
 }
 
 func (a *OutputsArgs) validate() error {
 	if a == nil {
 		return errors.New("args are required")
 	}
-	errs := []error{
-		named("ParameterPrefix", CheckParameterPrefix(a.ParameterPrefix)),
-		present("StateMachineArn", a.StateMachineArn != nil),
-		present("LogGroupName", a.LogGroupName != nil),
-		present("DeadLetterQueueURL", a.DeadLetterQueueURL != nil),
-	}
-	if (a.ScheduleRuleName == nil) == (a.ScheduleGroupName == nil) {
-		errs = append(errs, errors.New("ScheduleRuleName, ScheduleGroupName: want one of them"))
+	errs := []error{named("ParameterPrefix", CheckParameterPrefix(a.ParameterPrefix))}
+	a.Values.Each(func(o contract.Output, value *pulumi.StringInput) {
+		errs = append(errs, present("Values: "+o.Stack, *value != nil || o.Optional))
+	})
+	if (a.Values.ScheduleRuleName == nil) == (a.Values.ScheduleGroupName == nil) {
+		errs = append(errs, errors.New("Values: scheduleRuleName, scheduleGroupName: want one of them"))
 	}
 	return errors.Join(errs...)
 }
@@ -53,8 +42,9 @@ func (a *OutputsArgs) validate() error {
 // Outputs says in Parameter Store where the parts of a stack are, so that dspipe
 // and other programs need no access to Pulumi's state:
 //
-//	<name>-state-machine-arn, <name>-log-group-name, …  one for each of contract.Outputs
+//	<name>-state-machine-arn, <name>-log-group-name, …  one for each of contract.StackOutputs
 //
+// None of them is a secret: whoever may read parameters below the prefix sees them.
 // Cost: nothing.
 type Outputs struct {
 	pulumi.ResourceState
@@ -71,21 +61,16 @@ func NewOutputs(ctx *pulumi.Context, name string, args *OutputsArgs, opts ...pul
 	if err := ctx.RegisterComponentResource(outputsType, name, outputs, opts...); err != nil {
 		return nil, fmt.Errorf("register outputs %q: %w", name, err)
 	}
-	values := map[string]pulumi.StringInput{
-		contract.OutputStateMachineArn:    args.StateMachineArn,
-		contract.OutputLogGroupName:       args.LogGroupName,
-		contract.OutputScheduleRuleName:   args.ScheduleRuleName,
-		contract.OutputScheduleGroupName:  args.ScheduleGroupName,
-		contract.OutputDeadLetterQueueURL: args.DeadLetterQueueURL,
-	}
-	for _, o := range contract.Outputs() {
-		if values[o.Name] == nil {
-			continue // Parameter Store takes no empty value
+	var errs []error
+	args.Values.Each(func(o contract.Output, value *pulumi.StringInput) {
+		if *value == nil {
+			return // Parameter Store takes no empty value
 		}
 		purpose := strings.TrimPrefix(o.Name, contract.OutputsPrefix)
-		if err := newParameter(ctx, name+"-"+purpose, args.ParameterPrefix+o.Name, o.About, values[o.Name], outputs); err != nil {
-			return nil, err
-		}
+		errs = append(errs, newParameter(ctx, name+"-"+purpose, args.ParameterPrefix+o.Name, o.About, *value, outputs))
+	})
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
 	outputs.ParameterPrefix = pulumi.String(args.ParameterPrefix + contract.OutputsPrefix).ToStringOutput()
 	if err := ctx.RegisterResourceOutputs(outputs, pulumi.Map{

@@ -13,33 +13,11 @@ import (
 
 	"ds-pipeline/components"
 	"ds-pipeline/internal/settings"
+	"ds-pipeline/preprocess/contract"
 )
 
-// Deploy creates one environment and exports
-//
-//	inputBucketName     where the owner of the data writes it
-//	outputBucketName    where the results are, below processed/
-//	artifactBucketName  where models, scripts and packages are
-//	repositoryUrl       the repository of the job's images
-//	imageUri            the image that runs, by digest
-//	clusterName         the ECS cluster
-//	clusterArn
-//	taskDefinitionArn   the revision that runs
-//	logGroupName        what the job prints
-//	parameterPrefix     before the names of the job's parameters
-//	stateMachineName
-//	stateMachineArn     what to start, with {}
-//	topicArn            where failures are announced
-//	scheduleRuleName    the rule that starts the state machine; "" with a time zone
-//	scheduleGroupName   the schedule's group, with a time zone only
-//	deadLetterQueueUrl  starts that could not be delivered
-//	alarmTopicArn       where alarms go, unless they are switched off
-//	costEstimate        a month at rest and a run in US dollars, as of when, and
-//	                    what that assumes; dsplan --cost has the items
-//	kmsKeyArn           the key that encrypts everything, if there is one
-//	auditTrailArn       the trail that records requests for objects, if there is one
-//	auditTrailBucketName
-//	                    its record
+// Deploy creates one environment. It exports what contract.Outputs lists, with
+// the meaning of each; docs/outputs.md has it as a table.
 //
 // Nothing is created when the configuration is wrong or the credentials belong
 // to another account.
@@ -96,6 +74,13 @@ func Deploy(ctx *pulumi.Context) error {
 		return err
 	}
 
+	exported := contract.StackOutputs[pulumi.StringInput]{
+		OutputsVersion:     pulumi.String(contract.OutputsVersion),
+		InputBucketName:    data.InputBucketName,
+		OutputBucketName:   data.OutputBucketName,
+		ArtifactBucketName: data.ArtifactBucketName,
+		KMSKeyArn:          keyArn,
+	}
 	if cfg.AuditTrailDays > 0 {
 		audit, err := components.NewAuditTrail(ctx, "audit", &components.AuditTrailArgs{
 			Place:        place,
@@ -111,8 +96,7 @@ func Deploy(ctx *pulumi.Context) error {
 		if err != nil {
 			return err
 		}
-		ctx.Export("auditTrailArn", audit.TrailArn)
-		ctx.Export("auditTrailBucketName", audit.BucketName)
+		exported.AuditTrailArn, exported.AuditTrailBucketName = audit.TrailArn, audit.BucketName
 	}
 
 	processing, err := components.NewProcessingCluster(ctx, "processing", &components.ProcessingClusterArgs{
@@ -203,21 +187,6 @@ func Deploy(ctx *pulumi.Context) error {
 		return err
 	}
 
-	outputsArgs := &components.OutputsArgs{
-		ParameterPrefix:    cfg.ParameterPrefix,
-		StateMachineArn:    pipeline.StateMachineArn,
-		LogGroupName:       processing.LogGroupName,
-		DeadLetterQueueURL: schedule.DeadLetterQueueURL,
-	}
-	if cfg.ScheduleTimezone == "" {
-		outputsArgs.ScheduleRuleName = schedule.RuleName
-	} else {
-		outputsArgs.ScheduleGroupName = schedule.ScheduleGroupName
-	}
-	if _, err := components.NewOutputs(ctx, "outputs", outputsArgs, with); err != nil {
-		return err
-	}
-
 	watchArgs := &components.WatchArgs{
 		Place:            place,
 		KMSKeyArn:        keyArn,
@@ -267,7 +236,7 @@ func Deploy(ctx *pulumi.Context) error {
 		if err != nil {
 			return err
 		}
-		ctx.Export("alarmTopicArn", monitoring.AlarmTopicArn)
+		exported.AlarmTopicArn = monitoring.AlarmTopicArn
 	}
 
 	pipelineOutline, err := pipelineArgs.Outline(cfg.network("").PublicIP())
@@ -284,28 +253,35 @@ func Deploy(ctx *pulumi.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx.Export("costEstimate", estimate)
-	if keyArn != nil {
-		ctx.Export("kmsKeyArn", keyArn)
+	ctx.Export(contract.OutputCostEstimate, estimate)
+
+	exported.RepositoryURL, exported.ImageURI = processing.RepositoryURL, processing.ImageURI
+	exported.ClusterName, exported.ClusterArn = processing.ClusterName, processing.ClusterArn
+	exported.TaskDefinitionArn = processing.TaskDefinitionArn
+	exported.LogGroupName = processing.LogGroupName
+	exported.ParameterPrefix = processing.ParameterPrefix
+	exported.StateMachineName, exported.StateMachineArn = pipeline.StateMachineName, pipeline.StateMachineArn
+	exported.TopicArn = pipeline.TopicArn
+	if cfg.ScheduleTimezone == "" {
+		exported.ScheduleRuleName = schedule.RuleName
+	} else {
+		exported.ScheduleGroupName = schedule.ScheduleGroupName
 	}
-	ctx.Export("inputBucketName", data.InputBucketName)
-	ctx.Export("outputBucketName", data.OutputBucketName)
-	ctx.Export("artifactBucketName", data.ArtifactBucketName)
-	ctx.Export("repositoryUrl", processing.RepositoryURL)
-	ctx.Export("imageUri", processing.ImageURI)
-	ctx.Export("clusterName", processing.ClusterName)
-	ctx.Export("clusterArn", processing.ClusterArn)
-	ctx.Export("taskDefinitionArn", processing.TaskDefinitionArn)
-	ctx.Export("logGroupName", processing.LogGroupName)
-	ctx.Export("parameterPrefix", processing.ParameterPrefix)
-	ctx.Export("stateMachineName", pipeline.StateMachineName)
-	ctx.Export("stateMachineArn", pipeline.StateMachineArn)
-	ctx.Export("topicArn", pipeline.TopicArn)
-	ctx.Export("scheduleRuleName", schedule.RuleName)
-	if cfg.ScheduleTimezone != "" {
-		ctx.Export("scheduleGroupName", schedule.ScheduleGroupName)
+	exported.DeadLetterQueueURL = schedule.DeadLetterQueueURL
+	return export(ctx, cfg, exported, with)
+}
+
+// export hands the outputs to other programs: as outputs of the stack, and in
+// Parameter Store.
+func export(ctx *pulumi.Context, cfg Config, values contract.StackOutputs[pulumi.StringInput], with pulumi.ResourceOption) error {
+	if _, err := components.NewOutputs(ctx, "outputs", &components.OutputsArgs{ParameterPrefix: cfg.ParameterPrefix, Values: values}, with); err != nil {
+		return err
 	}
-	ctx.Export("deadLetterQueueUrl", schedule.DeadLetterQueueURL)
+	values.Each(func(o contract.Output, value *pulumi.StringInput) {
+		if *value != nil {
+			ctx.Export(o.Stack, *value)
+		}
+	})
 	return nil
 }
 

@@ -12,6 +12,8 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"ds-pipeline/preprocess/contract"
 )
 
 // cloud answers as an AWS account, and keeps what was asked for.
@@ -75,25 +77,41 @@ func TestStackFiles_deploy(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			source, err := os.ReadFile("stack.go")
-			if err != nil {
-				t.Fatal(err)
-			}
-			documented, _, _ := strings.Cut(string(source), "func Deploy(")
-			for output := range outputs {
-				if !strings.Contains(documented, "//\t"+output+" ") && !strings.Contains(documented, "//\t"+output+"\n") {
-					t.Errorf("output %s is not documented above Deploy", output)
+			listed := map[string]bool{}
+			for _, o := range contract.Outputs() {
+				listed[o.Stack] = true
+				if outputs[o.Stack] == nil && !o.Optional {
+					t.Errorf("no output %s, which is not optional", o.Stack)
 				}
 			}
-			for _, output := range []string{
-				"inputBucketName", "outputBucketName", "artifactBucketName", "imageUri", "repositoryUrl", "clusterName", "taskDefinitionArn",
-				"stateMachineArn", "logGroupName", "scheduleRuleName", "topicArn", "parameterPrefix",
-			} {
-				if outputs[output] == nil {
-					t.Errorf("no output %s", output)
+			for output := range outputs {
+				if !listed[output] {
+					t.Errorf("output %s is not in contract.Outputs", output)
 				}
 			}
 		})
+	}
+}
+
+func TestDeploy_exportsEveryOutputSometimes(t *testing.T) {
+	seen := map[string]bool{}
+	for _, set := range []map[string]string{
+		{"ds-pipeline:encryption": "customer-key", "ds-pipeline:auditTrailDays": "30", "ds-pipeline:alarms": "true"},
+		{"ds-pipeline:scheduleTimezone": "Europe/Berlin"},
+	} {
+		maps.Copy(set, only("111111111111"))
+		outputs, err := deploy(&cloud{account: "111111111111"}, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name := range outputs {
+			seen[name] = true
+		}
+	}
+	for _, o := range contract.Outputs() {
+		if !seen[o.Stack] {
+			t.Errorf("output %s is never exported", o.Stack)
+		}
 	}
 }
 
@@ -215,11 +233,14 @@ func TestDeploy_suffixReachesEveryPublishedName(t *testing.T) {
 		"/aws/vendedlogs/states/ds-preprocessing-pipeline", "/aws/vendedlogs/states/ds-preprocessing-watch", "ds-preprocessing-watch",
 		"/ds/preprocessing/artifact-bucket", "/ds/preprocessing/input-bucket", "/ds/preprocessing/input-key",
 		"/ds/preprocessing/model-key", "/ds/preprocessing/output-bucket",
-		"/ds/preprocessing/outputs/dead-letter-queue-url", "/ds/preprocessing/outputs/log-group-name",
-		"/ds/preprocessing/outputs/schedule-rule-name", "/ds/preprocessing/outputs/state-machine-arn",
 		"/ecs/ds-preprocessing-dev",
 		"ds-artifacts-dev-111111111111-us-east-1", "ds-input-dev-111111111111-us-east-1", "ds-output-dev-111111111111-us-east-1",
 		"ds-preprocessing", "ds-preprocessing", "ds-preprocessing-pipeline", "ds-processing-cluster",
+	}
+	for _, o := range contract.Outputs() {
+		if !o.Optional && !o.Object || slices.Contains([]string{"scheduleRuleName", "alarmTopicArn"}, o.Stack) {
+			plain = append(plain, "/ds/preprocessing/"+o.Name)
+		}
 	}
 	slices.Sort(plain)
 	if got := physical(""); !slices.Equal(got, plain) {

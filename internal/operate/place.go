@@ -183,7 +183,9 @@ func (s *session) connect(ctx context.Context) error {
 	if outputs != nil {
 		s.place.outputs = map[string]string{}
 		for _, o := range contract.Outputs() {
-			s.place.outputs[o.Name] = outputs[o.Stack]
+			if !o.Object {
+				s.place.outputs[o.Name] = outputs[o.Stack]
+			}
 		}
 	}
 	return nil

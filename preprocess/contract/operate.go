@@ -28,35 +28,6 @@ const (
 	RequestForce     = "force"         // true: also what is done already
 )
 
-// Outputs of a stack that stand in Parameter Store too, so that whoever operates
-// it finds everything from the prefix alone. One that would be empty is not there.
-const (
-	OutputsPrefix            = "outputs/"
-	OutputStateMachineArn    = OutputsPrefix + "state-machine-arn"
-	OutputLogGroupName       = OutputsPrefix + "log-group-name"
-	OutputScheduleRuleName   = OutputsPrefix + "schedule-rule-name"
-	OutputScheduleGroupName  = OutputsPrefix + "schedule-group-name"
-	OutputDeadLetterQueueURL = OutputsPrefix + "dead-letter-queue-url"
-)
-
-// Output is an output of a stack that Parameter Store has as well.
-type Output struct {
-	Name  string // below the prefix
-	Stack string // as the stack exports it
-	About string
-}
-
-// Outputs lists what is mirrored.
-func Outputs() []Output {
-	return []Output{
-		{OutputStateMachineArn, "stateMachineArn", "the pipeline: what to start"},
-		{OutputLogGroupName, "logGroupName", "what the job prints"},
-		{OutputScheduleRuleName, "scheduleRuleName", "the rule that starts the pipeline"},
-		{OutputScheduleGroupName, "scheduleGroupName", "the group of the schedule that starts the pipeline"},
-		{OutputDeadLetterQueueURL, "deadLetterQueueUrl", "starts that could not be delivered"},
-	}
-}
-
 // Purposes of buckets.
 const (
 	InputPurpose    = "input"

@@ -112,11 +112,12 @@ func (e *Error) Error() string {
 	return e.Operation + ":\n" + strings.Join(lines, "\n")
 }
 
-// Changes counts the steps by operation, `same` left out.
+// Changes counts the steps by operation; `same` and `read`, which change nothing,
+// are left out.
 func (r *Result) Changes() map[string]int {
 	counts := map[string]int{}
 	for _, s := range r.Steps {
-		if s.Op != "same" {
+		if s.Op != "same" && s.Op != "read" {
 			counts[s.Op]++
 		}
 	}
