@@ -23,6 +23,11 @@ const module = "ds-pipeline"
 var arrows = map[string][]string{
 	"":                           {"stack"},
 	"stack":                      {"components", "internal/cost", "internal/settings", "preprocess/contract"},
+	"outputs":                    {"outputs/parameters", "preprocess/contract"},
+	"outputs/parameters":         {"preprocess/contract"},
+	"examples/consumer":          {"examples/consumer/reports"},
+	"examples/consumer/reports":  {"outputs"},
+	"examples/consumer/service":  {"outputs/parameters"},
 	"bootstrap":                  {"bootstrap/foundation"},
 	"bootstrap/foundation":       {"components", "internal/settings"},
 	"internal/settings":          {"components"},
@@ -71,6 +76,7 @@ var arrows = map[string][]string{
 var forbidden = []struct{ from, prefix, why string }{
 	{"preprocess", "github.com/pulumi/", "the job must build in a minute and run in a small image"},
 	{"cmd/dspipe", "github.com/pulumi/", "it must be small, and build in a minute"},
+	{"outputs/parameters", "github.com/pulumi/", "services have no use for it: docs/decisions/outputs.md"},
 	{"cmd/dspipe", "github.com/aws/aws-sdk-go-v2/service/ec2", "it is as large as all the rest: docs/decisions/dspipe.md"},
 	{"cmd/dscomment", "github.com/pulumi/", "workflows build it for each comment"},
 	{"internal/review", "os/exec", "nothing in a report is executed"},
