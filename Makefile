@@ -137,7 +137,7 @@ study: ## simulate runs that are spread over many tasks: numbers, plots and tabl
 
 .PHONY: golden
 golden: ## rewrite expected files; review the diff like code
-	@UPDATE_GOLDEN=1 go test -count=1 ./components ./cmd/dsplan ./preprocess/report ./tests/docs ./tests/dspipe ./tests/migrate ./tests/policy
+	@UPDATE_GOLDEN=1 go test -count=1 ./components ./cmd/dsplan ./outputs ./preprocess/report ./tests/docs ./tests/dspipe ./tests/migrate ./tests/policy
 	@go test -count=1 ./preprocess/model -run supportIsDocumented -update
 
 .PHONY: licenses

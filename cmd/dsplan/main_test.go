@@ -106,7 +106,7 @@ func TestPlan_showsOurStacksAsATree(t *testing.T) {
 		}
 		for _, want := range []string{
 			"Stack " + name + " of ds-pipeline, planned in simulated account ",
-			"├─ data ", "DataBuckets", "ProcessingCluster", "├─ schedule ", "└─ monitoring ", "Schedule ",
+			"├─ data ", "DataBuckets", "ProcessingCluster", "├─ schedule ", "├─ monitoring ", "└─ outputs ", "Schedule ",
 			"│  ├─ data-input ", "s3.BucketV2", "sfn.StateMachine", "docker-build.Image",
 			"\nOutputs\n", "stateMachineArn", "arn:aws:states:",
 		} {
