@@ -13,33 +13,34 @@ const auditTrailType = "ds-pipeline:components:AuditTrail"
 // AuditTrailArgs configures AuditTrail.
 type AuditTrailArgs struct {
 	// Place is the account and region of the trail and of the buckets.
-	Place Place
+	Place Place `pulumi:"place"`
 
 	// Environment and Suffix are part of the name of the trail's bucket, as of
 	// those of DataBuckets.
-	Environment, Suffix string
+	Environment string `pulumi:"environment"`
+	Suffix      string `pulumi:"suffix,optional"`
 
 	// TrailName is the published name. Changing it replaces the trail; the record
 	// goes on in the same bucket.
-	TrailName string
+	TrailName string `pulumi:"trailName"`
 
 	// KeepDays is how long the record is kept: 1 to 3650 days.
-	KeepDays int
+	KeepDays int `pulumi:"keepDays"`
 
 	// BucketNames are the buckets whose objects are watched.
-	BucketNames []pulumi.StringInput
+	BucketNames []pulumi.StringInput `pulumi:"bucketNames"`
 
 	// KMSKeyArn encrypts the record; its policy has to admit the trail. nil uses
 	// keys of S3.
-	KMSKeyArn pulumi.StringInput
+	KMSKeyArn pulumi.StringInput `pulumi:"kmsKeyArn,optional"`
 
 	// ProtectData refuses to delete the trail and the record, and keeps both in
 	// AWS even when they leave the program.
-	ProtectData bool
+	ProtectData bool `pulumi:"protectData,optional"`
 
 	// ForceDestroy deletes the record together with its bucket. It cannot be
 	// combined with ProtectData.
-	ForceDestroy bool
+	ForceDestroy bool `pulumi:"forceDestroy,optional"`
 }
 
 func (a *AuditTrailArgs) validate() error {

@@ -19,22 +19,24 @@ const dataBucketsType = "ds-pipeline:components:DataBuckets"
 // from another resource.
 type DataBucketsArgs struct {
 	// Place is the account and region of the buckets; both are part of their names.
-	Place Place
+	Place Place `pulumi:"place"`
 
 	// Environment is part of the names: "dev", "prod".
-	Environment string
+	Environment string `pulumi:"environment"`
 
 	// Suffix ends the names. It tells two environments in one account apart.
-	Suffix string
+	Suffix string `pulumi:"suffix,optional"`
 
 	// KeepVersionsDays is how long an overwritten or deleted object can still be
 	// restored: 1 to 3650 days. Lowering it deletes older versions within a day or two.
-	KeepVersionsDays int
+	KeepVersionsDays int `pulumi:"keepVersionsDays"`
 
 	// InputLifecycle, OutputLifecycle and ArtifactLifecycle are what happens to
 	// objects as they age. Nothing, when zero, but what KeepVersionsDays says. The
 	// model in use is an object, too, however old: an ExpireDays deletes it.
-	InputLifecycle, OutputLifecycle, ArtifactLifecycle Lifecycle
+	InputLifecycle    Lifecycle `pulumi:"inputLifecycle"`
+	OutputLifecycle   Lifecycle `pulumi:"outputLifecycle"`
+	ArtifactLifecycle Lifecycle `pulumi:"artifactLifecycle"`
 
 	// ScaleOut deletes what runs that are spread keep for themselves, below
 	// contract.ScalePrefix of the output, after 30 days.
@@ -43,19 +45,19 @@ type DataBucketsArgs struct {
 	// AccessLogDays is how long it is kept who read and wrote objects, up to 3650
 	// days, in a bucket of its own; 0 records nothing. Delivery is free and takes
 	// hours, the logs cost their storage.
-	AccessLogDays int
+	AccessLogDays int `pulumi:"accessLogDays,optional"`
 
 	// KMSKeyArn encrypts the buckets; nil uses keys that S3 owns. Changing it
 	// leaves what is there under the old key, so keep that key.
-	KMSKeyArn pulumi.StringInput
+	KMSKeyArn pulumi.StringInput `pulumi:"kmsKeyArn,optional"`
 
 	// ProtectData refuses to delete the buckets, and keeps them and their
 	// settings in AWS even when they leave the program.
-	ProtectData bool
+	ProtectData bool `pulumi:"protectData,optional"`
 
 	// ForceDestroy deletes all objects together with their bucket. It cannot be
 	// combined with ProtectData.
-	ForceDestroy bool
+	ForceDestroy bool `pulumi:"forceDestroy,optional"`
 }
 
 func (a *DataBucketsArgs) validate() error {

@@ -15,26 +15,26 @@ const encryptionKeyType = "ds-pipeline:components:EncryptionKey"
 // program runs and is checked before anything is created.
 type EncryptionKeyArgs struct {
 	// Place is the account and region of the key, and of all that it encrypts.
-	Place Place
+	Place Place `pulumi:"place"`
 
 	// AliasName is the published name of the key, without "alias/". Changing it
 	// replaces the alias and leaves the key as it is.
-	AliasName string
+	AliasName string `pulumi:"aliasName"`
 
 	// LogGroupNames are the log groups that CloudWatch Logs may use the key for.
 	// A log group whose name is missing here cannot be created with the key.
-	LogGroupNames []string
+	LogGroupNames []string `pulumi:"logGroupNames,optional"`
 
 	// TrailName is the trail that CloudTrail may use the key for; "" for none.
-	TrailName string
+	TrailName string `pulumi:"trailName,optional"`
 
 	// DeletionDays is how long a deleted key can still be restored, and with it all
 	// that it encrypted: 7 to 30 days.
-	DeletionDays int
+	DeletionDays int `pulumi:"deletionDays"`
 
 	// ProtectData refuses to delete the key, and keeps it in AWS even when it
 	// leaves the program: without the key, the data is gone.
-	ProtectData bool
+	ProtectData bool `pulumi:"protectData,optional"`
 }
 
 func (a *EncryptionKeyArgs) validate() error {

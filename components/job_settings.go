@@ -10,19 +10,19 @@ import (
 // JobSettings are what the job finds in its environment, as its command line
 // takes it: preprocess run --help tells more. What is "" is left to the job.
 type JobSettings struct {
-	InputFormat    string // csv, jsonl or parquet
-	InputDelimiter string // tab or one character
-	InputEncoding  string // such as latin-1
-	NullValues     string // texts that mean a missing value, with commas between them, or none
-	MaxRecordBytes string // the longest record to accept
-	MaxRejects     string // records that may be rejected before a run fails: 100 or 0.5%
-	KeepColumns    string // input columns to copy, with commas between them
+	InputFormat    string `pulumi:"inputFormat,optional"`    // csv, jsonl or parquet
+	InputDelimiter string `pulumi:"inputDelimiter,optional"` // tab or one character
+	InputEncoding  string `pulumi:"inputEncoding,optional"`  // such as latin-1
+	NullValues     string `pulumi:"nullValues,optional"`     // texts that mean a missing value, with commas between them, or none
+	MaxRecordBytes string `pulumi:"maxRecordBytes,optional"` // the longest record to accept
+	MaxRejects     string `pulumi:"maxRejects,optional"`     // records that may be rejected before a run fails: 100 or 0.5%
+	KeepColumns    string `pulumi:"keepColumns,optional"`    // input columns to copy, with commas between them
 
 	// OutputFormat is csv or parquet, which makes the result processed/data.parquet.
-	OutputFormat    string
-	OutputDelimiter string // tab or one character
-	Report          string // true or false: whether to write a report beside the result
-	Checksum        string // crc64nvme or sha256: of inputs and result, in the manifest
+	OutputFormat    string `pulumi:"outputFormat,optional"`
+	OutputDelimiter string `pulumi:"outputDelimiter,optional"` // tab or one character
+	Report          string `pulumi:"report,optional"`          // true or false: whether to write a report beside the result
+	Checksum        string `pulumi:"checksum,optional"`        // crc64nvme or sha256: of inputs and result, in the manifest
 }
 
 // field is where the setting with a key of contract.Settings stands; nil for none.

@@ -15,11 +15,11 @@ import (
 // since they were written. Zero leaves a step out, or takes the default named.
 // Lowering a number deletes or moves what is older within a day or two.
 type Lifecycle struct {
-	TransitionDays  int    // until an object moves to TransitionClass; 0: it stays
-	TransitionClass string // one of transitionClasses
-	ExpireDays      int    // until an object is deleted; 0: it is kept
-	NoncurrentDays  int    // how long a deleted or overwritten one is kept; 0: KeepVersionsDays
-	AbortDays       int    // until an unfinished upload is deleted; 0: 7
+	TransitionDays  int    `pulumi:"transitionDays,optional"`  // until an object moves to TransitionClass; 0: it stays
+	TransitionClass string `pulumi:"transitionClass,optional"` // one of transitionClasses
+	ExpireDays      int    `pulumi:"expireDays,optional"`      // until an object is deleted; 0: it is kept
+	NoncurrentDays  int    `pulumi:"noncurrentDays,optional"`  // how long a deleted or overwritten one is kept; 0: KeepVersionsDays
+	AbortDays       int    `pulumi:"abortDays,optional"`       // until an unfinished upload is deleted; 0: 7
 
 	scaleOut bool // what runs that are spread keep for themselves is deleted
 }

@@ -20,51 +20,51 @@ const monitoringType = "ds-pipeline:components:Monitoring"
 // come from another resource.
 type MonitoringArgs struct {
 	// Place is the account and region of everything here.
-	Place Place
+	Place Place `pulumi:"place"`
 
 	// DashboardName is the published name of the dashboard; "" makes none. The
 	// first three of an account are free, each further one costs $3 a month.
-	DashboardName string
+	DashboardName string `pulumi:"dashboardName,optional"`
 
 	// MonthlyBudgetUSD tells when the account costs more in a month, or will: 1 to
 	// 1000000; 0 has no budget. It counts the whole account: a filter by tag counts
 	// nothing until somebody activates the tag for cost allocation.
-	MonthlyBudgetUSD int
+	MonthlyBudgetUSD int `pulumi:"monthlyBudgetUSD,optional"`
 
 	// Environment tells the metrics of this environment's job apart: "prod".
-	Environment string
+	Environment string `pulumi:"environment"`
 
 	// RejectedPercent is the share of records of a run that may be rejected before
 	// an alarm goes off: 0 to 100.
-	RejectedPercent int
+	RejectedPercent int `pulumi:"rejectedPercent"`
 
 	// DriftedColumns is from how many columns on that differ from what the model
 	// was fitted on an alarm goes off: 1 to 10000; 0 has no such alarm.
-	DriftedColumns int
+	DriftedColumns int `pulumi:"driftedColumns,optional"`
 
 	// NotificationEmail and Subscriptions get the alarms, as they get the messages
 	// of the pipeline. An address has to be confirmed for either topic.
-	NotificationEmail       string
-	NotificationEmailSecret bool
-	Subscriptions           []string
-	SubscriptionsSecret     bool
+	NotificationEmail       string   `pulumi:"notificationEmail,optional"`
+	NotificationEmailSecret bool     `pulumi:"notificationEmailSecret,optional"`
+	Subscriptions           []string `pulumi:"subscriptions,optional"`
+	SubscriptionsSecret     bool     `pulumi:"subscriptionsSecret,optional"`
 
 	// KMSKeyArn encrypts the topic; nil leaves it without a key of KMS.
-	KMSKeyArn pulumi.StringInput
+	KMSKeyArn pulumi.StringInput `pulumi:"kmsKeyArn,optional"`
 
 	// What is watched.
-	StateMachineArn     pulumi.StringInput
-	WatchArn            pulumi.StringInput // the machine that watches StateMachineArn
-	RuleName            pulumi.StringInput // of a schedule; nil with a time zone
-	ScheduleGroupName   pulumi.StringInput // of a schedule with a time zone; else nil
-	DeadLetterQueueName pulumi.StringInput
-	TopicName           pulumi.StringInput // of the pipeline's messages
+	StateMachineArn     pulumi.StringInput `pulumi:"stateMachineArn"`
+	WatchArn            pulumi.StringInput `pulumi:"watchArn"`                   // the machine that watches StateMachineArn
+	RuleName            pulumi.StringInput `pulumi:"ruleName,optional"`          // of a schedule; nil with a time zone
+	ScheduleGroupName   pulumi.StringInput `pulumi:"scheduleGroupName,optional"` // of a schedule with a time zone; else nil
+	DeadLetterQueueName pulumi.StringInput `pulumi:"deadLetterQueueName"`
+	TopicName           pulumi.StringInput `pulumi:"topicName"` // of the pipeline's messages
 
 	// What starts the watching machine, and keeps the starts that got lost.
-	WatchRuleName            pulumi.StringInput // or
-	WatchScheduleGroupName   pulumi.StringInput // as above
-	WatchEndedRuleName       pulumi.StringInput
-	WatchDeadLetterQueueName pulumi.StringInput
+	WatchRuleName            pulumi.StringInput `pulumi:"watchRuleName,optional"`          // or
+	WatchScheduleGroupName   pulumi.StringInput `pulumi:"watchScheduleGroupName,optional"` // as above
+	WatchEndedRuleName       pulumi.StringInput `pulumi:"watchEndedRuleName"`
+	WatchDeadLetterQueueName pulumi.StringInput `pulumi:"watchDeadLetterQueueName"`
 }
 
 var dashboardNamePattern = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)

@@ -45,28 +45,28 @@ func CheckNetworkMode(mode NetworkMode) error {
 // Network chooses where tasks run. Changing Mode or CIDR replaces subnets; a task
 // that runs meanwhile has to be waited for.
 type Network struct {
-	Mode NetworkMode
+	Mode NetworkMode `pulumi:"mode"`
 
 	// CIDR is the private IPv4 range of a network of our own: /16 to /26.
-	CIDR string
+	CIDR string `pulumi:"cidr,optional"`
 
 	// EgressPerZone gives each of the two zones its own way out, in the modes
 	// private and endpoints, at twice the price. Else the failure of one zone stops
 	// runs in both.
-	EgressPerZone bool
+	EgressPerZone bool `pulumi:"egressPerZone,optional"`
 
 	// FlowLogGroupName is the published name of the log group that records the
 	// connections of a network of our own; "" records none.
-	FlowLogGroupName string
+	FlowLogGroupName string `pulumi:"flowLogGroupName,optional"`
 
 	// VPCID and SubnetIDs are the network in the mode existing.
-	VPCID     string
-	SubnetIDs []string
+	VPCID     string   `pulumi:"vpcId,optional"`
+	SubnetIDs []string `pulumi:"subnetIds,optional"`
 
 	// AssignPublicIP gives a task in an existing network a public address: it
 	// needs one where the way out is an internet gateway, and none where it is a
 	// NAT gateway or an endpoint.
-	AssignPublicIP bool
+	AssignPublicIP bool `pulumi:"assignPublicIp,optional"`
 }
 
 var (

@@ -21,79 +21,79 @@ const pipelineType = "ds-pipeline:components:Pipeline"
 // another resource.
 type PipelineArgs struct {
 	// Place is the account and region of everything here.
-	Place Place
+	Place Place `pulumi:"place"`
 
 	// StateMachineName is the published name. Changing it replaces the machine,
 	// and with it the history of its executions.
-	StateMachineName string
+	StateMachineName string `pulumi:"stateMachineName"`
 
 	// LogRetentionDays is how long the history of executions is kept: one of the
 	// values of CloudWatch Logs.
-	LogRetentionDays int
+	LogRetentionDays int `pulumi:"logRetentionDays"`
 
 	// TaskTimeoutMinutes is how long one attempt may take: 1 to 10080, a week.
-	TaskTimeoutMinutes int
+	TaskTimeoutMinutes int `pulumi:"taskTimeoutMinutes"`
 
 	// Attempts is how often a run is tried when trying again can help: 1 to 10.
-	Attempts int
+	Attempts int `pulumi:"attempts"`
 
 	// UseSpot runs every attempt but the last on Spot capacity, which costs up to
 	// 70% less and can be reclaimed at any time. It needs two attempts, and a
 	// cluster that offers Spot.
-	UseSpot bool
+	UseSpot bool `pulumi:"useSpot,optional"`
 
 	// ScaleOut spreads a run over many tasks; the zero value does not.
 	ScaleOut ScaleOut
 
 	// NotificationEmail gets a message when a run fails. "" subscribes nobody; the
 	// topic is there in any case. AWS asks the address to confirm first.
-	NotificationEmail string
+	NotificationEmail string `pulumi:"notificationEmail,optional"`
 
 	// NotificationEmailSecret keeps the address encrypted in the state.
-	NotificationEmailSecret bool
+	NotificationEmailSecret bool `pulumi:"notificationEmailSecret,optional"`
 
 	// Subscriptions get the same messages as NotificationEmail: each is a protocol
 	// and an endpoint, see CheckSubscription. A queue or a function has to let the
 	// topic in by its own policy; an https endpoint has to confirm.
-	Subscriptions []string
+	Subscriptions []string `pulumi:"subscriptions,optional"`
 
 	// SubscriptionsSecret keeps the endpoints encrypted in the state.
-	SubscriptionsSecret bool
+	SubscriptionsSecret bool `pulumi:"subscriptionsSecret,optional"`
 
 	// NotifySuccess sends a message for each run that succeeded, too.
-	NotifySuccess bool
+	NotifySuccess bool `pulumi:"notifySuccess,optional"`
 
 	// ProtectData refuses to delete the table of runs.
-	ProtectData bool
+	ProtectData bool `pulumi:"protectData,optional"`
 
 	// KMSKeyArn encrypts the topic, the table of runs and the history, and is what the input bucket is
 	// encrypted with; nil uses keys of the services.
-	KMSKeyArn pulumi.StringInput
+	KMSKeyArn pulumi.StringInput `pulumi:"kmsKeyArn,optional"`
 
 	// InputBucketName holds the object that has to be there before a task is
 	// started. Its key is in the parameter input-key below ParameterPrefix, unless
 	// the execution names another.
-	InputBucketName pulumi.StringInput
-	ParameterPrefix string
+	InputBucketName pulumi.StringInput `pulumi:"inputBucketName"`
+	ParameterPrefix string             `pulumi:"parameterPrefix"`
 
 	// OutputBucketName is where an execution may choose another key for its
 	// result, below the prefix of the contract.
-	OutputBucketName pulumi.StringInput
+	OutputBucketName pulumi.StringInput `pulumi:"outputBucketName"`
 
 	// Where and how the task runs.
-	ClusterArn        pulumi.StringInput
-	ClusterName       pulumi.StringInput
-	TaskDefinitionArn pulumi.StringInput
-	TaskFamily        pulumi.StringInput
-	TaskRoleArn       pulumi.StringInput
-	ExecutionRoleArn  pulumi.StringInput
-	TaskLogGroupName  pulumi.StringInput
-	SubnetIDs         pulumi.StringArrayInput
-	SecurityGroupID   pulumi.StringInput
+	ClusterArn        pulumi.StringInput      `pulumi:"clusterArn"`
+	ClusterName       pulumi.StringInput      `pulumi:"clusterName"`
+	TaskDefinitionArn pulumi.StringInput      `pulumi:"taskDefinitionArn"`
+	TaskFamily        pulumi.StringInput      `pulumi:"taskFamily"`
+	TaskRoleArn       pulumi.StringInput      `pulumi:"taskRoleArn"`
+	ExecutionRoleArn  pulumi.StringInput      `pulumi:"executionRoleArn"`
+	TaskLogGroupName  pulumi.StringInput      `pulumi:"taskLogGroupName"`
+	SubnetIDs         pulumi.StringArrayInput `pulumi:"subnetIds"`
+	SecurityGroupID   pulumi.StringInput      `pulumi:"securityGroupId"`
 
 	// AssignPublicIP gives a task a public address while it runs: it needs one in
 	// a subnet whose way out is an internet gateway.
-	AssignPublicIP pulumi.BoolInput
+	AssignPublicIP pulumi.BoolInput `pulumi:"assignPublicIp"`
 }
 
 var stateMachineNamePattern = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)

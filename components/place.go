@@ -9,8 +9,8 @@ import (
 
 // Place is the AWS account and region that a component is created in.
 type Place struct {
-	AccountID string // twelve digits
-	Region    string // "us-east-1"
+	AccountID string `pulumi:"accountId"` // twelve digits
+	Region    string `pulumi:"region"`    // "us-east-1"
 }
 
 var (

@@ -38,90 +38,92 @@ const stopTimeoutSeconds = 60
 // inputs may come from another resource.
 type ProcessingClusterArgs struct {
 	// Place is the account and region of everything here.
-	Place Place
+	Place Place `pulumi:"place"`
 
 	// RepositoryName, ClusterName, TaskFamily and LogGroupName are the published
 	// names of the ECR repository, the ECS cluster, the task definition and the
 	// job's log group. Changing one replaces the resource: images and logs under
 	// the old name are lost with it.
-	RepositoryName string
-	ClusterName    string
-	TaskFamily     string
-	LogGroupName   string
+	RepositoryName string `pulumi:"repositoryName"`
+	ClusterName    string `pulumi:"clusterName"`
+	TaskFamily     string `pulumi:"taskFamily"`
+	LogGroupName   string `pulumi:"logGroupName"`
 
 	// Environment is the dimension of the job's metrics: "prod".
-	Environment string
+	Environment string `pulumi:"environment"`
 
 	// TaskCPU (CPU units: 1024 is one vCPU) and TaskMemoryMiB are the size of one
 	// task. Fargate offers only certain pairs.
-	TaskCPU       int
-	TaskMemoryMiB int
+	TaskCPU       int `pulumi:"taskCpu"`
+	TaskMemoryMiB int `pulumi:"taskMemoryMiB"`
 
 	// TaskStorageGiB is the scratch space of one task: 20, which costs nothing, to
 	// 200. The job streams its data and needs little.
-	TaskStorageGiB int
+	TaskStorageGiB int `pulumi:"taskStorageGiB"`
 
 	// UseSpot lets tasks on the cluster ask for Spot capacity.
-	UseSpot bool
+	UseSpot bool `pulumi:"useSpot,optional"`
 
 	// ScaleOut lets tasks work together on one run, see the type of that name.
 	ScaleOut bool
 
 	// Architecture is what the image is built for and the task runs on.
-	Architecture Architecture
+	Architecture Architecture `pulumi:"architecture"`
 
 	// LogRetentionDays is how long the job's logs are kept: one of the values of
 	// CloudWatch Logs. Lowering it deletes older logs.
-	LogRetentionDays int
+	LogRetentionDays int `pulumi:"logRetentionDays"`
 
 	// ContainerInsights turns on metrics per task, which are billed as custom metrics.
-	ContainerInsights bool
+	ContainerInsights bool `pulumi:"containerInsights,optional"`
 
 	// BuildContext is the directory of the Dockerfile. It is not used with ImageURI.
-	BuildContext string
+	BuildContext string `pulumi:"buildContext,optional"`
 
 	// ImageURI names a finished image by its digest, so that nothing is built. ""
 	// builds the image from BuildContext.
-	ImageURI string
+	ImageURI string `pulumi:"imageUri,optional"`
 
 	// Python builds the image with Python and pandas, which scripts need. It is
 	// 84 MB to pull instead of 9.
-	Python bool
+	Python bool `pulumi:"python,optional"`
 
 	// KeepImages is how many images stay for a rollback: 1 to 1000.
-	KeepImages int
+	KeepImages int `pulumi:"keepImages"`
 
 	// ForceDestroyImages deletes the repository even when it holds images.
-	ForceDestroyImages bool
+	ForceDestroyImages bool `pulumi:"forceDestroyImages,optional"`
 
 	// KMSKeyArn encrypts images and logs, and is what the buckets are encrypted
 	// with; nil uses keys of the services. Changing it replaces the repository,
 	// and AWS refuses that while it holds images, unless ForceDestroyImages.
-	KMSKeyArn pulumi.StringInput
+	KMSKeyArn pulumi.StringInput `pulumi:"kmsKeyArn,optional"`
 
 	// Network is where tasks run.
-	Network Network
+	Network Network `pulumi:"network"`
 
 	// ParameterPrefix comes before the name of each parameter of the job, starts
 	// and ends with a slash.
-	ParameterPrefix string
+	ParameterPrefix string `pulumi:"parameterPrefix"`
 
 	// InputKey and ModelKey are the objects the job reads; ScriptKey and
 	// PackageKey are optional ones.
-	InputKey, ModelKey    string
-	ScriptKey, PackageKey string
+	InputKey   string `pulumi:"inputKey"`
+	ModelKey   string `pulumi:"modelKey"`
+	ScriptKey  string `pulumi:"scriptKey,optional"`
+	PackageKey string `pulumi:"packageKey,optional"`
 
 	// ScriptStage is when the script runs, before or after the model; "" leaves
 	// it to the job, which runs it before.
-	ScriptStage string
+	ScriptStage string `pulumi:"scriptStage,optional"`
 
 	// JobSettings are further settings of every run.
-	JobSettings JobSettings
+	JobSettings JobSettings `pulumi:"jobSettings"`
 
 	// The three buckets of the data.
-	InputBucketName    pulumi.StringInput
-	OutputBucketName   pulumi.StringInput
-	ArtifactBucketName pulumi.StringInput
+	InputBucketName    pulumi.StringInput `pulumi:"inputBucketName"`
+	OutputBucketName   pulumi.StringInput `pulumi:"outputBucketName"`
+	ArtifactBucketName pulumi.StringInput `pulumi:"artifactBucketName"`
 }
 
 var (

@@ -17,29 +17,29 @@ const scheduleType = "ds-pipeline:components:Schedule"
 // another resource.
 type ScheduleArgs struct {
 	// Place is the account and region of everything here.
-	Place Place
+	Place Place `pulumi:"place"`
 
 	// Expression says when: cron(0 9 15 * ? *) or rate(1 day).
-	Expression string
+	Expression string `pulumi:"expression"`
 
 	// TimeZone is where Expression, then a cron, is read, such as Europe/Berlin;
 	// "" is UTC. With one EventBridge Scheduler starts runs instead of a rule.
-	TimeZone string
+	TimeZone string `pulumi:"timeZone,optional"`
 
 	// Enabled starts runs. A disabled schedule stays, and starts nothing.
-	Enabled bool
+	Enabled bool `pulumi:"enabled"`
 
 	// ArrivalBucketName and ArrivalKey start a run, too, when an object arrives in
 	// the bucket and in the folder of the key; nil and "" for no such starts. The
 	// bucket must have no other notifications. Enabled does not concern them.
-	ArrivalBucketName pulumi.StringInput
-	ArrivalKey        string
+	ArrivalBucketName pulumi.StringInput `pulumi:"arrivalBucketName,optional"`
+	ArrivalKey        string             `pulumi:"arrivalKey,optional"`
 
 	// KMSKeyArn encrypts the queue; nil uses keys that SQS owns.
-	KMSKeyArn pulumi.StringInput
+	KMSKeyArn pulumi.StringInput `pulumi:"kmsKeyArn,optional"`
 
 	// StateMachineArn is what is started.
-	StateMachineArn pulumi.StringInput
+	StateMachineArn pulumi.StringInput `pulumi:"stateMachineArn"`
 }
 
 func (a *ScheduleArgs) validate() error {

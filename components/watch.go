@@ -20,38 +20,38 @@ const watchType = "ds-pipeline:components:Watch"
 // resource.
 type WatchArgs struct {
 	// Place is the account and region of everything here.
-	Place Place
+	Place Place `pulumi:"place"`
 
 	// KMSKeyArn encrypts the history, the output bucket and the topic; nil uses
 	// keys of the services.
-	KMSKeyArn pulumi.StringInput
+	KMSKeyArn pulumi.StringInput `pulumi:"kmsKeyArn,optional"`
 
 	// StateMachineName is the published name of the watching machine.
-	StateMachineName string
+	StateMachineName string `pulumi:"stateMachineName"`
 
 	// LogRetentionDays is how long its history is kept: one of the values of
 	// CloudWatch Logs.
-	LogRetentionDays int
+	LogRetentionDays int `pulumi:"logRetentionDays"`
 
 	// Expression and TimeZone are the schedule of the pipeline.
-	Expression string
-	TimeZone   string
+	Expression string `pulumi:"expression"`
+	TimeZone   string `pulumi:"timeZone,optional"`
 
 	// Enabled looks for missed runs: on when the schedule is on.
-	Enabled bool
+	Enabled bool `pulumi:"enabled"`
 
 	// PipelineName and PipelineArn are what is watched.
-	PipelineName string
-	PipelineArn  pulumi.StringInput
+	PipelineName string             `pulumi:"pipelineName"`
+	PipelineArn  pulumi.StringInput `pulumi:"pipelineArn"`
 
 	// OutputBucketName is where a run leaves its manifest.
-	OutputBucketName pulumi.StringInput
+	OutputBucketName pulumi.StringInput `pulumi:"outputBucketName"`
 
 	// TopicArn gets the messages.
-	TopicArn pulumi.StringInput
+	TopicArn pulumi.StringInput `pulumi:"topicArn"`
 
 	// ScaleOut tells of runs that are spread how many parts failed, and why one did.
-	ScaleOut bool
+	ScaleOut bool `pulumi:"scaleOut,optional"`
 }
 
 func (a *WatchArgs) validate() error {
