@@ -1,11 +1,11 @@
 package parameters_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"ds-pipeline/internal/awstest"
 	"ds-pipeline/outputs/parameters"
@@ -25,7 +25,9 @@ func cloud(t *testing.T) (*awstest.Server, aws.Config) {
 	s.Parameters[contract.OutputOutputsVersion] = contract.OutputsVersion
 	return s, aws.Config{
 		Region: awstest.Region, BaseEndpoint: &s.URL, RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
+		}),
 	}
 }
 

@@ -5,14 +5,9 @@ package docs_test
 import (
 	"cmp"
 	"fmt"
-	"go/ast"
-	"go/doc"
-	"go/parser"
-	"go/token"
 	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -24,6 +19,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"ds-pipeline/internal/cost"
+	"ds-pipeline/internal/declared"
 	"ds-pipeline/internal/simcloud/simstack"
 	"ds-pipeline/internal/simcloud/simtest"
 	"ds-pipeline/stack"
@@ -76,7 +72,7 @@ type change struct {
 }
 
 func TestComponentPages_areFresh(t *testing.T) {
-	components := declared(t)
+	components := components(t)
 	deployments := map[string]*simstack.Result{}
 	for _, name := range stacks {
 		s := simtest.File(t, stack.Deploy, root, name, nil)
@@ -152,128 +148,33 @@ func firstDifference(got, want string) string {
 	return "no difference"
 }
 
-// declared reads the exported components: structs that embed
-// pulumi.ResourceState.
-func declared(t *testing.T) []*component {
+// components are those that the source declares.
+func components(t *testing.T) []*component {
 	t.Helper()
-	files := token.NewFileSet()
-	paths, err := filepath.Glob(filepath.Join(root, "components", "*.go"))
+	all, err := declared.Components(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var parsed []*ast.File
-	for _, path := range paths {
-		if strings.HasSuffix(path, "_test.go") {
-			continue
-		}
-		f, err := parser.ParseFile(files, path, nil, parser.ParseComments)
-		if err != nil {
-			t.Fatal(err)
-		}
-		parsed = append(parsed, f)
-	}
-	pkg, err := doc.NewFromFiles(files, parsed, "ds-pipeline/components")
-	if err != nil {
-		t.Fatal(err)
-	}
-	structs := map[string]*ast.StructType{}
-	for _, typ := range pkg.Types {
-		if s, ok := typ.Decl.Specs[0].(*ast.TypeSpec).Type.(*ast.StructType); ok {
-			structs[typ.Name] = s
-		}
-	}
-	var components []*component
-	for _, typ := range pkg.Types {
-		body := structs[typ.Name]
-		if body == nil || !embeds(body, "ResourceState") {
-			continue
-		}
-		args := structs[typ.Name+"Args"]
-		if args == nil {
-			t.Fatalf("component %s: no struct %sArgs with its inputs", typ.Name, typ.Name)
-		}
-		c := &component{
-			name:   typ.Name,
-			file:   "components/" + filepath.Base(files.Position(typ.Decl.Pos()).Filename),
-			text:   strings.TrimSpace(string(pkg.Markdown(typ.Doc))),
-			inputs: fields(args, func(name, _ string) string { return name }),
-			outputs: fields(body, func(_, tag string) string {
-				return reflect.StructTag(tag).Get("pulumi")
-			}),
-		}
-		if c.text == "" {
-			t.Errorf("component %s: no doc comment", c.name)
-		}
-		c.types = map[string][]field{}
-		for _, in := range c.inputs {
-			if s := structs[in.kind]; s != nil {
-				c.types[in.kind] = fields(s, func(name, _ string) string { return name })
+	list := func(of []declared.Field, name func(declared.Field) string) []field {
+		var fields []field
+		for _, f := range of {
+			if n := name(f); n != "" {
+				fields = append(fields, field{name: n, kind: f.Kind, text: f.Text})
 			}
 		}
-		components = append(components, c)
+		return fields
 	}
-	if len(components) == 0 {
-		t.Fatal("no components found in components/")
+	inGo := func(f declared.Field) string { return f.Name }
+	var components []*component
+	for _, c := range all {
+		page := &component{name: c.Name, file: c.File, text: c.Text, inputs: list(c.Inputs, inGo), types: map[string][]field{},
+			outputs: list(c.Outputs, func(f declared.Field) string { return f.Tag })}
+		for name, fields := range c.Types {
+			page.types[name] = list(fields, inGo)
+		}
+		components = append(components, page)
 	}
 	return components
-}
-
-func embeds(s *ast.StructType, name string) bool {
-	for _, f := range s.Fields.List {
-		if selector, ok := f.Type.(*ast.SelectorExpr); ok && len(f.Names) == 0 && selector.Sel.Name == name {
-			return true
-		}
-	}
-	return false
-}
-
-var words = regexp.MustCompile(`\w+`)
-
-// fields lists a struct's exported fields. One without a comment gets the last
-// one above that names it; a comment at the end of the line does, too.
-func fields(s *ast.StructType, nameOf func(name, tag string) string) []field {
-	var list []field
-	above, group := "", ""
-	for _, f := range s.Fields.List {
-		text := f.Doc.Text()
-		if text == "" {
-			text = f.Comment.Text()
-		}
-		tag := ""
-		if f.Tag != nil {
-			tag, _ = strconv.Unquote(f.Tag.Value)
-		}
-		for _, n := range f.Names {
-			own := text
-			// A comment that begins with several names is of all of them.
-			if lead, _, _ := strings.Cut(text, "."); lead != "" && f.Doc != nil {
-				above = lead
-				group = text
-			} else if own == "" && slices.Contains(words.FindAllString(above, -1), n.Name) {
-				own = group
-			}
-			if name := nameOf(n.Name, tag); n.IsExported() && name != "" {
-				list = append(list, field{name: name, kind: typeText(f.Type), text: own})
-			}
-		}
-	}
-	return list
-}
-
-func typeText(e ast.Expr) string {
-	switch e := e.(type) {
-	case *ast.Ident:
-		return e.Name
-	case *ast.SelectorExpr:
-		return typeText(e.X) + "." + e.Sel.Name
-	case *ast.StarExpr:
-		return "*" + typeText(e.X)
-	case *ast.ArrayType:
-		return "[]" + typeText(e.Elt)
-	case *ast.MapType:
-		return "map[" + typeText(e.Key) + "]" + typeText(e.Value)
-	}
-	return fmt.Sprintf("%T", e)
 }
 
 // contentHash ends the name of what is named by its content.
