@@ -91,7 +91,7 @@ test-race: setup ## test the job with the race detector
 	@CGO_ENABLED=1 go test -race $(RACE_PACKAGES)
 
 .PHONY: test-all
-test-all: setup $(TOOLS)/pulumi $(TOOLS)/kics $(TOOLS)/actionlint tests/statemachine/node_modules tests/iam/node_modules tests/scan/node_modules tests/parquet/node_modules
+test-all: setup $(TOOLS)/pulumi $(TOOLS)/pulumi-language-yaml $(TOOLS)/kics $(TOOLS)/actionlint tests/statemachine/node_modules tests/iam/node_modules tests/scan/node_modules tests/parquet/node_modules
 	@echo "testing everything"
 	@# What builds or starts other programs would be answered from the test cache.
 	@PULUMI_BIN=$(CURDIR)/$(TOOLS)/pulumi go test $$(go list ./... | grep -v /tests/)
@@ -136,9 +136,13 @@ study: ## simulate runs that are spread over many tasks: numbers, plots and tabl
 	@cd bench/scale && go run .
 
 .PHONY: golden
-golden: ## rewrite expected files; review the diff like code
+golden: schema ## rewrite expected files; review the diff like code
 	@UPDATE_GOLDEN=1 go test -count=1 ./components ./cmd/dsplan ./outputs ./preprocess/report ./tests/docs ./tests/dspipe ./tests/migrate ./tests/policy
 	@go test -count=1 ./preprocess/model -run supportIsDocumented -update
+
+.PHONY: schema
+schema: ## rewrite the schema of the components for other languages
+	@UPDATE_GOLDEN=1 go test -count=1 -run Fresh ./plugin/provider
 
 .PHONY: licenses
 licenses: $(TOOLS)/go-licenses ## check and collect the licenses of what the released programs link, into out/licenses
@@ -169,13 +173,19 @@ release: $(TOOLS)/goreleaser $(TOOLS)/cyclonedx-gomod licenses ## build the rele
 	@$(TOOLS)/goreleaser release --clean --release-notes CHANGELOG.md
 
 .PHONY: tools
-tools: $(TOOLS)/pulumi $(TOOLS)/golangci-lint $(TOOLS)/kics $(TOOLS)/actionlint ## build the pinned Pulumi CLI, the linters and the scanner into .tools/
+tools: $(TOOLS)/pulumi $(TOOLS)/pulumi-language-yaml $(TOOLS)/golangci-lint $(TOOLS)/kics $(TOOLS)/actionlint ## build the pinned Pulumi CLI, the linters and the scanner into .tools/
 
 $(TOOLS)/pulumi: tools/pulumi/go.mod
 	@mkdir -p $(TOOLS)
 	@cd tools/pulumi && ../../$(GO_BUILD) .tools/pulumi "the first build of the Pulumi CLI takes about 5 minutes on 2 cores" \
 		-ldflags "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v3.255.0" \
 		-o ../../$(TOOLS)/pulumi github.com/pulumi/pulumi/pkg/v3/cmd/pulumi
+
+$(TOOLS)/pulumi-language-yaml: tools/pulumi-yaml/go.mod
+	@mkdir -p $(TOOLS)
+	@cd tools/pulumi-yaml && ../../$(GO_BUILD) .tools/pulumi-language-yaml "Pulumi's host of YAML: about 3 minutes on 2 cores" \
+		-ldflags "-X github.com/pulumi/pulumi-yaml/pkg/version.Version=v1.32.0" \
+		-o ../../$(TOOLS)/pulumi-language-yaml github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml
 
 $(TOOLS)/golangci-lint: tools/golangci-lint/go.mod
 	@mkdir -p $(TOOLS)
