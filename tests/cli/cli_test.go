@@ -202,18 +202,24 @@ func (p *project) outputs(stack string) map[string]any {
 type language struct {
 	pulumirpc.UnimplementedLanguageRuntimeServer
 	program pulumi.RunFunc
+	plugin  string // the program of our package; see RunPlugin
 
 	engine string // set by the handshake of each command
 }
 
 func serveLanguage(t *testing.T, program pulumi.RunFunc) (port string) {
 	t.Helper()
+	return (&language{program: program}).serve(t)
+}
+
+func (l *language) serve(t *testing.T) (port string) {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := grpc.NewServer()
-	pulumirpc.RegisterLanguageRuntimeServer(server, &language{program: program})
+	pulumirpc.RegisterLanguageRuntimeServer(server, l)
 	go func() {
 		// It ends when the test stops the server.
 		_ = server.Serve(listener)
