@@ -34,7 +34,7 @@ func (a *OutputsArgs) validate() error {
 		errs = append(errs, present("Values: "+o.Stack, *value != nil || o.Optional))
 	})
 	if (a.Values.ScheduleRuleName == nil) == (a.Values.ScheduleGroupName == nil) {
-		errs = append(errs, errors.New("Values: scheduleRuleName, scheduleGroupName: want one of them"))
+		errs = append(errs, named("Values", errors.New("scheduleRuleName, scheduleGroupName: want one of them")))
 	}
 	return errors.Join(errs...)
 }

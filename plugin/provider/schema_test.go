@@ -206,7 +206,9 @@ func TestSchema_makesPackagesForOtherLanguages(t *testing.T) {
 	}{
 		{ts, "components/dataBuckets.ts", []string{"export class DataBuckets extends pulumi.ComponentResource", "keepVersionsDays: number;", "kmsKeyArn?: pulumi.Input<string | undefined>;", "inputLifecycle?: inputs.components.LifecycleArgs;", "restored: 1 to 3650 days."}},
 		{ts, "components/pipeline.ts", []string{"subnetIds: pulumi.Input<pulumi.Input<string>[]>;", "subscriptions?: string[];"}},
-		{py, "pulumi_ds_pipeline/components/data_buckets.py", []string{"keep_versions_days: _builtins.int,", "class DataBuckets(pulumi.ComponentResource)"}},
+		{ts, "package.json", []string{`"name": "@pulumi/ds-pipeline"`}},
+		{py, "pyproject.toml", []string{`name = "pulumi_ds_pipeline"`}},
+		{py, "pulumi_ds_pipeline/components/data_buckets.py", []string{"keep_versions_days: _builtins.int,", "output_lifecycle: Optional[Union['LifecycleArgs', 'LifecycleArgsDict']]", "class DataBuckets(pulumi.ComponentResource)"}},
 	} {
 		text := string(c.files[c.file])
 		for _, want := range c.want {
