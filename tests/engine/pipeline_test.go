@@ -146,7 +146,7 @@ func TestTaskStorage_isARevisionOfTheTask(t *testing.T) {
 	s.Set("ds-pipeline:taskStorageGiB", "21")
 	changed := s.Up()
 	want(t, changed, map[string][]string{
-		"create-replacement": {"processing-task"}, "update": {"pipeline-machine"}, "delete-replaced": {"processing-task"},
+		"create-replacement": {"processing-task"}, "update": {"outputs-task-definition-arn", "pipeline-machine"}, "delete-replaced": {"processing-task"},
 	})
 	storage := changed.Find(taskDefinition, "processing-task").Inputs["ephemeralStorage"].ObjectValue()
 	if got := storage["sizeInGib"].NumberValue(); got != 21 {
@@ -172,8 +172,8 @@ func TestAlarms_areSwitchedOffTogether(t *testing.T) {
 	s.Set("ds-pipeline:dashboard", "false")
 	want(t, s.Up(), map[string][]string{"delete": {"monitoring-dashboard"}})
 	s.Set("ds-pipeline:alarms", "false")
-	if touched := simtest.Touched(s.Up()); len(touched) != 1 || len(touched["delete"]) != alarms+3 {
-		t.Errorf("got %v, want %d alarms, their topic, its policy and the component deleted", touched, alarms)
+	if touched := simtest.Touched(s.Up()); len(touched) != 1 || len(touched["delete"]) != alarms+4 {
+		t.Errorf("got %v, want %d alarms, their topic, its policy, its parameter and the component deleted", touched, alarms)
 	}
 	s.Settled()
 }

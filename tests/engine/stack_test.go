@@ -127,7 +127,7 @@ func TestTaskSize_replacesTheTaskDefinitionAndKeepsTheOldRevision(t *testing.T) 
 	s.Set("ds-pipeline:taskMemoryMiB", "8192")
 	want(t, s.Up(), map[string][]string{
 		"create-replacement": {"processing-task"},
-		"update":             {"pipeline-machine"},
+		"update":             {"outputs-task-definition-arn", "pipeline-machine"},
 		"delete-replaced":    {"processing-task"},
 	})
 	// An execution that is under way still refers to it.
