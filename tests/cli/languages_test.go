@@ -77,6 +77,7 @@ func yamlProject(t *testing.T) *project {
 	return p
 }
 
+// docs/languages.md goes the same way.
 func TestYAML_usesTheComponents(t *testing.T) {
 	t.Parallel()
 	p := yamlProject(t)
