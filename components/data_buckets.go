@@ -40,7 +40,7 @@ type DataBucketsArgs struct {
 
 	// ScaleOut deletes what runs that are spread keep for themselves, below
 	// contract.ScalePrefix of the output, after 30 days.
-	ScaleOut bool
+	ScaleOut bool `pulumi:"scaleOut,optional"`
 
 	// AccessLogDays is how long it is kept who read and wrote objects, up to 3650
 	// days, in a bucket of its own; 0 records nothing. Delivery is free and takes

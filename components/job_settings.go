@@ -23,6 +23,13 @@ type JobSettings struct {
 	OutputDelimiter string `pulumi:"outputDelimiter,optional"` // tab or one character
 	Report          string `pulumi:"report,optional"`          // true or false: whether to write a report beside the result
 	Checksum        string `pulumi:"checksum,optional"`        // crc64nvme or sha256: of inputs and result, in the manifest
+
+	// What a script may take.
+	ScriptMemoryMiB      string `pulumi:"scriptMemoryMiB,optional"`      // address space of each of its processes
+	ScriptTimeoutSeconds string `pulumi:"scriptTimeoutSeconds,optional"` // for a batch
+	ScriptNetwork        string `pulumi:"scriptNetwork,optional"`        // true or false: whether it may use the network
+	PackageMaxFiles      string `pulumi:"packageMaxFiles,optional"`      // files and folders of its package
+	PackageMaxMiB        string `pulumi:"packageMaxMiB,optional"`        // of the package, packed and unpacked
 }
 
 // field is where the setting with a key of contract.Settings stands; nil for none.
@@ -31,6 +38,8 @@ func (s *JobSettings) field(key string) *string {
 		"inputFormat": &s.InputFormat, "inputDelimiter": &s.InputDelimiter, "inputEncoding": &s.InputEncoding,
 		"nullValues": &s.NullValues, "maxRecordBytes": &s.MaxRecordBytes, "maxRejects": &s.MaxRejects,
 		"keepColumns": &s.KeepColumns, "outputFormat": &s.OutputFormat, "outputDelimiter": &s.OutputDelimiter, "report": &s.Report, "checksum": &s.Checksum,
+		"scriptMemoryMiB": &s.ScriptMemoryMiB, "scriptTimeoutSeconds": &s.ScriptTimeoutSeconds, "scriptNetwork": &s.ScriptNetwork,
+		"packageMaxFiles": &s.PackageMaxFiles, "packageMaxMiB": &s.PackageMaxMiB,
 	}[key]
 }
 

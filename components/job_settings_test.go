@@ -10,6 +10,7 @@ func TestJobSettings_reachTheJob(t *testing.T) {
 	values := map[string]string{
 		"inputFormat": "csv", "inputDelimiter": ";", "inputEncoding": "latin-1", "nullValues": "none", "maxRecordBytes": "2048",
 		"maxRejects": "100", "keepColumns": "id", "outputFormat": "parquet", "outputDelimiter": "", "report": "true", "checksum": "sha256",
+		"scriptMemoryMiB": "4096", "scriptTimeoutSeconds": "60", "scriptNetwork": "true", "packageMaxFiles": "10", "packageMaxMiB": "1",
 	}
 	var s JobSettings
 	if len(s.environment()) != 0 || s.validate() != nil {

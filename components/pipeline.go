@@ -42,8 +42,8 @@ type PipelineArgs struct {
 	// cluster that offers Spot.
 	UseSpot bool `pulumi:"useSpot,optional"`
 
-	// ScaleOut spreads a run over many tasks; the zero value does not.
-	ScaleOut ScaleOut
+	// ScaleOut spreads a run over many tasks; nil and the zero value do not.
+	ScaleOut *ScaleOut `pulumi:"scaleOut,optional"`
 
 	// NotificationEmail gets a message when a run fails. "" subscribes nobody; the
 	// topic is there in any case. AWS asks the address to confirm first.
@@ -98,6 +98,13 @@ type PipelineArgs struct {
 
 var stateMachineNamePattern = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
+func (a *PipelineArgs) scaleOut() ScaleOut {
+	if a.ScaleOut == nil {
+		return ScaleOut{}
+	}
+	return *a.ScaleOut
+}
+
 func (a *PipelineArgs) validate() error {
 	if a == nil {
 		return errors.New("args are required")
@@ -122,10 +129,10 @@ func (a *PipelineArgs) validate() error {
 		present("SecurityGroupID", a.SecurityGroupID != nil),
 		present("AssignPublicIP", a.AssignPublicIP != nil),
 	}
-	if a.UseSpot || a.ScaleOut.on() && a.ScaleOut.Spot {
+	if a.UseSpot || a.scaleOut().on() && a.scaleOut().Spot {
 		errs = append(errs, named("Attempts", CheckSpotAttempts(a.Attempts)))
 	}
-	errs = append(errs, CheckScaleOut(a.ScaleOut, func(field string) string { return "ScaleOut." + field }))
+	errs = append(errs, CheckScaleOut(a.scaleOut(), func(field string) string { return "ScaleOut." + field }))
 	if a.NotificationEmail != "" {
 		errs = append(errs, named("NotificationEmail", CheckEmail(a.NotificationEmail)))
 	}
@@ -248,7 +255,7 @@ func newMachineRole(ctx *pulumi.Context, name string, args *PipelineArgs, topic 
 	place := args.Place
 	bucketUse := []string{"kms:Decrypt"}
 	actsFor := []pulumi.StringInput{pulumi.String(place.arn("states", "stateMachine:"+args.StateMachineName))}
-	if args.ScaleOut.on() {
+	if args.scaleOut().on() {
 		bucketUse = append(bucketUse, "kms:GenerateDataKey") // for the record of a map
 		// The executions of a map are of the machine with the label of the map, and an
 		// id that is not known before.
@@ -388,7 +395,7 @@ func (a *PipelineArgs) machine() machineInputs {
 		taskTimeout:     a.TaskTimeoutMinutes,
 		attempts:        a.Attempts,
 		spot:            a.UseSpot,
-		scale:           a.ScaleOut,
+		scale:           a.scaleOut(),
 	}
 }
 

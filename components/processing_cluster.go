@@ -65,7 +65,7 @@ type ProcessingClusterArgs struct {
 	UseSpot bool `pulumi:"useSpot,optional"`
 
 	// ScaleOut lets tasks work together on one run, see the type of that name.
-	ScaleOut bool
+	ScaleOut bool `pulumi:"scaleOut,optional"`
 
 	// Architecture is what the image is built for and the task runs on.
 	Architecture Architecture `pulumi:"architecture"`

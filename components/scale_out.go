@@ -13,34 +13,34 @@ type ScaleOut struct {
 	// Source says what is spread, one of contract.ScaleSource…: the objects of a
 	// prefix or a glob, the same as an inventory of S3 lists them, or ranges of one
 	// object. "" is one task for each run, whatever its input.
-	Source string
+	Source string `pulumi:"source"`
 
 	// ObjectsPerTask is how many objects a task gets at most: 1 to 1000. Long
 	// names make it fewer, see scaleBatchBytes.
-	ObjectsPerTask int
+	ObjectsPerTask int `pulumi:"objectsPerTask"`
 
 	// RangeMiB is about how long a range of one object is: 64 MiB to 1 TiB. An
 	// object that is not longer is not spread.
-	RangeMiB int
+	RangeMiB int `pulumi:"rangeMiB"`
 
 	// MaxConcurrency is how many tasks of a run there are at once: 1 to 10000.
-	MaxConcurrency int
+	MaxConcurrency int `pulumi:"maxConcurrency"`
 
 	// ToleratedPercent is the share of the objects that may fail before the run
 	// does: 0 to 100. No range may: the result is one object.
-	ToleratedPercent int
+	ToleratedPercent int `pulumi:"toleratedPercent,optional"`
 
 	// Spot runs the parts on Spot capacity, every attempt but the last. The task
 	// before and the one after them follow PipelineArgs.UseSpot.
-	Spot bool
+	Spot bool `pulumi:"spot,optional"`
 
 	// InventoryKey is the manifest.json of the inventory, an object in the input
 	// bucket, unless an execution names another. Other sources have none.
-	InventoryKey string
+	InventoryKey string `pulumi:"inventoryKey,optional"`
 
 	// Hours is how long a run may take: 1 to 336, two weeks. Uploads that are not
 	// complete have to last longer, see CheckUploadsOutlast.
-	Hours int
+	Hours int `pulumi:"hours"`
 }
 
 func (s ScaleOut) on() bool { return s.Source != "" }
@@ -146,12 +146,12 @@ const (
 // executions of itself for the parts, see to them and redrive them, read the items
 // and write its record.
 func scaleRights(args *PipelineArgs, outputBucketArn string) []statement {
-	if !args.ScaleOut.on() {
+	if !args.scaleOut().on() {
 		return nil
 	}
 	place, name := args.Place, args.StateMachineName
 	labels := []string{partsLabel}
-	if args.ScaleOut.Source != contract.ScaleSourceObject {
+	if args.scaleOut().Source != contract.ScaleSourceObject {
 		labels = append(labels, partsAgainLabel)
 	}
 	var parts []string

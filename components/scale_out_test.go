@@ -689,7 +689,8 @@ func TestScale_timeoutIsTheConfiguredOneUnlessOneTaskMayTakeLonger(t *testing.T)
 
 func scaledPipeline(source string) *PipelineArgs {
 	args := validPipeline("")
-	args.ScaleOut = spreadInputs(source).scale
+	scale := spreadInputs(source).scale
+	args.ScaleOut = &scale
 	return args
 }
 

@@ -321,9 +321,6 @@ func checkScript(cfg Config) error {
 	if strings.HasSuffix(strings.ToLower(cfg.ScriptKey), ".py") && cfg.Image == imageDefault {
 		errs = append(errs, fmt.Errorf("image: got default, which has no Python for the script %s; want auto or python", cfg.ScriptKey))
 	}
-	if cfg.ScriptKey != "" && cfg.ScriptStage == contract.ScriptAfter && cfg.JobSettings.OutputFormat == "parquet" {
-		errs = append(errs, errors.New("outputFormat: got parquet, but what a script gives back after the model is written as csv"))
-	}
 	return errors.Join(errs...)
 }
 

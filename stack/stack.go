@@ -136,6 +136,7 @@ func Deploy(ctx *pulumi.Context) error {
 		return err
 	}
 
+	scaleOut := cfg.scaleOut()
 	pipelineArgs := &components.PipelineArgs{
 		Place:              place,
 		StateMachineName:   names.stateMachine,
@@ -143,7 +144,7 @@ func Deploy(ctx *pulumi.Context) error {
 		TaskTimeoutMinutes: cfg.TaskTimeoutMinutes,
 		Attempts:           cfg.TaskAttempts,
 		UseSpot:            cfg.UseSpot,
-		ScaleOut:           cfg.scaleOut(),
+		ScaleOut:           &scaleOut,
 		NotificationEmail:  cfg.NotificationEmail,
 		// Whoever sets the address with --secret wants it so in the state too.
 		NotificationEmailSecret: ctx.IsConfigSecret(ctx.Project() + ":notificationEmail"),

@@ -18,6 +18,15 @@ const (
 	MostMaxRecordBytes  = (1<<30 - 1) / 2
 )
 
+// Bounds of what a script and its package may take.
+const (
+	LeastScriptMemoryMiB    = 64
+	MostScriptMemoryMiB     = 1 << 20
+	MostScriptTimeoutSecond = 86400
+	MostPackageFiles        = 1_000_000
+	MostPackageMiB          = 1 << 20
+)
+
 // Setting is one that the job takes from its environment and that a stack can
 // set for every run.
 type Setting struct {
@@ -35,13 +44,18 @@ func Settings() []Setting {
 		{"inputDelimiter", EnvDelimiter, checkDelimiter},
 		{"inputEncoding", EnvEncoding, checkEncoding},
 		{"nullValues", EnvNullValues, checkList},
-		{"maxRecordBytes", EnvMaxRecordBytes, checkRecordBytes},
+		{"maxRecordBytes", EnvMaxRecordBytes, number(LeastMaxRecordBytes, MostMaxRecordBytes)},
 		{"maxRejects", EnvMaxRejects, CheckRejectLimit},
 		{"keepColumns", EnvKeep, checkColumns},
 		{"outputFormat", EnvOutputFormat, oneOf("csv", "parquet")},
 		{"outputDelimiter", EnvOutputDelimiter, checkDelimiter},
 		{"report", EnvReport, oneOf("true", "false")},
 		{"checksum", EnvChecksum, CheckChecksum},
+		{"scriptMemoryMiB", EnvScriptMemory, number(LeastScriptMemoryMiB, MostScriptMemoryMiB)},
+		{"scriptTimeoutSeconds", EnvScriptTimeout, number(1, MostScriptTimeoutSecond)},
+		{"scriptNetwork", EnvScriptNetwork, oneOf("true", "false")},
+		{"packageMaxFiles", EnvPackageMaxFiles, number(1, MostPackageFiles)},
+		{"packageMaxMiB", EnvPackageMaxMiB, number(1, MostPackageMiB)},
 	}
 }
 
@@ -122,11 +136,13 @@ func checkColumns(v string) error {
 	return errors.Join(errs...)
 }
 
-func checkRecordBytes(v string) error {
-	if n, err := strconv.Atoi(v); err != nil || n < LeastMaxRecordBytes || n > MostMaxRecordBytes {
-		return fmt.Errorf("got %q, want a whole number from %d to %d", v, LeastMaxRecordBytes, MostMaxRecordBytes)
+func number(least, most int) func(string) error {
+	return func(v string) error {
+		if n, err := strconv.Atoi(v); err != nil || n < least || n > most {
+			return fmt.Errorf("got %q, want a whole number from %d to %d", v, least, most)
+		}
+		return nil
 	}
-	return nil
 }
 
 var rejectLimitPattern = regexp.MustCompile(`^(?:[0-9]{1,18}|([0-9]{1,18}(?:\.[0-9]{1,18})?)%)$`)

@@ -354,14 +354,14 @@ func (l *loader) code(s *Settings) {
 	}
 	s.Python = cmp.Or(l.getenv(contract.EnvPython), "python3")
 	s.ScriptLimits = script.Limits{
-		MemoryBytes: int64(l.number("script-memory-mib", l.flags.ScriptMemory, contract.EnvScriptMemory, 2048, 64, 1<<20)) << 20,
-		Timeout:     time.Second * time.Duration(l.number("script-timeout-seconds", l.flags.ScriptTimeout, contract.EnvScriptTimeout, 300, 1, 86400)),
+		MemoryBytes: int64(l.number("script-memory-mib", l.flags.ScriptMemory, contract.EnvScriptMemory, 2048, contract.LeastScriptMemoryMiB, contract.MostScriptMemoryMiB)) << 20,
+		Timeout:     time.Second * time.Duration(l.number("script-timeout-seconds", l.flags.ScriptTimeout, contract.EnvScriptTimeout, 300, 1, contract.MostScriptTimeoutSecond)),
 		Network:     l.yes(l.flags.ScriptNetwork, contract.EnvScriptNetwork, false),
 	}
 	usual := script.DefaultPackageLimits()
 	s.PackageLimits = script.PackageLimits{
-		Files: l.number("package-max-files", l.flags.PackageMaxFiles, contract.EnvPackageMaxFiles, usual.Files, 1, 1_000_000),
-		Bytes: int64(l.number("package-max-mib", l.flags.PackageMaxMiB, contract.EnvPackageMaxMiB, int(usual.Bytes>>20), 1, 1<<20)) << 20,
+		Files: l.number("package-max-files", l.flags.PackageMaxFiles, contract.EnvPackageMaxFiles, usual.Files, 1, contract.MostPackageFiles),
+		Bytes: int64(l.number("package-max-mib", l.flags.PackageMaxMiB, contract.EnvPackageMaxMiB, int(usual.Bytes>>20), 1, contract.MostPackageMiB)) << 20,
 	}
 	scriptSet := l.values[scriptSource.key] != "" || l.from[scriptSource.name] != ""
 	packageSet := l.values[packageSource.key] != "" || l.from[packageSource.name] != ""
