@@ -88,8 +88,9 @@ func Components(root string) ([]Component, error) {
 			errs = append(errs, fmt.Errorf("component %s: no doc comment", c.Name))
 		}
 		for _, in := range c.Inputs {
-			if s := structs[in.Kind]; s != nil {
-				c.Types[in.Kind] = fields(s)
+			kind := strings.TrimPrefix(in.Kind, "*")
+			if s := structs[kind]; s != nil {
+				c.Types[kind] = fields(s)
 			}
 		}
 		components = append(components, c)
