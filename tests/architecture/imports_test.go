@@ -50,6 +50,7 @@ var arrows = map[string][]string{
 	"preprocess/storage":         {},
 	"preprocess/job":             {"preprocess/codec", "preprocess/contract", "preprocess/frame", "preprocess/manifest", "preprocess/model", "preprocess/parquet", "preprocess/report", "preprocess/scale", "preprocess/script", "preprocess/storage", "preprocess/table"},
 	"preprocess/scale":           {"preprocess/frame", "preprocess/manifest", "preprocess/storage", "preprocess/table"},
+	"internal/programtest":       {},
 	"internal/pythontest":        {},
 	"internal/parquettest":       {"preprocess/table"},
 	"internal/awstest":           {"internal/s3test", "preprocess/contract"},

@@ -8,7 +8,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"log"
 	"maps"
 	"os"
 	"os/exec"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"ds-pipeline/internal/awstest"
+	"ds-pipeline/internal/programtest"
 )
 
 const penguins = "../../examples/penguins/"
@@ -26,19 +26,10 @@ const penguins = "../../examples/penguins/"
 var binary, job string
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "dspipe")
-	if err != nil {
-		log.Fatal(err)
-	}
-	binary, job = filepath.Join(dir, "dspipe"), filepath.Join(dir, "preprocess")
-	for path, pkg := range map[string]string{binary: "../../cmd/dspipe", job: "../../preprocess"} {
-		if out, err := exec.Command("go", "build", "-o", path, pkg).CombinedOutput(); err != nil {
-			log.Fatalf("build %s: %v\n%s", pkg, err, out)
-		}
-	}
-	status := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(status)
+	programtest.Main(m, func(dir string) error {
+		binary, job = filepath.Join(dir, "dspipe"), filepath.Join(dir, "preprocess")
+		return nil
+	}, "../../cmd/dspipe", "../../preprocess")
 }
 
 // cloud is a stack with the penguins in it, whose runs are done by the real job.

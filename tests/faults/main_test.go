@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"ds-pipeline/internal/programtest"
 	"ds-pipeline/internal/s3test"
 	"ds-pipeline/preprocess/contract"
 )
@@ -44,14 +45,12 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "faults")
-	if err != nil {
-		log.Fatal(err)
-	}
+	programtest.Main(m, prepare, "../../preprocess")
+}
+
+// prepare makes the inputs, and the results that runs without faults have.
+func prepare(dir string) error {
 	binary = filepath.Join(dir, "preprocess")
-	if out, err := exec.Command("go", "build", "-o", binary, "../../preprocess").CombinedOutput(); err != nil {
-		log.Fatalf("build the program: %v\n%s", err, out)
-	}
 	var b strings.Builder
 	b.WriteString("dist_km,price,temp,rooms\n")
 	for i := range 300_000 {
@@ -60,25 +59,22 @@ func TestMain(m *testing.M) {
 	input = b.String()
 	in := filepath.Join(dir, "in.csv")
 	if err := os.WriteFile(in, []byte(input), 0o600); err != nil {
-		log.Fatal(err)
+		return err
 	}
+	var failed error
 	transform := func(in, out string) string {
 		out = filepath.Join(dir, out)
 		if text, err := exec.Command(binary, "run", "--input", in, "--model", model, "--output", out).CombinedOutput(); err != nil {
-			log.Fatalf("%v\n%s", err, text)
+			failed = errors.Join(failed, fmt.Errorf("%w\n%s", err, text))
 		}
 		result, err := os.ReadFile(out)
-		if err != nil {
-			log.Fatal(err)
-		}
+		failed = errors.Join(failed, err)
 		return string(result)
 	}
 	want = transform(in, "out.csv")
 	csv = table{"data.csv", outKey, input, want}
 	parquet = table{"data.parquet", "processed/data.parquet", transform(in, "in.parquet"), transform(filepath.Join(dir, "in.parquet"), "out.parquet")}
-	status := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(status)
+	return failed
 }
 
 // process is a run under way.

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -22,6 +21,8 @@ import (
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
+
+	"ds-pipeline/internal/programtest"
 )
 
 // Inputs and models made by scikit-learn.
@@ -33,17 +34,10 @@ const (
 var binary string
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "preprocess")
-	if err != nil {
-		log.Fatal(err)
-	}
-	binary = filepath.Join(dir, "preprocess")
-	if out, err := exec.Command("go", "build", "-o", binary, "../../preprocess").CombinedOutput(); err != nil {
-		log.Fatalf("build the program: %v\n%s", err, out)
-	}
-	status := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(status)
+	programtest.Main(m, func(dir string) error {
+		binary = filepath.Join(dir, "preprocess")
+		return nil
+	}, "../../preprocess")
 }
 
 // result is what a process left behind.

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"ds-pipeline/internal/programtest"
 	"ds-pipeline/internal/pythontest"
 )
 
@@ -34,13 +35,13 @@ type file struct {
 	Rows [][]any
 }
 
-func program(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "preprocess")
-	if out, err := exec.Command("go", "build", "-o", binary, "../../preprocess").CombinedOutput(); err != nil {
-		t.Fatalf("build the program: %v\n%s", err, out)
-	}
-	return binary
+var binary string
+
+func TestMain(m *testing.M) {
+	programtest.Main(m, func(dir string) error {
+		binary = filepath.Join(dir, "preprocess")
+		return nil
+	}, "../../preprocess")
 }
 
 func read(t *testing.T, path string) file {
@@ -102,7 +103,6 @@ func compare(t *testing.T, f file, path string) {
 }
 
 func TestHyparquet_readsTheResult(t *testing.T) {
-	binary := program(t)
 	dir := t.TempDir()
 	run := func(input, output string, more ...string) {
 		t.Helper()

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"ds-pipeline/internal/programtest"
 	"ds-pipeline/internal/s3test"
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/manifest"
@@ -34,17 +34,10 @@ const (
 var binary string
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "scale")
-	if err != nil {
-		log.Fatal(err)
-	}
-	binary = filepath.Join(dir, "preprocess")
-	if out, err := exec.Command("go", "build", "-o", binary, "../../preprocess").CombinedOutput(); err != nil {
-		log.Fatalf("build the program: %v\n%s", err, out)
-	}
-	status := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(status)
+	programtest.Main(m, func(dir string) error {
+		binary = filepath.Join(dir, "preprocess")
+		return nil
+	}, "../../preprocess")
 }
 
 // cloud is a server that a test can look behind.

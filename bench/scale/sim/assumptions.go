@@ -22,10 +22,10 @@ type Job struct {
 }
 
 // Narrow and Wide are the two models of the benchmark.
-func Narrow() Job { return Job{Name: "narrow", CPUMBps: 101, OutputRatio: 1.5} }
+func Narrow() Job { return Job{Name: "narrow", CPUMBps: 114, OutputRatio: 1.5} }
 
 // Wide has a column for each category, so that its output is larger.
-func Wide() Job { return Job{Name: "wide", CPUMBps: 79, OutputRatio: 3.3} }
+func Wide() Job { return Job{Name: "wide", CPUMBps: 91, OutputRatio: 3.3} }
 
 // Task is a size of Fargate task. Fargate offers 0.25 to 16 vCPUs, each with so
 // much memory at least.
@@ -143,7 +143,7 @@ func Documented() Assumptions {
 			ProvisionSeconds: 20, ProvisionSpread: math.Log(60.0/20) / 1.645, StartSeconds: cost.Defaults().StartSeconds, NoticeSeconds: 3,
 			FirstByteSeconds: 0.02, StreamMBps: 93, Gets: 5500, Puts: 3500, NetworkMBps: 625,
 			ReadsAtOnce: 6, ReadPartMB: 1.048576, WritesAtOnce: 2, WritePartMB: 5.24288,
-			ObjectSeconds: 0.2, MergeAtOnce: 16, RequestSeconds: 0.1, ParallelShare: 0.78,
+			ObjectSeconds: 0.2, MergeAtOnce: 16, RequestSeconds: 0.1, ParallelShare: 0.87,
 		},
 		Hazards: Hazards{
 			NoiseSpread: 0.1, StragglerShare: 0.005, StragglerLeast: 1.5, StragglerAlpha: 2, StragglerMost: 10,
