@@ -88,14 +88,14 @@ test: setup build check-fmt lint test-race test-all ## set up and run everything
 .PHONY: test-race
 test-race: setup ## test the job with the race detector
 	@echo "testing the job with the race detector"
-	@CGO_ENABLED=1 go test -race $(RACE_PACKAGES)
+	@CGO_ENABLED=1 go test -race -timeout 30m $(RACE_PACKAGES)
 
 .PHONY: test-all
 test-all: setup $(TOOLS)/pulumi $(TOOLS)/pulumi-language-yaml $(TOOLS)/kics $(TOOLS)/actionlint tests/statemachine/node_modules tests/iam/node_modules tests/scan/node_modules tests/parquet/node_modules
 	@echo "testing everything"
 	@# What builds or starts other programs would be answered from the test cache.
-	@PULUMI_BIN=$(CURDIR)/$(TOOLS)/pulumi go test $$(go list ./... | grep -v /tests/)
-	@PULUMI_BIN=$(CURDIR)/$(TOOLS)/pulumi KICS_BIN=$(CURDIR)/$(TOOLS)/kics ACTIONLINT_BIN=$(CURDIR)/$(TOOLS)/actionlint go test -count=1 ./tests/...
+	@PULUMI_BIN=$(CURDIR)/$(TOOLS)/pulumi go test -timeout 30m $$(go list ./... | grep -v /tests/)
+	@PULUMI_BIN=$(CURDIR)/$(TOOLS)/pulumi KICS_BIN=$(CURDIR)/$(TOOLS)/kics ACTIONLINT_BIN=$(CURDIR)/$(TOOLS)/actionlint go test -count=1 -timeout 30m ./tests/...
 	@cd bench/scale && go test ./...
 
 .PHONY: fmt
