@@ -130,6 +130,10 @@ func (p *place) copies(of *place) bool {
 
 // RepeatedText says in words that nothing was to be done.
 func (s Summary) RepeatedText() string {
-	return fmt.Sprintf("nothing to do: %s of %s is there already, of the same inputs, model, script, settings and program; it was published at %s (--force runs again)",
-		s.Output, s.Period, s.Finished.UTC().Format(time.RFC3339))
+	what := s.Output
+	if s.Period != "" {
+		what += " of " + s.Period
+	}
+	return fmt.Sprintf("nothing to do: %s is there already, of the same inputs, model, script, settings and program; it was published at %s (--force runs again)",
+		what, s.Finished.UTC().Format(time.RFC3339))
 }
