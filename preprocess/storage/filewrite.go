@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -91,26 +92,52 @@ func (t target) tempName() string {
 	return filepath.Join(t.dir(), t.tempPrefix()+strconv.FormatUint(rand.Uint64(), 10)+tempSuffix) //nolint:gosec // only has to differ
 }
 
-// isTemp tells whether a name in the folder is one that tempName gives.
-func (t target) isTemp(name string) bool {
-	rest, begins := strings.CutPrefix(name, t.tempPrefix())
-	digits, ends := strings.CutSuffix(rest, tempSuffix)
-	_, err := strconv.ParseUint(digits, 10, 64)
-	return begins && ends && err == nil
+// leftovers are the temporary files that were in folders when something was first
+// written there. A folder is looked through once: with the thousands of files of a
+// run in it, once for each of them takes longer than all else.
+type leftovers struct {
+	mu      sync.Mutex
+	folders map[string]map[string][]string // paths by tempPrefix, by folder
+}
+
+// take returns those of a target, once.
+func (l *leftovers) take(t target) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	found, looked := l.folders[t.dir()]
+	if !looked {
+		entries, err := os.ReadDir(t.dir())
+		if err != nil {
+			return nil // a folder may be there to write to only
+		}
+		found = map[string][]string{}
+		for _, e := range entries {
+			if prefix, ok := tempPrefixOf(e.Name()); ok && e.Type().IsRegular() {
+				found[prefix] = append(found[prefix], filepath.Join(t.dir(), e.Name()))
+			}
+		}
+		if l.folders == nil {
+			l.folders = map[string]map[string][]string{}
+		}
+		l.folders[t.dir()] = found
+	}
+	paths := found[t.tempPrefix()]
+	delete(found, t.tempPrefix())
+	return paths
+}
+
+// tempPrefixOf is the tempPrefix of a name that tempName gives.
+func tempPrefixOf(name string) (prefix string, ok bool) {
+	rest, ends := strings.CutSuffix(name, tempSuffix)
+	at := strings.LastIndexByte(rest, '.') + 1
+	_, err := strconv.ParseUint(rest[at:], 10, 64)
+	return rest[:at], ends && err == nil
 }
 
 // clean removes the temporary files of processes that are gone: the living hold
 // a lock.
-func (t target) clean(warn func(error)) {
-	entries, err := os.ReadDir(t.dir())
-	if err != nil {
-		return // a folder may be there to write to only
-	}
-	for _, e := range entries {
-		if !t.isTemp(e.Name()) || !e.Type().IsRegular() {
-			continue
-		}
-		path := filepath.Join(t.dir(), e.Name())
+func (l *leftovers) clean(t target, warn func(error)) {
+	for _, path := range l.take(t) {
 		if err := removeUnlocked(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			warn(fileError("remove", URI{Path: path}, err))
 		}
@@ -203,12 +230,12 @@ type fileUpload struct {
 // that publishing has little to wait for.
 const writebackBytes = 16 << 20
 
-func createFile(ctx context.Context, u URI, condition Condition, warn func(error)) (*fileUpload, error) {
+func (s *Store) createFile(ctx context.Context, u URI, condition Condition) (*fileUpload, error) {
 	t, err := findTarget(u)
 	if err != nil {
 		return nil, err
 	}
-	t.clean(warn)
+	s.leftovers.clean(t, s.warn)
 	for {
 		f, err := os.OpenFile(t.tempName(), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 		if errors.Is(err, fs.ErrExist) {
@@ -275,7 +302,7 @@ func (up *fileUpload) Abort() error {
 	return nil
 }
 
-func copyFile(ctx context.Context, from Info, to URI, condition Condition, warn func(error)) (Info, error) {
+func (s *Store) copyFile(ctx context.Context, from Info, to URI, condition Condition) (Info, error) {
 	source, err := os.Open(from.URI.Path)
 	if err != nil {
 		return Info{}, fileError("copy", from.URI, err)
@@ -292,11 +319,12 @@ func copyFile(ctx context.Context, from Info, to URI, condition Condition, warn 
 	if err != nil {
 		return Info{}, err
 	}
-	info, linked, err := t.link(source, condition, warn)
+	s.leftovers.clean(t, s.warn)
+	info, linked, err := t.link(source, condition, s.warn)
 	if linked || err != nil {
 		return info, err
 	}
-	up, err := createFile(ctx, to, condition, warn)
+	up, err := s.createFile(ctx, to, condition)
 	if err != nil {
 		return Info{}, err
 	}
@@ -308,14 +336,13 @@ func copyFile(ctx context.Context, from Info, to URI, condition Condition, warn 
 		info, err = up.Commit()
 	}
 	if err != nil {
-		warn(up.Abort())
+		s.warn(up.Abort())
 	}
 	return info, err
 }
 
 // link publishes a second name of an open file, if the file system can.
 func (t target) link(source *os.File, condition Condition, warn func(error)) (info Info, linked bool, err error) {
-	t.clean(warn)
 	if isAt(source, t.path) { // has both names already, which a rename would leave as they are
 		unlock := t.lockDir()
 		defer unlock()

@@ -66,7 +66,7 @@ func (s *Store) Copy(ctx context.Context, from Info, to URI, condition Condition
 	case from.URI.IsS3() != to.IsS3():
 		return Info{}, &Error{Op: "copy", URI: from.URI, Kind: ErrTarget, Err: fmt.Errorf("%s is of another kind; want two files or two objects", to)}
 	case !to.IsS3():
-		return copyFile(ctx, from, to, condition, s.warn)
+		return s.copyFile(ctx, from, to, condition)
 	}
 	c, err := s.s3(ctx)
 	if err != nil {

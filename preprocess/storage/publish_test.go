@@ -236,10 +236,16 @@ func TestCreate_removesWhatKilledRunsLeft(t *testing.T) {
 	if err := lock(living, syscall.LOCK_EX); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := put(t, New(), URI{Path: filepath.Join(dir, "data.csv")}, "new", Condition{}); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := fmt.Sprint(contents(t, dir)), "map[.data.csv.18.tmp: .data.csv.gz.17.tmp: .data.csv.x.tmp: data.csv:new]"; got != want {
-		t.Errorf("%s, want %s", got, want)
+	store := New()
+	for _, step := range []struct{ name, want string }{
+		{"data.csv", "map[.data.csv.18.tmp: .data.csv.gz.17.tmp: .data.csv.x.tmp: data.csv:new]"},
+		{"data.csv.gz", "map[.data.csv.18.tmp: .data.csv.x.tmp: data.csv:new data.csv.gz:new]"}, // the folder is not looked through again
+	} {
+		if _, err := put(t, store, URI{Path: filepath.Join(dir, step.name)}, "new", Condition{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(contents(t, dir)); got != step.want {
+			t.Errorf("%s, want %s", got, step.want)
+		}
 	}
 }

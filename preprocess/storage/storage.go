@@ -107,6 +107,8 @@ type Store struct {
 	once   sync.Once
 	client *s3Client
 	err    error
+
+	leftovers leftovers
 }
 
 // New makes a Store.
@@ -126,13 +128,14 @@ func (s *Store) Open(ctx context.Context, u URI) (Object, error) {
 
 // Create starts an upload, which ctx can interrupt and which publishes only if
 // the condition holds. What runs that were killed have left of uploads to the
-// same place is removed: of files at once, of objects after the commit.
+// same place is removed: of files at once, if it was there when the Store first
+// wrote to the folder, of objects after the commit.
 func (s *Store) Create(ctx context.Context, u URI, condition Condition) (Upload, error) {
 	if err := condition.isFor(u); err != nil {
 		return nil, err
 	}
 	if !u.IsS3() {
-		return createFile(ctx, u, condition, s.warn)
+		return s.createFile(ctx, u, condition)
 	}
 	c, err := s.s3(ctx)
 	if err != nil {
