@@ -128,7 +128,7 @@ func (m *merge) published(ctx context.Context) (bool, error) {
 
 func (m *merge) merge(ctx context.Context) error {
 	var err error
-	if m.plan, _, err = readRecord[scale.Plan](ctx, m.spread, m.file(scalePlan)); err != nil {
+	if m.plan, err = readRecord[scale.Plan](ctx, m.spread, m.file(scalePlan)); err != nil {
 		return err
 	}
 	if m.start, err = m.spread.start(ctx); err != nil {
@@ -379,7 +379,7 @@ func (m *merge) readParts(ctx context.Context) error {
 	return each(ctx, len(m.all), mergeAtOnce, func(ctx context.Context, i int) error {
 		item := &m.all[i]
 		u := m.partFile(item.Item, partSuffix)
-		part, _, err := readRecord[scale.Part](ctx, m.spread, u)
+		part, err := readRecord[scale.Part](ctx, m.spread, u)
 		if err != nil || part == nil {
 			return err
 		}
@@ -510,7 +510,7 @@ func (m *merge) settle(ctx context.Context) error {
 	m.Settings = m.formatted()
 	u := storage.URI{}
 	for _, item := range m.all {
-		part, _, err := readRecord[scale.Part](ctx, m.spread, m.partFile(item.Item, partSuffix))
+		part, err := readRecord[scale.Part](ctx, m.spread, m.partFile(item.Item, partSuffix))
 		if err != nil {
 			return err
 		}
@@ -628,7 +628,7 @@ func (m *merge) uriOf(i scale.Item) storage.URI {
 
 // otherHeader says how the header of an object differs from the first one's.
 func (m *merge) otherHeader(ctx context.Context, first storage.URI, i scale.Item) error {
-	part, _, err := readRecord[scale.Part](ctx, m.spread, m.partFile(i, partSuffix))
+	part, err := readRecord[scale.Part](ctx, m.spread, m.partFile(i, partSuffix))
 	if err != nil || part == nil {
 		return err
 	}

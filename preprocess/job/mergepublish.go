@@ -87,7 +87,7 @@ func (m *merge) publishOutputs(ctx context.Context) (record manifest.Manifest, o
 		if err != nil {
 			return err
 		}
-		part, _, err := readRecord[scale.Part](ctx, m.spread, m.partFile(item.Item, partSuffix))
+		part, err := readRecord[scale.Part](ctx, m.spread, m.partFile(item.Item, partSuffix))
 		if err != nil || part == nil || part.Sum != item.output.Checksum || part.Output != u.String() {
 			return cmpErr(err, fail(contract.ExitTempFail, "the record of %s changed while the parts were put together; try again", item.Item))
 		}
@@ -135,7 +135,7 @@ func (m *merge) publishRanges(ctx context.Context, record manifest.Manifest) (ma
 		input.Pieces = append(input.Pieces, m.plan.Head)
 	}
 	for i, item := range m.all {
-		part, _, err := readRecord[scale.Part](ctx, m.spread, m.partFile(item.Item, partSuffix))
+		part, err := readRecord[scale.Part](ctx, m.spread, m.partFile(item.Item, partSuffix))
 		if err != nil || part == nil || part.Sum != item.output.Checksum {
 			return record, storage.Info{}, cmpErr(err, fail(contract.ExitTempFail, "the record of %s changed while the parts were put together; try again", item.Item))
 		}
@@ -342,7 +342,7 @@ func (m *merge) mergeRejects(ctx context.Context) (r *rejectsFile, spots []spot,
 		if !item.rejects {
 			continue
 		}
-		part, _, err := readRecord[scale.Part](ctx, m.spread, m.partFile(item.Item, partSuffix))
+		part, err := readRecord[scale.Part](ctx, m.spread, m.partFile(item.Item, partSuffix))
 		if err != nil {
 			return r, nil, err
 		}

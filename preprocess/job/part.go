@@ -179,7 +179,7 @@ func (p *spread) do(ctx context.Context, item scale.Item, start scale.Start) (sc
 		return scale.Part{}, err
 	}
 	file := p.partFile(item, partSuffix)
-	done, seen, err := readRecord[scale.Part](ctx, p, file)
+	done, seen, err := seenRecord[scale.Part](ctx, p, file)
 	if err != nil {
 		return scale.Part{}, err
 	}
@@ -219,7 +219,7 @@ func (p *spread) do(ctx context.Context, item scale.Item, start scale.Start) (sc
 	err = writeRecord(ctx, p, file, t.done, storage.Unchanged(seen))
 	if errors.Is(err, storage.ErrConflict) {
 		// Somebody else was given the same item.
-		now, _, rerr := readRecord[scale.Part](ctx, p, file)
+		now, rerr := readRecord[scale.Part](ctx, p, file)
 		if rerr == nil && is(now) {
 			p.Log.Info("done meanwhile by another task", "item", item.String())
 			p.forget(ctx, s.Output, &t.done)
@@ -298,7 +298,7 @@ func (p *spread) kept(ctx context.Context, common scale.Common, in *inputs, star
 // planOf is the plan that a range belongs to.
 func (p *spread) planOf(ctx context.Context, item scale.Item, common scale.Common, in *inputs) (*scale.Plan, error) {
 	u := p.file(scalePlan)
-	plan, _, err := readRecord[scale.Plan](ctx, p, u)
+	plan, err := readRecord[scale.Plan](ctx, p, u)
 	switch {
 	case err != nil:
 		return nil, err

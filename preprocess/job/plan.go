@@ -114,7 +114,7 @@ func (p *spread) save(ctx context.Context, plan scale.Plan, items []scale.Item) 
 	if err := p.store.MakeFolders(u); err != nil {
 		return err
 	}
-	old, seen, err := readRecord[scale.Plan](ctx, p, u)
+	old, seen, err := seenRecord[scale.Plan](ctx, p, u)
 	if err != nil {
 		return err
 	}

@@ -234,22 +234,30 @@ func (s *spread) extension() string {
 
 // readRecord reads something from the folder of the run. It is no error that it
 // does not exist.
-func readRecord[T scale.Part | scale.Plan | scale.Round](ctx context.Context, s *spread, u storage.URI) (record *T, info storage.Info, err error) {
-	if info, err = s.store.Stat(ctx, u); err != nil || !info.Exists {
-		return nil, info, err
-	}
+func readRecord[T scale.Part | scale.Plan | scale.Round](ctx context.Context, s *spread, u storage.URI) (*T, error) {
 	text, err := s.store.ReadAll(ctx, u, scale.MaxBytes)
 	if errors.Is(err, storage.ErrNotFound) {
-		return nil, storage.Info{URI: u}, nil
+		return nil, nil //nolint:nilnil // there is none
 	}
 	if err != nil {
-		return nil, info, err
+		return nil, err
 	}
 	r, err := scale.Decode[T](text)
 	if err != nil {
-		return nil, info, fail(contract.ExitData, "%s: %w", u, err)
+		return nil, fail(contract.ExitData, "%s: %w", u, err)
 	}
-	return &r, info, nil
+	return &r, nil
+}
+
+// seenRecord is readRecord that also says what is there, for a condition.
+func seenRecord[T scale.Part | scale.Plan | scale.Round](ctx context.Context, s *spread, u storage.URI) (record *T, info storage.Info, err error) {
+	if info, err = s.store.Stat(ctx, u); err != nil || !info.Exists {
+		return nil, info, err
+	}
+	if record, err = readRecord[T](ctx, s, u); err == nil && record == nil {
+		info = storage.Info{URI: u}
+	}
+	return record, info, err
 }
 
 // write publishes some text.
@@ -284,7 +292,7 @@ func (s *spread) start(ctx context.Context) (scale.Start, error) {
 		return scale.Start{}, nil
 	}
 	u := s.file(scaleStart(s.Round))
-	r, _, err := readRecord[scale.Round](ctx, s, u)
+	r, err := readRecord[scale.Round](ctx, s, u)
 	switch {
 	case err != nil:
 		return scale.Start{}, err
