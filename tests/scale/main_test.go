@@ -49,7 +49,7 @@ type cloud struct {
 	each func(*http.Request) // called before each request; nil for nothing
 }
 
-func newCloud(t *testing.T) *cloud {
+func newCloud(t testing.TB) *cloud {
 	t.Helper()
 	server, err := s3test.New("ds-in", "ds-out", "artifacts", "results")
 	if err != nil {
@@ -81,14 +81,14 @@ func (c *cloud) before(each func(*http.Request)) {
 	c.each = each
 }
 
-func (c *cloud) put(t *testing.T, bucket, key, text string) {
+func (c *cloud) put(t testing.TB, bucket, key, text string) {
 	t.Helper()
 	if err := c.Put(bucket, key, text); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (c *cloud) get(t *testing.T, key string) string {
+func (c *cloud) get(t testing.TB, key string) string {
 	t.Helper()
 	text, ok := c.Get("ds-out", key)
 	if !ok {
@@ -98,7 +98,7 @@ func (c *cloud) get(t *testing.T, key string) string {
 }
 
 // keys lists the output bucket.
-func (c *cloud) keys(t *testing.T) []string {
+func (c *cloud) keys(t testing.TB) []string {
 	t.Helper()
 	list, err := c.Backend.ListBucket("ds-out", nil, listPage)
 	if err != nil {
@@ -134,7 +134,7 @@ type process struct {
 	stdout, stderr bytes.Buffer
 }
 
-func (r *spreadRun) start(t *testing.T, command string, env ...string) *process {
+func (r *spreadRun) start(t testing.TB, command string, env ...string) *process {
 	t.Helper()
 	p := &process{Cmd: exec.Command(binary, command)}
 	p.Env = append(append(slices.Clone(r.env), fmt.Sprintf("%s=%d", contract.EnvScaleRound, r.round)), env...)
@@ -146,10 +146,13 @@ func (r *spreadRun) start(t *testing.T, command string, env ...string) *process 
 	return p
 }
 
+// limit is how long a command may take.
+var limit = 2 * time.Minute
+
 // status waits for the end and tells the exit status, or -1 of a killed process.
-func (p *process) status(t *testing.T) int {
+func (p *process) status(t testing.TB) int {
 	t.Helper()
-	timer := time.AfterFunc(2*time.Minute, func() { _ = p.Process.Kill() })
+	timer := time.AfterFunc(limit, func() { _ = p.Process.Kill() })
 	defer timer.Stop()
 	var exit *exec.ExitError
 	if err := p.Wait(); err != nil && !errors.As(err, &exit) {
@@ -160,7 +163,7 @@ func (p *process) status(t *testing.T) int {
 
 // expect waits for the end and checks the status, and that standard error says
 // each of the texts.
-func (p *process) expect(t *testing.T, status int, texts ...string) {
+func (p *process) expect(t testing.TB, status int, texts ...string) {
 	t.Helper()
 	if got := p.status(t); got != status {
 		t.Fatalf("%s: exit status %d, want %d\n%s%s", p.Args[1], got, status, p.stdout.String(), p.stderr.String())
@@ -176,7 +179,7 @@ func (p *process) expect(t *testing.T, status int, texts ...string) {
 type item map[string]any
 
 // listed are the items of a prefix as a map's reader has them.
-func (c *cloud) listed(t *testing.T, prefix string) []item {
+func (c *cloud) listed(t testing.TB, prefix string) []item {
 	t.Helper()
 	list, err := c.Backend.ListBucket("ds-in", nil, listPage)
 	if err != nil {
@@ -192,7 +195,7 @@ func (c *cloud) listed(t *testing.T, prefix string) []item {
 }
 
 // planned are the items of a round, as a map reads them from their object.
-func (r *spreadRun) planned(t *testing.T) []item {
+func (r *spreadRun) planned(t testing.TB) []item {
 	t.Helper()
 	var items []item
 	if err := json.Unmarshal([]byte(r.get(t, contract.ScaleItems(r.name, r.round))), &items); err != nil {
@@ -201,7 +204,7 @@ func (r *spreadRun) planned(t *testing.T) []item {
 	return items
 }
 
-func asJSON(t *testing.T, v any) string {
+func asJSON(t testing.TB, v any) string {
 	t.Helper()
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -210,13 +213,13 @@ func asJSON(t *testing.T, v any) string {
 	return string(text)
 }
 
-func (r *spreadRun) part(t *testing.T, items ...item) *process {
+func (r *spreadRun) part(t testing.TB, items ...item) *process {
 	t.Helper()
 	return r.start(t, contract.CommandPart, contract.EnvScaleItems+"="+asJSON(t, items))
 }
 
 // parts does batches of items, so many processes at once, and waits for all.
-func (r *spreadRun) parts(t *testing.T, items []item, batch, atOnce int) {
+func (r *spreadRun) parts(t testing.TB, items []item, batch, atOnce int) {
 	t.Helper()
 	var running []*process
 	for some := range slices.Chunk(items, batch) {
@@ -233,7 +236,7 @@ func (r *spreadRun) parts(t *testing.T, items []item, batch, atOnce int) {
 
 // record writes what a map's ResultWriter writes, of batches that succeeded and
 // that failed, and returns where.
-func (r *spreadRun) record(t *testing.T, done, failed [][]item) string {
+func (r *spreadRun) record(t testing.TB, done, failed [][]item) string {
 	t.Helper()
 	prefix := contract.ScaleResults(r.name, r.round) + "4977ded7-b097-3bee-81e1-7863c5660f29/"
 	files := map[string][]map[string]any{"FAILED": {}, "PENDING": {}, "SUCCEEDED": {}}
@@ -265,13 +268,13 @@ func (r *spreadRun) record(t *testing.T, done, failed [][]item) string {
 
 func batches(items []item, size int) [][]item { return slices.Collect(slices.Chunk(items, size)) }
 
-func (r *spreadRun) merge(t *testing.T, results string, env ...string) *process {
+func (r *spreadRun) merge(t testing.TB, results string, env ...string) *process {
 	t.Helper()
 	return r.start(t, contract.CommandMerge, append([]string{contract.EnvScaleResults + "=" + results}, env...)...)
 }
 
 // oneTask is the result of a single run over the same input.
-func (r *spreadRun) oneTask(t *testing.T) string {
+func (r *spreadRun) oneTask(t testing.TB) string {
 	t.Helper()
 	p := r.start(t, "run", "DS_OUTPUT=s3://results/"+r.name+"/data.csv", contract.EnvPeriod+"=")
 	p.expect(t, 0)
@@ -284,7 +287,7 @@ func (r *spreadRun) oneTask(t *testing.T) string {
 
 // published is the manifest, and all that it says was published, but for the
 // headers of all results but the first.
-func (r *spreadRun) published(t *testing.T) (m manifest.Manifest, text string) {
+func (r *spreadRun) published(t testing.TB) (m manifest.Manifest, text string) {
 	t.Helper()
 	m, err := manifest.Read([]byte(r.get(t, folder+contract.ManifestName)))
 	if err != nil {
@@ -305,7 +308,7 @@ func (r *spreadRun) published(t *testing.T) (m manifest.Manifest, text string) {
 
 // settled checks that what is published is want, that the program finds it right,
 // and that nothing else is left.
-func (r *spreadRun) settled(t *testing.T, want string) manifest.Manifest {
+func (r *spreadRun) settled(t testing.TB, want string) manifest.Manifest {
 	t.Helper()
 	m, got := r.published(t)
 	if got != want {

@@ -40,7 +40,7 @@ func rows(start, n int) string {
 }
 
 // putObjects makes objects of a prefix, some in folders of it.
-func (c *cloud) putObjects(t *testing.T, n, each int) {
+func (c *cloud) putObjects(t testing.TB, n, each int) {
 	t.Helper()
 	for i := range n {
 		c.put(t, "ds-in", fmt.Sprintf("raw/day=%02d/part %d.csv", i%5, i), rows(i*each, each))
