@@ -26,6 +26,10 @@ type Config struct {
 	// does not know: they may be personal data.
 	ShowValues bool
 
+	// Portable says that the statistics may be written down with Encode. Texts of
+	// more than 64 bytes then take some time.
+	Portable bool
+
 	// DetailedColumns is how many columns (runs of indicators count once) of
 	// the input, and how many of the output, get more than counts: those with
 	// a reference and then the first ones. 0 means 500.
@@ -101,6 +105,9 @@ func (c *Collector) NewPartial() *Partial {
 	p.output.from = &p.input
 	return p
 }
+
+// Rows is how many records p has statistics of.
+func (p *Partial) Rows() int64 { return p.rows }
 
 // AddInput counts a batch of input records but those marked in skip, which may
 // be nil. Kinds and widths of the columns must be the same in every batch.
@@ -264,7 +271,9 @@ func (s *side) prepare(shapes []shape) error {
 		case sh.hot:
 			s.stats[i] = &indicators{ones: make([]int64, sh.width)}
 		case sh.kind == frame.Text:
-			s.stats[i] = newTexts(limit, k.texts)
+			t := newTexts(limit, k.texts)
+			t.portable = s.config.Portable
+			s.stats[i] = t
 		case sh.kind == frame.Bool:
 			s.stats[i] = &booleans{}
 		default:

@@ -118,6 +118,9 @@ func (m *moments) meanAndDeviation(n int64) (mean, sd float64) {
 	mean = scaled(ratioOf(sum, big.NewInt(n)), unit)
 	squares.Mul(squares, big.NewInt(n))
 	squares.Sub(squares, new(big.Int).Mul(sum, sum))
+	if squares.Sign() < 0 { // of no values, but it may have been read
+		squares.SetInt64(0)
+	}
 	sd = scaled(new(big.Float).Quo(new(big.Float).Sqrt(new(big.Float).SetPrec(precision).SetInt(squares)), big.NewFloat(float64(n))), unit)
 	return mean, sd
 }

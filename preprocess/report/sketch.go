@@ -158,8 +158,8 @@ type distribution struct {
 	count   int64
 }
 
-// distribution lists the buckets, cut to [low, high], which all values lie in.
-func (s *sketch) distribution(low, high float64) distribution {
+// inOrder lists the slots in use in the order of their keys.
+func (s *sketch) inOrder() []slot {
 	used := make([]slot, 0, s.used)
 	for _, at := range s.slots {
 		if at.count > 0 {
@@ -172,6 +172,12 @@ func (s *sketch) distribution(low, high float64) distribution {
 		}
 		return 1
 	})
+	return used
+}
+
+// distribution lists the buckets, cut to [low, high], which all values lie in.
+func (s *sketch) distribution(low, high float64) distribution {
+	used := s.inOrder()
 	d := distribution{buckets: make([]bucket, 0, len(used))}
 	for _, at := range used {
 		first := at.key << s.shift

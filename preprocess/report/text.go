@@ -28,6 +28,7 @@ type texts struct {
 	more           bool  // more than limit categories were seen
 	lost           int64 // how much a count may be too low
 	known          map[string]struct{}
+	portable       bool // other processes may have to know the categories
 
 	entries []category
 	index   []int32 // entry + 1 by hash, 0 for none; a power of two long
@@ -41,6 +42,7 @@ type category struct {
 	at      int // in arena
 	count   int64
 	unknown bool
+	digest  digest // only if portable
 }
 
 const (
@@ -95,7 +97,7 @@ func (t *texts) add(c *frame.Column, rows int, skip []bool) {
 			continue
 		}
 		t.count++
-		e := t.find(hashOf(text), len(text), text)
+		e := t.entry(text)
 		if e.count == 0 && t.known != nil {
 			_, known := t.known[string(text)]
 			e.unknown = !known
@@ -108,6 +110,17 @@ func (t *texts) add(c *frame.Column, rows int, skip []bool) {
 			t.purge()
 		}
 	}
+}
+
+// entry returns the entry of a text, a new one with count 0 if there is none.
+func (t *texts) entry(text []byte) *category {
+	if !t.portable || len(text) <= maxShownBytes {
+		return t.find(hashOf(text), len(text), text)
+	}
+	d := digestOf(text)
+	e := t.find(hashOfPortable(d, len(text), text), len(text), text)
+	e.digest = d
+	return e
 }
 
 // find returns the entry of a text, a new one with count 0 if there is none.
@@ -179,7 +192,7 @@ func (t *texts) merge(other column) {
 	for i := range o.entries {
 		from := &o.entries[i]
 		to := t.find(from.hash, from.size, o.shown(from))
-		to.unknown = from.unknown
+		to.unknown, to.digest = from.unknown, from.digest
 		to.count += from.count
 		if len(t.entries) > t.limit {
 			t.purge()
@@ -191,7 +204,7 @@ func (t *texts) merge(other column) {
 func (t *texts) ranked() []category {
 	ranked := slices.Clone(t.entries)
 	slices.SortFunc(ranked, func(a, b category) int {
-		return cmp.Or(cmp.Compare(b.count, a.count), bytes.Compare(t.shown(&a), t.shown(&b)), cmp.Compare(a.size, b.size))
+		return cmp.Or(cmp.Compare(b.count, a.count), bytes.Compare(t.shown(&a), t.shown(&b)), cmp.Compare(a.size, b.size), bytes.Compare(a.digest[:], b.digest[:]))
 	})
 	return ranked
 }
