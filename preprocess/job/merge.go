@@ -21,8 +21,8 @@ import (
 	"ds-pipeline/preprocess/table"
 )
 
-// mergeAtOnce is how many records of parts a merge reads, and results it
-// publishes, at the same time.
+// mergeAtOnce is how many records and statistics of parts a merge reads, and
+// results it publishes, at the same time.
 const mergeAtOnce = 16
 
 // merge puts the parts of a run together.
@@ -56,6 +56,8 @@ type mergeItem struct {
 	output  manifest.Object
 	rejects bool
 	header  string
+
+	statistics *manifest.Object // nil for none
 }
 
 // totals are of all parts.
@@ -406,6 +408,7 @@ func (m *merge) readParts(ctx context.Context) error {
 			Types  string
 		}{part.Header, part.Types})
 		item.input, item.rejects = part.Input, part.Rejects != nil
+		item.statistics = part.Statistics
 		item.output = manifest.Object{URI: part.Output, Size: part.Held.Size, Checksum: part.Sum}
 		return m.total.add(part)
 	})
@@ -556,11 +559,7 @@ func (m *merge) settle(ctx context.Context) error {
 	}
 
 	pass := &runPass{Settings: m.Settings, Env: m.Env, model: m.model, facts: m.total.all, refined: m.start.Refined > 0, sum: m.sum}
-	fields := m.first.Header
-	if m.Dialect.JSON {
-		fields = keys(m.model, fields, m.Settings)
-	}
-	pl, err := bind(m.model, fields, m.Settings)
+	pl, err := m.bind()
 	if err != nil {
 		return err
 	}
@@ -596,6 +595,15 @@ func (m *merge) settle(ctx context.Context) error {
 	}
 	m.unseen = pl.unseen(m.total.seen)
 	return nil
+}
+
+// bind binds the model to the columns that all parts have.
+func (m *merge) bind() (*plan, error) {
+	fields := m.first.Header
+	if m.Dialect.JSON {
+		fields = keys(m.model, fields, m.Settings)
+	}
+	return bind(m.model, fields, m.Settings)
 }
 
 // settleParquet is settle where schemas say what columns are: only whole numbers

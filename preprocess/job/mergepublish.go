@@ -24,7 +24,7 @@ func (m *merge) publish(ctx context.Context) error {
 	checked := time.Now()
 	pass := &runPass{
 		Settings: m.Settings, Env: m.Env, given: m.Settings, store: m.store, modelFile: m.modelFile, before: m.before, newest: m.newest,
-		started: m.began, prepared: checked, sum: m.sum, in: &inputs{},
+		started: m.began, prepared: checked, sum: m.sum, in: &inputs{}, merged: true,
 	}
 	pass.Output = m.target()
 	sum := &pass.sum
@@ -58,12 +58,22 @@ func (m *merge) publish(ctx context.Context) error {
 	if m.unseen != nil {
 		return errors.Join(m.unseen, pass.rejects.discard())
 	}
-	record, outputs, err := m.publishOutputs(ctx)
+	if err := m.mergeStatistics(ctx, pass); err != nil {
+		return errors.Join(err, pass.rejects.discard())
+	}
+	page, err := pass.writeReport(context.WithoutCancel(ctx))
 	if err != nil {
 		return errors.Join(err, pass.rejects.discard())
 	}
+	record, outputs, err := m.publishOutputs(ctx)
+	if err != nil {
+		return errors.Join(err, pass.rejects.discard(), page.discard())
+	}
 	// What belongs to the result follows even if the merge is told to stop.
-	err = m.publishRest(context.WithoutCancel(ctx), pass, record, outputs, checked)
+	err = m.publishRest(context.WithoutCancel(ctx), pass, page, record, outputs, checked)
+	if err != nil {
+		err = errors.Join(err, page.discard())
+	}
 	return pass.incomplete(ctx, err)
 }
 
@@ -231,7 +241,7 @@ func (j *joined) add(ctx context.Context, part *scale.Part, span storage.PartSpa
 
 // publishRest publishes what belongs to the result, and removes what an earlier
 // run has left.
-func (m *merge) publishRest(ctx context.Context, pass *runPass, record manifest.Manifest, output storage.Info, checked time.Time) error {
+func (m *merge) publishRest(ctx context.Context, pass *runPass, page *reportFile, record manifest.Manifest, output storage.Info, checked time.Time) error {
 	r := pass.record(time.Now())
 	r.Inputs, r.Output, r.Outputs, r.Scale = record.Inputs, record.Output, record.Outputs, record.Scale
 	done := published{output: output}
@@ -248,6 +258,14 @@ func (m *merge) publishRest(ctx context.Context, pass *runPass, record manifest.
 		o := described(done.rejects, pass.rejects.digest.Checksum())
 		r.Rejects = &o
 		pass.sum.Rejects = o.URI
+	}
+	if page != nil {
+		if done.report, err = page.publish(); err != nil {
+			return err
+		}
+		o := described(done.report, page.sum)
+		r.Report = &o
+		pass.sum.Report = o.URI
 	}
 	if r.Job.Build, err = build(); err != nil {
 		return err

@@ -24,6 +24,7 @@ type part struct {
 	item    scale.Item
 	plan    *scale.Plan // of a range; nil for an object
 	staging storage.URI // of a file, or of the beginning of a range
+	counted storage.URI // where its statistics are to be
 
 	accepted   []table.Facts
 	rejections rejectCount
@@ -43,13 +44,17 @@ func (p *part) create(ctx context.Context, store *storage.Store, u storage.URI) 
 }
 
 // hold keeps what the pass has written, and its rejects, and says what they are.
-func (p *runPass) hold(f *feed, out *result, b *bound) error {
+func (p *runPass) hold(ctx context.Context, f *feed, out *result, b *bound) error {
+	statistics, err := p.holdStatistics(ctx)
+	if err != nil {
+		return err
+	}
 	held, err := out.hold()
 	if err != nil {
 		return err
 	}
 	d := &p.part.done
-	d.Held, d.Sum = held, out.digest.Checksum()
+	d.Held, d.Sum, d.Statistics = held, out.digest.Checksum(), statistics
 	if p.rejects.upload != nil {
 		info, err := p.rejects.publish()
 		if err != nil {
@@ -190,7 +195,7 @@ func (p *spread) do(ctx context.Context, item scale.Item, start scale.Start) (sc
 		p.Log.Info("done already", "item", item.String())
 		return *done, nil
 	}
-	t := &part{item: item, done: scale.Part{Schema: scale.PartSchema, Round: p.Round, Item: item, Common: common, Start: start}}
+	t := &part{item: item, counted: p.ownFile(item, statisticsSuffix), done: scale.Part{Schema: scale.PartSchema, Round: p.Round, Item: item, Common: common, Start: start}}
 	if item.Range != nil {
 		if t.plan, err = p.planOf(ctx, item, common, in); err != nil {
 			return scale.Part{}, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"ds-pipeline/preprocess/contract"
@@ -37,7 +38,7 @@ func (p *runPass) newStatistics(pl *plan, program *model.Program) *statistics {
 	if !p.Report || !hasFolder(p.Output) {
 		return nil
 	}
-	config := report.Config{OutputNames: program.Names(), Follows: program.Follows(), ShowValues: p.ShowValues}
+	config := report.Config{OutputNames: program.Names(), Follows: program.Follows(), ShowValues: p.ShowValues, Portable: p.part != nil || p.merged}
 	references := pl.binding.References()
 	for i, in := range pl.binding.Inputs() {
 		config.Input = append(config.Input, report.InputColumn{Name: in.Name, Reference: references[i]})
@@ -79,6 +80,85 @@ func (w *worker) count(in, out []frame.Column, rows int, bad []bool, anyBad bool
 	}
 	if err != nil {
 		return fail(contract.ExitSoftware, "a fault in this program: %w", err)
+	}
+	return nil
+}
+
+// statisticsSuffix ends the names of files of statistics.
+const statisticsSuffix = ".statistics"
+
+// holdStatistics keeps the statistics of a part for the merge; nil for none.
+func (p *runPass) holdStatistics(ctx context.Context) (*manifest.Object, error) {
+	if p.statistics == nil {
+		return nil, nil //nolint:nilnil // there are none
+	}
+	text, err := p.statistics.collector.Encode()
+	if err != nil {
+		return nil, fail(contract.ExitSoftware, "report: %w; --no-report runs without", err)
+	}
+	info, err := writeText(ctx, p.store, p.part.counted, text, storage.Condition{})
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	o := described(info, sum(text))
+	return &o, nil
+}
+
+// mergeStatistics gathers the statistics of the parts that are part of the
+// result, a few at a time, in their order.
+func (m *merge) mergeStatistics(ctx context.Context, pass *runPass) error {
+	pl, err := m.bind()
+	if err != nil {
+		return err
+	}
+	kinds := make([]frame.Kind, len(m.first.Kinds)) // which all parts have
+	for i, k := range m.first.Kinds {
+		kinds[i] = k.Kind
+	}
+	program, err := pl.binding.Compile(kinds)
+	if err != nil {
+		return fail(contract.ExitData, "model %s: %w", m.Model, err)
+	}
+	if pass.statistics = pass.newStatistics(pl, program); pass.statistics == nil {
+		return nil
+	}
+	rows := int64(0)
+	for some := range slices.Chunk(m.all, mergeAtOnce) {
+		partials := make([]*report.Partial, len(some))
+		if err := each(ctx, len(some), len(some), func(ctx context.Context, i int) error {
+			o := some[i].statistics
+			if o == nil {
+				return nil
+			}
+			u, err := storage.ParseURI(o.URI)
+			if err != nil {
+				return err
+			}
+			text, err := m.store.ReadAll(ctx, u, report.MaxEncodedBytes)
+			if err != nil {
+				return fmt.Errorf("report: %w", err)
+			}
+			if sum(text) != o.Checksum {
+				return fail(contract.ExitData, "report: %s is not what its part has written; start the run again", u)
+			}
+			if partials[i], err = pass.statistics.collector.DecodePartial(text); err != nil {
+				return fail(contract.ExitData, "report: %s: %w", u, err)
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+		for _, p := range partials {
+			if p != nil {
+				rows += p.Rows()
+			}
+			if err := pass.statistics.merge(p); err != nil {
+				return err
+			}
+		}
+	}
+	if rows != m.total.rows.Out {
+		return fail(contract.ExitSoftware, "report: the parts have statistics of %d records, but %d are in the result: a fault in this program; nothing was published", rows, m.total.rows.Out)
 	}
 	return nil
 }

@@ -279,7 +279,8 @@ type runPass struct {
 
 	statistics *statistics // nil for none
 
-	part *part // of a run that is spread; nil for a run of its own
+	part   *part // of a run that is spread; nil for a run of its own
+	merged bool  // of parts
 }
 
 func (p *runPass) run(ctx context.Context) error {
@@ -314,13 +315,14 @@ func (p *runPass) run(ctx context.Context) error {
 		err = after.finish(out)
 	}
 	transformed := time.Now()
-	if err == nil {
-		page, err = p.writeReport(context.WithoutCancel(ctx))
-	}
-	if err == nil && p.part != nil {
-		err = p.hold(feed, out, b)
-	} else if err == nil {
-		err = p.publish(ctx, out, page, transformed)
+	switch {
+	case err != nil:
+	case p.part != nil:
+		err = p.hold(ctx, feed, out, b)
+	default:
+		if page, err = p.writeReport(context.WithoutCancel(ctx)); err == nil {
+			err = p.publish(ctx, out, page, transformed)
+		}
 	}
 	var tooMany *tooManyRejects
 	if errors.As(err, &tooMany) {

@@ -127,7 +127,6 @@ type spread struct {
 }
 
 func newSpread(ctx context.Context, s Settings, sp Spread, env Env) (*spread, error) {
-	s.Report = false // its figures depend on the whole
 	switch {
 	case s.Script != storage.URI{}:
 		return nil, fail(contract.ExitConfig, "script %s: what it gets and gives back depends on the whole input; a run that is spread over many tasks cannot have one", s.Script)
@@ -265,17 +264,22 @@ func (s *spread) write(ctx context.Context, u storage.URI, text []byte, conditio
 	if err := s.store.MakeFolders(u); err != nil {
 		return err
 	}
-	up, err := s.store.Create(ctx, u, condition)
+	_, err := writeText(ctx, s.store, u, text, condition)
+	return err
+}
+
+func writeText(ctx context.Context, store *storage.Store, u storage.URI, text []byte, condition storage.Condition) (info storage.Info, err error) {
+	up, err := store.Create(ctx, u, condition)
 	if err != nil {
-		return err
+		return info, err
 	}
 	if _, err = up.Write(text); err == nil {
-		_, err = up.Commit()
+		info, err = up.Commit()
 	}
 	if err != nil {
-		return errors.Join(err, up.Abort())
+		return info, errors.Join(err, up.Abort())
 	}
-	return nil
+	return info, nil
 }
 
 func writeRecord[T scale.Part | scale.Plan | scale.Round](ctx context.Context, s *spread, u storage.URI, r T, condition storage.Condition) error {

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -120,14 +121,23 @@ type spreadOutcome struct {
 	message string
 	results []string
 	rejects string
+	report  string // without times and the place of the result; "" for none
 	rounds  int
 	summary Summary
+}
+
+var reportTimes = regexp.MustCompile("<dt>(seconds|MB/s read|finished)</dt><dd>[^<]*</dd>")
+
+// report is the one beside a result, but for what no two runs have in common.
+func (p *places) report(output storage.URI) string {
+	text, _ := p.get(beside(output, contract.ReportName))
+	return strings.ReplaceAll(reportTimes.ReplaceAllString(text, ""), output.String(), "OUTPUT")
 }
 
 // oneTask is the outcome of a run of one task.
 func (p *places) oneTask(t fatal, s Settings) spreadOutcome {
 	t.Helper()
-	s.Report, s.Period = false, ""
+	s.Period = ""
 	s.Output = p.uri("one/" + filepath.Base(name(s.Output)))
 	if p.server == nil {
 		if err := os.MkdirAll(filepath.Dir(s.Output.Path), 0o750); err != nil {
@@ -143,6 +153,7 @@ func (p *places) oneTask(t fatal, s Settings) spreadOutcome {
 		o.results = []string{text}
 	}
 	o.rejects, _ = p.get(beside(s.Output, contract.RejectsName))
+	o.report = p.report(s.Output)
 	return o
 }
 
@@ -236,9 +247,12 @@ func (p *places) spread(t fatal, s Settings, run string, rangeBytes int64, shuff
 		if !ok {
 			t.Fatalf("%s of the manifest is not there", u)
 		}
-		if published.Name == "rejects" {
+		switch published.Name {
+		case "rejects":
 			o.rejects = text
-		} else {
+		case "report":
+			o.report = p.report(s.target())
+		default:
 			o.results = append(o.results, text)
 		}
 		if why, err := compare(ctx, storage.New(), published.Object); why != "" || err != nil {
@@ -296,11 +310,14 @@ func sameOutcome(t fatal, what string, got, want spreadOutcome) {
 	if want.status != 0 {
 		return
 	}
+	if got.report != want.report {
+		t.Fatalf("%s\nreport after %d rounds\n%s\nwant\n%s", what, got.rounds, got.report, want.report)
+	}
 	if g, w := joinedResults(got.results), joinedResults(want.results); g != w {
 		t.Fatalf("%s\ngot in %d rounds\n%s\nwant\n%s", what, got.rounds, g, w)
 	}
 	g, w := got.summary, want.summary
-	if g.RowsIn != w.RowsIn || g.RowsOut != w.RowsOut || g.RowsRejected != w.RowsRejected || g.BytesIn != w.BytesIn || g.ColumnsIn != w.ColumnsIn || g.ColumnsOut != w.ColumnsOut {
+	if g.RowsIn != w.RowsIn || g.RowsOut != w.RowsOut || g.RowsRejected != w.RowsRejected || g.BytesIn != w.BytesIn || g.ColumnsIn != w.ColumnsIn || g.ColumnsOut != w.ColumnsOut || g.Drift != w.Drift || (g.Report != "") != (w.Report != "") {
 		t.Fatalf("%s\nsummary %+v\nwant %+v", what, g, w)
 	}
 }
@@ -313,6 +330,7 @@ func randomSettings(t *rapid.T, p *places) (s Settings, columns []plainColumn) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Report, s.ShowValues = rapid.Bool().Draw(t, "report"), rapid.Bool().Draw(t, "show values")
 	s.Model, s.Output, s.Keep = p.uri("model.json"), p.uri("out/data.csv"), []string{"note"}
 	if p.server == nil {
 		if err := os.MkdirAll(filepath.Join(p.dir, "out"), 0o750); err != nil {

@@ -43,12 +43,15 @@ type Part struct {
 	Held    storage.Held      `json:"held"`
 	Head    string            `json:"head,omitempty"` // of a range: where its beginning is kept aside
 	Rejects *manifest.Object  `json:"rejects,omitempty"`
-	Spots   []Spot            `json:"spots,omitempty"`   // the first few rejects
-	Always  int64             `json:"always,omitempty"`  // rejects, whatever the kinds of columns are
-	Endless bool              `json:"endless,omitempty"` // one of them has a quote that is never closed
-	Columns manifest.Columns  `json:"columns"`
-	Rows    manifest.Rows     `json:"rows"`
-	Bytes   manifest.Bytes    `json:"bytes"` // of the input, and of the result before compression
+	Spots   []Spot            `json:"spots,omitempty"` // the first few rejects
+	// Statistics are for the report, as report.Collector writes them down; nil for
+	// none.
+	Statistics *manifest.Object `json:"statistics,omitempty"`
+	Always     int64            `json:"always,omitempty"`  // rejects, whatever the kinds of columns are
+	Endless    bool             `json:"endless,omitempty"` // one of them has a quote that is never closed
+	Columns    manifest.Columns `json:"columns"`
+	Rows       manifest.Rows    `json:"rows"`
+	Bytes      manifest.Bytes   `json:"bytes"` // of the input, and of the result before compression
 	// Kept is the result of an earlier run that does for this one, so that nothing
 	// was done; nil otherwise.
 	Kept    *manifest.Object `json:"kept,omitempty"`

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -122,7 +123,7 @@ type spreadRun struct {
 func (c *cloud) newRun(name, input string, env ...string) *spreadRun {
 	return &spreadRun{cloud: c, name: name, round: 1, env: append([]string{
 		"AWS_ENDPOINT_URL=" + c.url, "AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_MAX_ATTEMPTS=3",
-		"AWS_EC2_METADATA_DISABLED=true", "DS_WORKERS=2", "DS_REPORT=false",
+		"AWS_EC2_METADATA_DISABLED=true", "DS_WORKERS=2",
 		"DS_INPUT=s3://ds-in/" + input, "DS_MODEL=s3://artifacts/model.pkl", "DS_OUTPUT=s3://ds-out/processed/data.csv",
 		contract.EnvPeriod + "=" + period, contract.EnvScaleRun + "=" + name,
 	}, env...)}
@@ -294,7 +295,7 @@ func (r *spreadRun) published(t testing.TB) (m manifest.Manifest, text string) {
 		t.Fatal(err)
 	}
 	for i, o := range m.Published() {
-		if o.Name == "rejects" {
+		if o.Name == "rejects" || o.Name == "report" {
 			continue
 		}
 		one := r.get(t, strings.TrimPrefix(o.URI, "s3://ds-out/"))
@@ -306,13 +307,29 @@ func (r *spreadRun) published(t testing.TB) (m manifest.Manifest, text string) {
 	return m, text
 }
 
-// settled checks that what is published is want, that the program finds it right,
+var reportTimes = regexp.MustCompile("<dt>(seconds|MB/s read|finished)</dt><dd>[^<]*</dd>")
+
+// report is the one in a folder, but for times and the place of the result.
+func (r *spreadRun) report(t testing.TB, bucket, folder string) string {
+	t.Helper()
+	text, ok := r.Get(bucket, folder+contract.ReportName)
+	if !ok {
+		t.Fatalf("there is no report in %s of %s", folder, bucket)
+	}
+	return strings.ReplaceAll(reportTimes.ReplaceAllString(text, ""), "s3://"+bucket+"/"+folder, "")
+}
+
+// settled checks that what is published is want, with the report of one task, that the program finds it right,
 // and that nothing else is left.
 func (r *spreadRun) settled(t testing.TB, want string) manifest.Manifest {
 	t.Helper()
 	m, got := r.published(t)
 	if got != want {
 		t.Errorf("the result has %d bytes, want %d", len(got), len(want))
+	}
+	want, got = r.report(t, "results", r.name+"/"), r.report(t, "ds-out", folder)
+	if got != want || m.Report == nil {
+		t.Errorf("the report is not that of one task:\n%s\nwant\n%s", got, want)
 	}
 	p := r.start(t, "verify", contract.EnvScaleRun+"=")
 	p.expect(t, 0)

@@ -3,6 +3,7 @@ package scale
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -184,7 +185,7 @@ func TestScale_rangesOfOneObjectGiveTheSameBytes(t *testing.T) {
 	if !strings.Contains(merge.stdout.String(), "nothing to do") {
 		t.Errorf("the same run is done again:\n%s", merge.stdout.String())
 	}
-	same.settled(t, want)
+	same.settled(t, same.oneTask(t))
 }
 
 func TestScale_aPartThatShowsMoreLeadsToAnotherRound(t *testing.T) {
@@ -455,6 +456,70 @@ func TestScale_parquetGoesOutAndIn(t *testing.T) {
 	if want := in.oneTask(t); text.String() != want {
 		t.Errorf("%d bytes, want %d", text.Len(), len(want))
 	}
+	if got, want := in.report(t, "ds-out", "processed/period=2026-12/"), in.report(t, "results", "set/"); got != want {
+		t.Errorf("the report is not that of one task:\n%s\nwant\n%s", got, want)
+	}
+}
+
+// What a run says in its metrics is of the whole, and so is drift, which no part
+// has enough records for.
+func TestScale_driftIsThatOfTheWhole(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	for i := range 10 {
+		c.put(t, "ds-in", fmt.Sprintf("far/%d.csv", i), rows(1_000_000+10*i, 10))
+	}
+	r := c.newRun("drift", "far/", contract.EnvEnvironment+"=dev")
+	items := c.listed(t, "far/")
+	r.parts(t, items, 5, 2)
+	merge := r.merge(t, r.record(t, batches(items, 5), nil))
+	merge.expect(t, 0)
+	metrics := func(out string) string {
+		for line := range strings.Lines(out) {
+			var m map[string]any
+			if json.Unmarshal([]byte(line), &m) == nil && m["_aws"] != nil {
+				return fmt.Sprint(m[contract.MetricRowsIn], m[contract.MetricRowsOut], m[contract.MetricBytesIn], m[contract.MetricDriftedColumns])
+			}
+		}
+		t.Fatalf("no metrics in\n%s", out)
+		return ""
+	}
+	one := r.start(t, "run", "DS_OUTPUT=s3://results/drift/data.csv", contract.EnvPeriod+"=")
+	one.expect(t, 0)
+	got, want := metrics(merge.stdout.String()), metrics(one.stdout.String())
+	if got != want || strings.HasSuffix(got, " 0") || strings.HasSuffix(got, "<nil>") {
+		t.Errorf("metrics %s, want %s, with columns that drifted", got, want)
+	}
+	if !strings.Contains(merge.stdout.String(), `"msg":"drift"`) {
+		t.Errorf("the log does not name what drifted:\n%s", merge.stdout.String())
+	}
+}
+
+// Statistics are checked before anything is visible.
+func TestScale_refusesStatisticsThatAreNotAPartsOwn(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	c.putObjects(t, 4, 10)
+	r := c.newRun("other", "raw/")
+	items := c.listed(t, "raw/")
+	r.parts(t, items, 2, 2)
+	at := slices.IndexFunc(c.keys(t), func(k string) bool { return strings.HasSuffix(k, ".statistics") })
+	if at < 0 {
+		t.Fatalf("no statistics: %q", c.keys(t))
+	}
+	key := c.keys(t)[at]
+	text := c.get(t, key)
+	results := r.record(t, batches(items, 2), nil)
+	c.put(t, "ds-out", key, text+"x")
+	r.merge(t, results).expect(t, contract.ExitData, key+" is not what its part has written")
+	for _, key := range c.keys(t) {
+		if !strings.HasPrefix(key, contract.ScalePrefix) {
+			t.Errorf("%s was published", key)
+		}
+	}
+	c.put(t, "ds-out", key, text)
+	r.merge(t, results).expect(t, 0)
+	r.settled(t, r.oneTask(t))
 }
 
 func TestScale_filesAsTheDocsSay(t *testing.T) {
