@@ -44,7 +44,10 @@ func (m *merge) publish(ctx context.Context) error {
 			sum.Inputs[i].Input = item.input.URI
 		}
 	}
-	var err error
+	err := m.store.MakeFolder(m.target())
+	if err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
 	if pass.rejects, pass.spots, err = m.mergeRejects(ctx); err != nil {
 		return err
 	}
@@ -86,9 +89,6 @@ func (m *merge) publishOutputs(ctx context.Context) (record manifest.Manifest, o
 	}
 	if m.plan != nil {
 		return m.publishRanges(ctx, record)
-	}
-	if err := m.store.MakeFolder(m.target()); err != nil {
-		return record, only, fmt.Errorf("output: %w", err)
 	}
 	record.Inputs, record.Outputs = make([]manifest.Object, len(m.all)), make([]manifest.Object, len(m.all))
 	err = each(ctx, len(m.all), mergeAtOnce, func(ctx context.Context, i int) error {
@@ -133,9 +133,6 @@ func (m *merge) publishRanges(ctx context.Context, record manifest.Manifest) (ma
 	}
 	pieces := joined{merge: m, u: u, upload: held}
 	if !u.IsS3() {
-		if err := m.store.MakeFolder(u); err != nil {
-			return record, storage.Info{}, fmt.Errorf("output: %w", err)
-		}
 		if pieces.file, err = m.store.Create(ctx, u, storage.Unchanged(m.before.output)); err != nil {
 			return record, storage.Info{}, fmt.Errorf("output: %w", err)
 		}

@@ -331,6 +331,7 @@ func randomSettings(t *rapid.T, p *places) (s Settings, columns []plainColumn) {
 		t.Fatal(err)
 	}
 	s.Report, s.ShowValues = rapid.Bool().Draw(t, "report"), rapid.Bool().Draw(t, "show values")
+	s.Period = rapid.SampledFrom([]string{"", "2026-01"}).Draw(t, "period")
 	s.Model, s.Output, s.Keep = p.uri("model.json"), p.uri("out/data.csv"), []string{"note"}
 	if p.server == nil {
 		if err := os.MkdirAll(filepath.Join(p.dir, "out"), 0o750); err != nil {
