@@ -1,12 +1,14 @@
 package storage
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -29,14 +31,23 @@ type s3Object struct {
 // open reads the first part, which tells the size and the ETag too.
 func (c *s3Client) open(ctx context.Context, u URI) (Object, error) {
 	o := &s3Object{client: c, uri: u, size: -1}
-	buf := make([]byte, readPart)
-	n, err := o.fetch(ctx, buf, 0)
+	buf := firstParts.Get().(*[readPart]byte)
+	n, err := o.fetch(ctx, buf[:], 0)
 	if err != nil {
 		return nil, err
 	}
-	o.first = buf[:n]
+	if n > readPart/16 {
+		o.first = buf[:n]
+		return o, nil
+	}
+	o.first = bytes.Clone(buf[:n])
+	firstParts.Put(buf)
 	return o, nil
 }
+
+// firstParts has buffers for objects that turn out to be small: who reads thousands
+// of them needs as many buffers as are read at once.
+var firstParts = sync.Pool{New: func() any { return new([readPart]byte) }}
 
 func (o *s3Object) URI() URI        { return o.uri }
 func (o *s3Object) Size() int64     { return o.size }
