@@ -79,7 +79,8 @@ type Platform struct {
 	WritesAtOnce, WritePartMB float64 // writesAtOnce, firstWritePart
 
 	ObjectSeconds  float64 // of a task for each object beside its bytes
-	MergeAtOnce    float64 // requests of the merge
+	MergeRequests  float64 // of the merge, for each object
+	MergeAtOnce    float64
 	RequestSeconds float64 // of one of them
 
 	ParallelShare float64 // of a second vCPU and each further one that is put to use
@@ -121,7 +122,7 @@ type Machine struct {
 // Use is what a run uses beside the time of its tasks.
 type Use struct {
 	GetsPerTask, PutsPerTask     float64 // settings, model, report
-	GetsPerObject, PutsPerObject float64 // beside its parts: its upload begun and completed, its manifest
+	GetsPerObject, PutsPerObject float64 // beside its parts: its upload begun, listed and completed, its record and statistics; the merge looks at all of it
 	LogKBPerTask                 float64 // of the job and of the state machine
 }
 
@@ -143,7 +144,7 @@ func Documented() Assumptions {
 			ProvisionSeconds: 20, ProvisionSpread: math.Log(60.0/20) / 1.645, StartSeconds: cost.Defaults().StartSeconds, NoticeSeconds: 3,
 			FirstByteSeconds: 0.02, StreamMBps: 93, Gets: 5500, Puts: 3500, NetworkMBps: 625,
 			ReadsAtOnce: 6, ReadPartMB: 1.048576, WritesAtOnce: 2, WritePartMB: 5.24288,
-			ObjectSeconds: 0.2, MergeAtOnce: 16, RequestSeconds: 0.1, ParallelShare: 0.87,
+			ObjectSeconds: 0.2, MergeRequests: 12, MergeAtOnce: 16, RequestSeconds: 0.05, ParallelShare: 0.87,
 		},
 		Hazards: Hazards{
 			NoiseSpread: 0.1, StragglerShare: 0.005, StragglerLeast: 1.5, StragglerAlpha: 2, StragglerMost: 10,
@@ -153,7 +154,7 @@ func Documented() Assumptions {
 			Attempts: 3, FirstWait: 30, APIRetries: 10, APIFirstWait: 30, APIMostWait: 600,
 			ChildStates: 4, AgainStates: 9, ParentStates: 31, ParentSeconds: 10, RoundStates: 8, ListedPerCall: 1000, ListingSeconds: 0.2,
 		},
-		Use:      Use{GetsPerTask: 6, PutsPerTask: 1, GetsPerObject: 2, PutsPerObject: 4, LogKBPerTask: 28},
+		Use:      Use{GetsPerTask: 6, PutsPerTask: 1, GetsPerObject: 10, PutsPerObject: 6, LogKBPerTask: 28},
 		PublicIP: true,
 	}
 }

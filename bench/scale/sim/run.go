@@ -415,7 +415,7 @@ func (r *run) merge() {
 	r.logKB += r.LogKBPerTask
 	r.gets += r.GetsPerTask
 	r.puts += r.PutsPerTask
-	requests := float64(r.Objects) * 3 // its record, its upload, its copy as the newest
+	requests := float64(r.Objects) * r.MergeRequests
 	seconds := r.StartSeconds + max(requests*r.RequestSeconds/r.MergeAtOnce, requests/r.Puts)
 	r.after(r.provision()+seconds+r.NoticeSeconds, func() {
 		r.bill(seconds, false)

@@ -152,7 +152,7 @@ func TestRun_inWavesTakesWhatTheFormulaSays(t *testing.T) {
 		rate, _ := s.Rate(s.Job, s.Task)
 		work := 1000/rate + s.ObjectSeconds
 		task := s.StartSeconds + work
-		merge := s.StartSeconds + float64(c.objects)*3*s.RequestSeconds/s.MergeAtOnce
+		merge := s.StartSeconds + float64(c.objects)*s.MergeRequests*s.RequestSeconds/s.MergeAtOnce
 		want := s.ParentSeconds + s.ListingSeconds +
 			float64(c.waves)*(s.ProvisionSeconds+task+s.NoticeSeconds) + s.ProvisionSeconds + merge + s.NoticeSeconds
 		got := mustRun(t, s, 1)
