@@ -50,13 +50,14 @@ func main() {
 	stream := flag.Int64("stream", 0, "bytes to send through a pipe instead")
 	memory := flag.Bool("peaks", false, "look at memory with compressed files and S3 instead")
 	server := flag.Bool("serve", false, "be the S3 server of the files that are named")
+	secure := flag.Bool("tls", true, "serve with TLS")
 	packed := flag.String("pack", "", "only make this file of the one that is named")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	var err error
 	switch {
 	case *server:
-		err = serve(flag.Args())
+		err = serve(flag.Args(), *secure)
 	case *packed != "":
 		err = pack(flag.Arg(0), *packed)
 	case *stream > 0:

@@ -5,64 +5,16 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
-
-	"ds-pipeline/internal/s3test"
 )
-
-const bucket = "bench"
-
-// serve is an S3 server that holds the files, by their names, until its standard
-// input ends. It prints its address. It speaks TLS, as S3 does: without it the SDK
-// also hashes all that it sends.
-func serve(files []string) error {
-	server, err := s3test.New(bucket)
-	if err != nil {
-		return err
-	}
-	for _, path := range files {
-		file, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		info, err := file.Stat()
-		if err != nil {
-			return err
-		}
-		if _, err := server.Backend.PutObject(bucket, filepath.Base(path), nil, file, info.Size(), nil); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		_ = file.Close()
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /-/cpu", func(w http.ResponseWriter, _ *http.Request) {
-		var usage syscall.Rusage
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err == nil {
-			fmt.Fprint(w, usage.Utime.Nano()+usage.Stime.Nano())
-		}
-	})
-	mux.Handle("/", server)
-	web := httptest.NewTLSServer(mux)
-	defer web.Close()
-	fmt.Println(web.URL)
-	if err := pem.Encode(os.Stdout, &pem.Block{Type: "CERTIFICATE", Bytes: web.Certificate().Raw}); err != nil {
-		return err
-	}
-	fmt.Println()
-	_, _ = bufio.NewReader(os.Stdin).ReadByte()
-	return nil
-}
 
 // s3Server is that server as a process of its own, so that what it takes does
 // not count for the job.

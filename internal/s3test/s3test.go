@@ -66,7 +66,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			Fail(w, r, http.StatusPreconditionFailed, "PreconditionFailed")
 			return
 		}
-		answer := &etagWriter{ResponseWriter: w, server: s, name: bucket + "/" + key, ranged: r.Header.Get("Range") != ""}
+		answer := &etagWriter{ResponseWriter: w, server: s, name: bucket + "/" + key}
 		if r.Method == http.MethodHead && r.Header.Get("X-Amz-Checksum-Mode") == "ENABLED" && exists {
 			answer.sum = s.checksum(bucket, key)
 		}
@@ -85,11 +85,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Fail(w, r, http.StatusBadRequest, "IncompleteBody")
 		return
 	}
-	if want := r.Header.Get("X-Amz-Checksum-Crc32"); r.Method == http.MethodPut && want != "" {
-		if got := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(body))); got != want {
-			Fail(w, r, http.StatusBadRequest, "BadDigest")
-			return
-		}
+	if r.Method == http.MethodPut && !compare(w, r, body) {
+		Fail(w, r, http.StatusBadRequest, "BadDigest")
+		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	if query.Has("partNumber") || query.Has("uploads") || query.Has("uploadId") && r.Method == http.MethodDelete {
@@ -102,6 +100,31 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.change(w, r, bucket, key)
 }
+
+// compare tells whether a body has the checksums that its request says, and takes
+// them out: the backend would take them for metadata, and S3 tells its own. The answer has the
+// CRC64NVME, if the request had one.
+func compare(w http.ResponseWriter, r *http.Request, body []byte) bool {
+	for name, sum := range map[string][]byte{
+		"X-Amz-Checksum-Crc32": binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(body)),
+		crc64Header:            binary.BigEndian.AppendUint64(nil, crc64nvme.Checksum(body)),
+	} {
+		want := r.Header.Get(name)
+		r.Header.Del(name)
+		if want == "" {
+			continue
+		}
+		if want != base64.StdEncoding.EncodeToString(sum) {
+			return false
+		}
+		if name == crc64Header {
+			w.Header().Set(name, want)
+		}
+	}
+	return true
+}
+
+const crc64Header = "X-Amz-Checksum-Crc64nvme"
 
 // change does what publishes or deletes an object, if its conditions hold.
 func (s *Server) change(w http.ResponseWriter, r *http.Request, bucket, key string) {
@@ -119,7 +142,21 @@ func (s *Server) change(w http.ResponseWriter, r *http.Request, bucket, key stri
 	inner.Header.Del("If-Match")
 	inner.Header.Del("If-None-Match")
 	answer := httptest.NewRecorder()
+	before, beforeErr := s.Backend.GetObject(bucket, key, nil)
 	s.inner.ServeHTTP(answer, inner)
+	if want := r.Header.Get(crc64Header); r.Method == http.MethodPost && want != "" && answer.Code < 300 && want != s.checksum(bucket, key) {
+		// Only the backend can put the parts together, so it is undone. S3 would keep the upload.
+		_, err := s.Backend.DeleteObject(bucket, key)
+		if err == nil && beforeErr == nil {
+			_, err = s.Backend.PutObject(bucket, key, before.Metadata, before.Contents, before.Size, nil)
+		}
+		if err != nil {
+			Fail(w, r, http.StatusInternalServerError, "InternalError")
+			return
+		}
+		Fail(w, r, http.StatusBadRequest, "BadDigest")
+		return
+	}
 	if answer.Code < 300 {
 		s.mu.Lock()
 		delete(s.etags, bucket+"/"+key)
@@ -298,7 +335,6 @@ type etagWriter struct {
 	http.ResponseWriter
 	server *Server
 	name   string
-	ranged bool
 	sum    string // CRC64NVME, for an object that was sent without a checksum; "" if not asked for
 	wrote  bool
 }
@@ -306,14 +342,9 @@ type etagWriter struct {
 func (w *etagWriter) WriteHeader(status int) {
 	if h := w.Header(); !w.wrote && h.Get("ETag") != "" {
 		etag := w.server.etagOf(w.name, h.Get("ETag"))
-		// The backend keeps what the request said that put the object there before.
-		inParts := etag != h.Get("ETag")
 		h.Set("ETag", etag)
-		if w.ranged || inParts {
-			h.Del("X-Amz-Checksum-Crc32")
-		}
-		if w.sum != "" && h.Get("X-Amz-Checksum-Crc32") == "" {
-			h.Set("X-Amz-Checksum-Crc64nvme", w.sum)
+		if w.sum != "" {
+			h.Set(crc64Header, w.sum)
 			h.Set("X-Amz-Checksum-Type", "FULL_OBJECT")
 		}
 	}

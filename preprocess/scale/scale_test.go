@@ -90,7 +90,7 @@ func somePart() Part {
 		Common: Common{Job: manifest.Job{Version: "v1", Build: digest}, Model: manifest.Object{URI: "m", Checksum: manifest.Checksum{SHA256: digest}}},
 		Facts:  Facts{All: []table.Facts{table.SawInt}, Accepted: []table.Facts{table.SawInt}},
 		Kinds:  []Kind{{As: table.AsFound, Kind: frame.Int}}, Header: []string{"a"}, Names: []string{"a"},
-		Held: storage.Held{Upload: "u", Mark: "m", Size: 3, Parts: []storage.HeldPart{{Number: 1, ETag: `"e"`, CRC32: "c"}}},
+		Held: storage.Held{Upload: "u", Mark: "m", Size: 3, Parts: []storage.HeldPart{{Number: 1, ETag: `"e"`, Sum: "c"}}},
 		Rows: manifest.Rows{In: 2, Out: 1, Rejected: 1}, Rejects: &manifest.Object{URI: "r", Checksum: manifest.Checksum{SHA256: digest}},
 	}
 }

@@ -25,18 +25,19 @@ const (
 // may call: it can be kept as JSON. Of an object it is an upload that is not
 // completed, of a file one in a staging folder.
 type Held struct {
-	Upload string     `json:"upload,omitempty"` // id; "" of a file
-	Mark   string     `json:"mark,omitempty"`   // by which the object is known once it is published
-	Parts  []HeldPart `json:"parts,omitempty"`  // in the order of their numbers
-	File   string     `json:"file,omitempty"`   // path
-	Size   int64      `json:"size"`             // bytes
+	Upload string     `json:"upload,omitempty"`    // id; "" of a file
+	Mark   string     `json:"mark,omitempty"`      // by which the object is known once it is published
+	Parts  []HeldPart `json:"parts,omitempty"`     // in the order of their numbers
+	Sum    string     `json:"crc64nvme,omitempty"` // of all parts, as S3 writes it; "" if it is not known
+	File   string     `json:"file,omitempty"`      // path
+	Size   int64      `json:"size"`                // bytes
 }
 
 // HeldPart is a part of an upload that is not completed.
 type HeldPart struct {
 	Number int32  `json:"number"`
 	ETag   string `json:"etag"`
-	CRC32  string `json:"crc32,omitempty"` // as S3 tells it; "" if it does not
+	Sum    string `json:"crc64nvme,omitempty"` // as S3 tells it; "" if it does not
 }
 
 // HeldUpload is something that is being written and not to be published yet.
@@ -81,9 +82,9 @@ func (h s3Held) Finish() (Held, error) {
 func (up *s3Upload) held() Held {
 	up.done = true
 	up.cancel()
-	held := Held{Upload: aws.ToString(up.id), Mark: up.mark, Size: up.total}
+	held := Held{Upload: aws.ToString(up.id), Mark: up.mark, Size: up.total, Sum: aws.ToString(up.whole)}
 	for _, p := range up.parts {
-		held.Parts = append(held.Parts, HeldPart{*p.PartNumber, aws.ToString(p.ETag), aws.ToString(p.ChecksumCRC32)})
+		held.Parts = append(held.Parts, HeldPart{*p.PartNumber, aws.ToString(p.ETag), aws.ToString(p.ChecksumCRC64NVME)})
 	}
 	return held
 }
@@ -132,10 +133,13 @@ func (s *Store) Publish(ctx context.Context, u URI, held Held, condition Conditi
 		return now, err
 	}
 	up := &s3Upload{client: c, uri: u, condition: condition, mark: held.Mark, total: held.Size, id: &held.Upload}
+	if held.Sum != "" {
+		up.whole = &held.Sum
+	}
 	for _, p := range held.Parts {
 		part := types.CompletedPart{PartNumber: aws.Int32(p.Number), ETag: aws.String(p.ETag)}
-		if p.CRC32 != "" {
-			part.ChecksumCRC32 = aws.String(p.CRC32)
+		if p.Sum != "" {
+			part.ChecksumCRC64NVME = aws.String(p.Sum)
 		}
 		up.parts = append(up.parts, part)
 	}
@@ -267,6 +271,7 @@ func (r *s3Range) Finish() (Held, error) {
 		if err := r.finish(); err != nil {
 			return Held{}, err
 		}
+		r.whole = nil // others send parts, too
 	}
 	up, err := r.store.Create(r.parent, r.headURI, Condition{})
 	if err != nil {
@@ -301,7 +306,7 @@ func (s *Store) SendPart(ctx context.Context, u URI, upload Held, number int32, 
 	if err != nil {
 		return HeldPart{}, serviceError("write", u, err)
 	}
-	return HeldPart{number, aws.ToString(p.ETag), aws.ToString(p.ChecksumCRC32)}, nil
+	return HeldPart{number, aws.ToString(p.ETag), aws.ToString(p.ChecksumCRC64NVME)}, nil
 }
 
 // Current is held with the ETags that its parts have now. A part that was sent
@@ -330,7 +335,7 @@ func (s *Store) Current(ctx context.Context, u URI, held Held) (Held, error) {
 				continue
 			}
 			found++
-			if sum := aws.ToString(p.ChecksumCRC32); sum != "" && part.CRC32 != "" && sum != part.CRC32 {
+			if sum := aws.ToString(p.ChecksumCRC64NVME); sum != "" && part.Sum != "" && sum != part.Sum {
 				return Held{}, &Error{Op: "write", URI: u, Err: fmt.Errorf("part %d of the upload is not what its range has sent", part.Number)}
 			}
 			part.ETag = cmp.Or(aws.ToString(p.ETag), part.ETag)

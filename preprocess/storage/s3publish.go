@@ -211,6 +211,7 @@ func (c *s3Client) copyParts(ctx context.Context, from Info, to URI, condition C
 				UploadId:        &id,
 				MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
 				MpuObjectSize:   &from.Size,
+				ChecksumType:    types.ChecksumTypeFullObject,
 				IfMatch:         ifMatch,
 				IfNoneMatch:     ifNoneMatch,
 			})
@@ -247,7 +248,7 @@ func (c *s3Client) sendCopies(ctx context.Context, from Info, to URI, id string,
 			return nil, &Error{Op: "write", URI: to, Err: errors.New("the service answered a copy without its ETag")}
 		}
 		parts = append(parts, types.CompletedPart{
-			ETag: out.CopyPartResult.ETag, ChecksumCRC32: out.CopyPartResult.ChecksumCRC32, PartNumber: aws.Int32(int32(len(parts) + 1)),
+			ETag: out.CopyPartResult.ETag, ChecksumCRC64NVME: out.CopyPartResult.ChecksumCRC64NVME, PartNumber: aws.Int32(int32(len(parts) + 1)),
 		})
 	}
 	return slices.Clip(parts), nil
