@@ -32,7 +32,7 @@ import (
 type candidate struct {
 	name    string
 	command func(shape, output string) []string
-	s3      bool // needs the server
+	s3      *s3Kind // what server it needs, if any
 }
 
 // sample is what one run of one candidate took.
@@ -88,23 +88,31 @@ func run(ctx context.Context, folder string, size int64, runs int, only string) 
 			return append(jobWith(folder, input, model(shape), output), "--output-format", format)
 		}
 	}
+	withS3 := func(shape, _ string) []string {
+		return jobWith(folder, object(input), object(model(shape)), object("output.csv"))
+	}
 	candidates := []candidate{
-		{"job", job(input, "csv"), false},
-		{"job, Parquet out", job(input, "parquet"), false},
-		{"job, Parquet in", job(asParquet(input), "csv"), false},
-		{"job, Parquet in and out", job(asParquet(input), "parquet"), false},
-		{"job with S3", func(shape, _ string) []string {
-			return jobWith(folder, object(input), object(model(shape)), object("output.csv"))
-		}, true},
+		{"job", job(input, "csv"), nil},
+		{"job, Parquet out", job(input, "parquet"), nil},
+		{"job, Parquet in", job(asParquet(input), "csv"), nil},
+		{"job, Parquet in and out", job(asParquet(input), "parquet"), nil},
+		{"job with S3", withS3, &s3Kind{}},
+		{"job with S3 without TLS", withS3, &s3Kind{plain: true}},
+		{"job, one processor", func(shape, output string) []string {
+			return pinned("0", job(input, "csv")(shape, output))
+		}, nil},
+		{"job with S3, one processor each", func(shape, output string) []string {
+			return pinned("0", withS3(shape, output))
+		}, &s3Kind{processor: "1"}},
 		{"duckdb", func(shape, output string) []string {
 			return []string{filepath.Join(folder, "duckdb"), filepath.Join(folder, shape+".sql"), input, output}
-		}, false},
+		}, nil},
 		{"pandas in chunks", func(shape, output string) []string {
 			return []string{"/usr/bin/python3", "baseline.py", input, model(shape), output, "50000"}
-		}, false},
+		}, nil},
 		{"pandas", func(shape, output string) []string {
 			return []string{"/usr/bin/python3", "baseline.py", input, model(shape), output}
-		}, false},
+		}, nil},
 	}
 	if only != "" {
 		wanted := strings.Split(only, ";")
@@ -112,24 +120,24 @@ func run(ctx context.Context, folder string, size int64, runs int, only string) 
 	}
 	output := filepath.Join(folder, "output.csv")
 	defer os.Remove(output)
-	var server *s3Server
-	if slices.ContainsFunc(candidates, func(c candidate) bool { return c.s3 }) {
-		var err error
-		if server, err = startS3(ctx, folder, []string{input, model("narrow"), model("wide")}); err != nil {
+	servers := map[*s3Kind]*s3Server{}
+	for _, c := range candidates {
+		if c.s3 == nil {
+			continue
+		}
+		server, err := startS3(ctx, folder, []string{input, model("narrow"), model("wide")}, *c.s3)
+		if err != nil {
 			return err
 		}
 		defer server.stop()
+		servers[c.s3] = server
 	}
 	for _, shape := range []string{"narrow", "wide"} {
 		samples := map[string][]sample{}
 		for round := range runs {
 			for _, c := range candidates {
 				fmt.Fprintf(os.Stderr, "%s, round %d of %d: %s\n", shape, round+1, runs, c.name)
-				var with *s3Server
-				if c.s3 {
-					with = server
-				}
-				taken, err := measure(ctx, with, c.command(shape, output))
+				taken, err := measure(ctx, servers[c.s3], c.command(shape, output))
 				if err != nil {
 					return fmt.Errorf("%s, %s: %w", shape, c.name, err)
 				}
@@ -242,7 +250,7 @@ func measure(ctx context.Context, server *s3Server, args []string) (sample, erro
 // of the job's.
 func report(out io.Writer, shape string, size int64, candidates []candidate, samples map[string][]sample) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(table, "\n%s\twall s\tMB/s\tCPU s\tMB per CPU s\tpeak MB\twall, job = 1\tCPU, job = 1\t\n", shape)
+	fmt.Fprintf(table, "\n%s\twall s\tMB/s\tCPU s\tMB per CPU s\tpeak MB\twall, job = 1\tCPU, job = 1\tS3's CPU s\t\n", shape)
 	var job sample
 	for i, c := range candidates {
 		s := samples[c.name]
@@ -256,23 +264,13 @@ func report(out io.Writer, shape string, size int64, candidates []candidate, sam
 			job = middle
 		}
 		megabytes := float64(size) / 1e6
-		fmt.Fprintf(table, "%s\t%.1f\t%.0f\t%.1f\t%.0f\t%.0f\t%.1f\t%.1f\t\n", c.name,
+		fmt.Fprintf(table, "%s\t%.1f\t%.0f\t%.1f\t%.0f\t%.0f\t%.1f\t%.1f\t%.1f\t\n", c.name,
 			middle.wall.Seconds(), megabytes/middle.wall.Seconds(),
 			middle.cpu.Seconds(), megabytes/middle.cpu.Seconds(),
 			float64(middle.peakBytes)/1e6,
-			middle.wall.Seconds()/job.wall.Seconds(), middle.cpu.Seconds()/job.cpu.Seconds())
+			middle.wall.Seconds()/job.wall.Seconds(), middle.cpu.Seconds()/job.cpu.Seconds(), middle.server.Seconds())
 	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	for _, c := range candidates {
-		if c.s3 {
-			_, err := fmt.Fprintf(out, "The S3 server took %.1f s of CPU beside it, on the same processors.\n",
-				median(samples[c.name], func(s sample) time.Duration { return s.server }).Seconds())
-			return err
-		}
-	}
-	return nil
+	return table.Flush()
 }
 
 func median[T time.Duration](samples []sample, field func(sample) T) T {

@@ -96,7 +96,7 @@ func peaks(ctx context.Context, folder string, size int64) error {
 		}
 		files = append(files, input+c.suffix)
 	}
-	server, err := startS3(ctx, folder, files)
+	server, err := startS3(ctx, folder, files, s3Kind{})
 	if err != nil {
 		return err
 	}

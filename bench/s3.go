@@ -16,22 +16,29 @@ import (
 	"time"
 )
 
-// s3Server is that server as a process of its own, so that what it takes does
+// s3Kind is how an S3 server runs.
+type s3Kind struct {
+	plain     bool // without TLS, which AWS has
+	processor string
+}
+
+// s3Server is an S3 server as a process of its own, so that what it takes does
 // not count for the job.
 type s3Server struct {
 	address     string
-	certificate string // a file
+	certificate string // a file; "" without TLS
 	client      *http.Client
 	stop        func()
 }
 
 // startS3 puts the server's certificate into the folder.
-func startS3(ctx context.Context, folder string, files []string) (*s3Server, error) {
+func startS3(ctx context.Context, folder string, files []string, kind s3Kind) (*s3Server, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	command := exec.CommandContext(ctx, program, append([]string{"-serve"}, files...)...) //nolint:gosec // the program itself
+	args := pinned(kind.processor, append([]string{program, "-serve", fmt.Sprintf("-tls=%t", !kind.plain)}, files...))
+	command := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // the program itself
 	command.Stderr = os.Stderr
 	stdin, err := command.StdinPipe()
 	if err != nil {
@@ -44,19 +51,27 @@ func startS3(ctx context.Context, folder string, files []string) (*s3Server, err
 	if err := command.Start(); err != nil {
 		return nil, err
 	}
-	s := &s3Server{certificate: filepath.Join(folder, "s3.pem"), stop: func() {
+	s := &s3Server{client: http.DefaultClient, stop: func() {
 		_ = stdin.Close()
 		_ = command.Wait()
 	}}
-	if err := s.meet(bufio.NewReader(stdout)); err != nil {
+	if err := s.meet(bufio.NewReader(stdout), filepath.Join(folder, "s3-"+strconv.Itoa(command.Process.Pid)+".pem")); err != nil {
 		s.stop()
 		return nil, fmt.Errorf("S3 server: %w", err)
 	}
 	return s, nil
 }
 
-// meet reads what the server says of itself.
-func (s *s3Server) meet(from *bufio.Reader) error {
+// pinned is a command line on one processor only, unless that is "".
+func pinned(processor string, args []string) []string {
+	if processor == "" {
+		return args
+	}
+	return append([]string{"taskset", "-c", processor}, args...)
+}
+
+// meet reads what the server says of itself, and keeps its certificate in a file.
+func (s *s3Server) meet(from *bufio.Reader, file string) error {
 	line, err := from.ReadString('\n')
 	if err != nil {
 		return err
@@ -69,17 +84,30 @@ func (s *s3Server) meet(from *bufio.Reader) error {
 		}
 		certificate = append(certificate, line...)
 	}
+	if !strings.HasPrefix(s.address, "https:") {
+		return nil
+	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(certificate) {
 		return errors.New("its certificate cannot be read")
 	}
 	s.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
-	return os.WriteFile(s.certificate, certificate, 0o600)
+	s.certificate = file
+	stop := s.stop
+	s.stop = func() {
+		stop()
+		_ = os.Remove(file)
+	}
+	return os.WriteFile(file, certificate, 0o600)
 }
 
 // environment leads the AWS SDK to the server.
 func (s *s3Server) environment() []string {
-	return append(os.Environ(), "AWS_ENDPOINT_URL="+s.address, "AWS_CA_BUNDLE="+s.certificate, "AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x")
+	env := append(os.Environ(), "AWS_ENDPOINT_URL="+s.address, "AWS_REGION=eu-central-1", "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x")
+	if s.certificate != "" {
+		env = append(env, "AWS_CA_BUNDLE="+s.certificate)
+	}
+	return env
 }
 
 // cpu is the processor time that the server took so far.

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/minio/crc64nvme"
 )
 
 // LeastPart is what every part of an upload to S3 has at least but the last one,
@@ -302,7 +303,7 @@ func (s *Store) SendPart(ctx context.Context, u URI, upload Held, number int32, 
 	if err != nil {
 		return HeldPart{}, &Error{Op: "write", URI: u, Kind: ErrTarget, Err: err}
 	}
-	p, err := c.sendPart(ctx, u, &upload.Upload, number, body)
+	p, err := c.sendPart(ctx, u, &upload.Upload, number, body, crc64nvme.Checksum(body))
 	if err != nil {
 		return HeldPart{}, serviceError("write", u, err)
 	}

@@ -65,8 +65,9 @@ type s3Upload struct {
 	warn      func(error)
 	mark      string          // in the metadata: tells our object from others
 	total     int64           // bytes
-	sum       uint64          // CRC64NVME of them
-	whole     *string         // CRC64NVME of all parts, for S3 to compare; nil if it is not known
+	sum       uint64          // CRC64NVME of all that was written
+	partSum   uint64          // and of what is in buf
+	whole     *string         // what sum is in the end, for S3 to compare; nil if it is not of the whole
 	parent    context.Context // of the run
 	ctx       context.Context // of the parts: ends with parent, or on the first error
 	cancel    context.CancelFunc
@@ -129,6 +130,9 @@ func (up *s3Upload) Write(p []byte) (int, error) {
 			up.buf = append(make([]byte, 0, size), up.buf...)
 		}
 		n := min(len(p), size-len(up.buf))
+		// Here, as what was just computed is near to the processor: in memory of
+		// 5 MiB it is not any more.
+		up.sum, up.partSum = crc64nvme.Update(up.sum, p[:n]), crc64nvme.Update(up.partSum, p[:n])
 		up.buf = append(up.buf, p[:n]...)
 		p = p[n:]
 		written += n
@@ -159,14 +163,14 @@ func checksum(sum uint64) *string {
 }
 
 // sendPart uploads one part, which S3 compares with its checksum.
-func (c *s3Client) sendPart(ctx context.Context, u URI, id *string, number int32, body []byte) (types.CompletedPart, error) {
+func (c *s3Client) sendPart(ctx context.Context, u URI, id *string, number int32, body []byte, sum uint64) (types.CompletedPart, error) {
 	out, err := c.api.UploadPart(ctx, &s3.UploadPartInput{
 		Bucket:            &u.Bucket,
 		Key:               &u.Key,
 		UploadId:          id,
 		PartNumber:        &number,
 		Body:              bytes.NewReader(body),
-		ChecksumCRC64NVME: checksum(crc64nvme.Checksum(body)),
+		ChecksumCRC64NVME: checksum(sum),
 	})
 	if err != nil {
 		return types.CompletedPart{}, err
@@ -193,13 +197,17 @@ func (up *s3Upload) send(n int) error {
 	}
 	body, number := up.buf[:n], int32(up.next)
 	up.total += int64(n)
-	up.sum = crc64nvme.Update(up.sum, body)
+	sum := up.partSum
+	if n < len(up.buf) {
+		sum = crc64nvme.Checksum(body)
+	}
+	up.partSum = crc64nvme.Checksum(up.buf[n:])
 	up.buf = append(spare[:0], up.buf[n:]...)
 	up.next++
 	up.wait.Add(1)
 	go func() {
 		defer up.wait.Done()
-		part, err := up.client.sendPart(up.ctx, up.uri, up.id, number, body)
+		part, err := up.client.sendPart(up.ctx, up.uri, up.id, number, body, sum)
 		up.free <- body
 		if err != nil {
 			up.fail(publishError(up.uri, err, up.condition))
@@ -280,7 +288,7 @@ func (up *s3Upload) complete(ctx context.Context) (Info, error) {
 			Key:               &up.uri.Key,
 			Body:              bytes.NewReader(up.buf),
 			ContentType:       aws.String(contentType(up.uri.Key)),
-			ChecksumCRC64NVME: checksum(crc64nvme.Checksum(up.buf)),
+			ChecksumCRC64NVME: checksum(up.sum),
 			Metadata:          marked(up.mark),
 			IfMatch:           ifMatch,
 			IfNoneMatch:       ifNoneMatch,
