@@ -158,6 +158,9 @@ func (o *s3Object) Reader(ctx context.Context) (io.ReadCloser, error) {
 	if o.first != nil {
 		r.data, r.unchecked, o.first = o.first, o.first, nil
 		offset = int64(len(r.data))
+		if cap(r.data) == readPart {
+			r.buf, r.atOnce = r.data, 1 // is read into again once it is checked
+		}
 	}
 	r.start(offset, o.size)
 	return r, nil
@@ -179,7 +182,7 @@ func (o *s3Object) newReader(ctx context.Context) *s3Reader {
 // start reads ahead from offset up to end.
 func (r *s3Reader) start(offset, end int64) {
 	o, ctx := r.o, r.ctx
-	for range firstReads {
+	for r.atOnce < firstReads {
 		r.more()
 	}
 	go func() {
@@ -225,7 +228,7 @@ type s3Reader struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	free   chan []byte // has room for every buffer
-	atOnce int
+	atOnce int         // buffers that there are
 	parts  chan *part
 	data   []byte // what is left of buf
 	buf    []byte
@@ -268,14 +271,14 @@ func (r *s3Reader) Read(p []byte) (int, error) {
 		if r.err != nil {
 			return 0, r.err
 		}
-		if r.buf != nil {
-			r.free <- r.buf[:readPart]
-			r.buf = nil
-		}
 		if r.o.size > 0 {
 			if r.err = r.startCheck(); r.err != nil {
 				continue
 			}
+		}
+		if r.buf != nil {
+			r.free <- r.buf[:readPart]
+			r.buf = nil
 		}
 		next, ok := <-r.parts
 		if !ok {
