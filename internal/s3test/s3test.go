@@ -1,7 +1,8 @@
 // Package s3test is an S3 server for tests, over HTTP and in memory. It is
 // gofakes3 with what that lacks of S3's documented behavior: conditions on
 // reading, completing, copying and deleting, the ETags of multipart uploads,
-// copies of parts, the least size of parts, checksums of what is sent and of what is there, and empty lists of uploads.
+// copies of parts, the least size of parts, CRC64NVMEs of what is sent and of what is
+// there, and empty lists of uploads.
 package s3test
 
 import (
@@ -12,7 +13,6 @@ import (
 	"encoding/hex"
 	"encoding/xml"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -81,10 +81,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Fail(w, r, http.StatusBadRequest, "IncompleteBody")
 		return
 	}
-	if body, err = unchunk(r, body); err != nil {
-		Fail(w, r, http.StatusBadRequest, "IncompleteBody")
-		return
-	}
 	if r.Method == http.MethodPut && !compare(w, r, body) {
 		Fail(w, r, http.StatusBadRequest, "BadDigest")
 		return
@@ -101,27 +97,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.change(w, r, bucket, key)
 }
 
-// compare tells whether a body has the checksums that its request says, and takes
-// them out: the backend would take them for metadata, and S3 tells its own. The answer has the
-// CRC64NVME, if the request had one.
+// compare tells whether a body has the checksum that its request says, and takes
+// that out: the backend would take it for metadata, and S3 tells its own. The
+// answer has it, too.
 func compare(w http.ResponseWriter, r *http.Request, body []byte) bool {
-	for name, sum := range map[string][]byte{
-		"X-Amz-Checksum-Crc32": binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(body)),
-		crc64Header:            binary.BigEndian.AppendUint64(nil, crc64nvme.Checksum(body)),
-	} {
-		want := r.Header.Get(name)
-		r.Header.Del(name)
-		if want == "" {
-			continue
-		}
-		if want != base64.StdEncoding.EncodeToString(sum) {
-			return false
-		}
-		if name == crc64Header {
-			w.Header().Set(name, want)
-		}
+	want := r.Header.Get(crc64Header)
+	r.Header.Del(crc64Header)
+	if want == "" {
+		return true
 	}
-	return true
+	w.Header().Set(crc64Header, want)
+	return want == base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, crc64nvme.Checksum(body)))
 }
 
 const crc64Header = "X-Amz-Checksum-Crc64nvme"

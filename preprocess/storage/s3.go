@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -108,6 +109,12 @@ func newS3Client(ctx context.Context) (*s3Client, error) {
 	})}, nil
 }
 
+// badDigest is S3's answer to a body that does not have its checksum.
+const badDigest = "BadDigest"
+
+// resend sends a body again that was damaged on the way.
+func resend(o *s3.Options) { o.Retryer = retry.AddWithErrorCodes(o.Retryer, badDigest) }
+
 // ServiceKind tells what kind of error an AWS service's error is; nil for none.
 func ServiceKind(err error) error {
 	if errors.Is(err, context.Canceled) {
@@ -133,7 +140,7 @@ func ServiceKind(err error) error {
 		case "PermanentRedirect", "AuthorizationHeaderMalformed", "InvalidBucketName", "IllegalLocationConstraintException":
 			return ErrTarget
 		case "SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded",
-			"RequestTimeout", "InternalError", "InternalServerError", "ServiceUnavailable", "OperationAborted":
+			"RequestTimeout", "InternalError", "InternalServerError", "ServiceUnavailable", "OperationAborted", badDigest:
 			return ErrUnavailable
 		}
 	}

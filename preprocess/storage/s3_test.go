@@ -25,7 +25,7 @@ func TestServiceKind_sortsErrors(t *testing.T) {
 	}{
 		{code("NoSuchKey"), ErrNotFound}, {code("NoSuchBucket"), ErrNotFound}, {status(404), ErrNotFound},
 		{code("AccessDenied"), ErrDenied}, {code("ExpiredToken"), ErrDenied}, {status(403), ErrDenied}, {status(401), ErrDenied},
-		{code("SlowDown"), ErrUnavailable}, {code("ThrottlingException"), ErrUnavailable}, {status(503), ErrUnavailable}, {status(429), ErrUnavailable},
+		{code("SlowDown"), ErrUnavailable}, {code("BadDigest"), ErrUnavailable}, {code("ThrottlingException"), ErrUnavailable}, {status(503), ErrUnavailable}, {status(429), ErrUnavailable},
 		{code("PreconditionFailed"), ErrChanged}, {status(412), ErrChanged},
 		{code("PermanentRedirect"), ErrTarget}, {status(301), ErrTarget},
 		{&net.OpError{Op: "dial", Err: errors.New("refused")}, ErrUnavailable},

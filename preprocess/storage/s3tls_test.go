@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/pem"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -14,13 +15,19 @@ import (
 	"ds-pipeline/internal/s3test"
 )
 
-// Over TLS the SDK sends bodies in another way, with their checksum behind them.
+// Over TLS bodies are not hashed to be signed, and their checksum is not behind
+// them in chunks.
 func TestStore_writesAndReadsOverTLS(t *testing.T) {
 	server, err := s3test.New("b")
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := httptest.NewTLSServer(server)
+	web := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if got := r.Header.Get("X-Amz-Content-Sha256"); r.Method == http.MethodPut && (got != "UNSIGNED-PAYLOAD" || r.Header.Get("X-Amz-Checksum-Crc64nvme") == "") {
+			t.Errorf("%s: the body is signed as %s, and its headers are %v", r.URL, got, r.Header)
+		}
+		server.ServeHTTP(w, r)
+	}))
 	t.Cleanup(web.Close)
 	roots := filepath.Join(t.TempDir(), "ca.pem")
 	if err := os.WriteFile(roots, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: web.Certificate().Raw}), 0o600); err != nil {
