@@ -159,6 +159,10 @@ func (m *merge) publishRanges(ctx context.Context, record manifest.Manifest) (ma
 			return record, storage.Info{}, fmt.Errorf("output: %w", err)
 		}
 	}
+	input, output = whole(input), whole(output)
+	if err := m.compareInput(ctx, input); err != nil {
+		return record, storage.Info{}, fmt.Errorf("input: %w; start the run again", err)
+	}
 	var info storage.Info
 	switch {
 	case pieces.file != nil:
@@ -166,7 +170,7 @@ func (m *merge) publishRanges(ctx context.Context, record manifest.Manifest) (ma
 	case published:
 		info = m.before.output
 	default:
-		held.Parts, held.Size = pieces.parts, output.Size
+		held.Parts, held.Size, held.Sum = pieces.parts, output.Size, output.CRC64NVME
 		if held, err = m.store.Current(ctx, u, held); err == nil {
 			info, err = m.store.Publish(ctx, u, held, storage.Unchanged(m.before.output))
 		}
@@ -175,13 +179,27 @@ func (m *merge) publishRanges(ctx context.Context, record manifest.Manifest) (ma
 		return record, storage.Info{}, fmt.Errorf("output: %w", err)
 	}
 	output.URI, output.Version = info.URI.String(), info.Version
-	record.Inputs, record.Output = []manifest.Object{whole(input)}, whole(output)
+	record.Inputs, record.Output = []manifest.Object{input}, output
 	return record, info, nil
 }
 
-// whole is an object whose only piece it is itself.
+// compareInput compares what all ranges together have read with what S3 keeps.
+func (m *merge) compareInput(ctx context.Context, input manifest.Object) error {
+	if input.CRC64NVME == "" {
+		return nil
+	}
+	u, err := storage.ParseURI(input.URI)
+	if err != nil {
+		return err
+	}
+	return m.store.CompareSum(ctx, u, input.Version, input.CRC64NVME)
+}
+
+// whole is an object with a checksum in place of its pieces, if it has one.
 func whole(o manifest.Object) manifest.Object {
-	if len(o.Pieces) == 1 {
+	if sum, ok := manifest.Join(o.Pieces); ok {
+		o.Checksum, o.Pieces = sum, nil
+	} else if len(o.Pieces) == 1 {
 		o.Checksum, o.Pieces = o.Pieces[0].Checksum, nil
 	}
 	return o

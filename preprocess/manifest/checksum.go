@@ -3,6 +3,7 @@ package manifest
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -68,6 +69,57 @@ func (c Checksum) Algorithm() Algorithm {
 		return SHA256
 	}
 	return CRC64NVME
+}
+
+// Join is the checksum of pieces, one after the other. It follows from their own if
+// they are CRC64NVMEs; else it is false. There has to be one.
+func Join(pieces []Piece) (Checksum, bool) {
+	if len(pieces) == 0 {
+		return Checksum{}, false
+	}
+	joined := uint64(0) // of nothing
+	for _, p := range pieces {
+		sum, err := base64.StdEncoding.DecodeString(p.CRC64NVME)
+		if err != nil || len(sum) != crc64nvme.Size {
+			return Checksum{}, false
+		}
+		joined = multiply(joined, power(8*uint64(p.Size))) ^ binary.BigEndian.Uint64(sum) //nolint:gosec // a size is not negative
+	}
+	return Checksum{CRC64NVME: base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, joined))}, true
+}
+
+// A CRC is the remainder of its message as a polynomial over GF(2), and what follows a
+// message multiplies it by a power of x: M. Adler describes it for crc32_combine of
+// zlib. That the CRC of nothing is 0, and each begins and ends inverted, cancels
+// out. The highest bit is the coefficient of 1.
+const (
+	polynomial = 0x9a6c9329ac4bc9b5 // of CRC-64/NVME in the catalog of G. Cook, reflected, without x to the 64
+	one        = uint64(1) << 63
+)
+
+// multiply is a times b modulo the polynomial.
+func multiply(a, b uint64) uint64 {
+	product := uint64(0)
+	for ; a != 0; a <<= 1 {
+		if a&one != 0 {
+			product ^= b
+		}
+		carry := b & 1
+		b = b>>1 ^ carry*polynomial
+	}
+	return product
+}
+
+// power is x to the n modulo the polynomial.
+func power(n uint64) uint64 {
+	result := one
+	for square := one >> 1; n > 0; n >>= 1 {
+		if n&1 != 0 {
+			result = multiply(result, square)
+		}
+		square = multiply(square, square)
+	}
+	return result
 }
 
 func (c Checksum) String() string {

@@ -114,7 +114,7 @@ type Object struct {
 	Checksum
 
 	// Pieces are the object, one after the other, where each was read or written by
-	// another task. There is no checksum of the whole then.
+	// another task, and the checksum of the whole does not follow from theirs.
 	Pieces []Piece `json:"pieces,omitempty"`
 }
 

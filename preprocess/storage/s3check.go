@@ -64,6 +64,41 @@ func (o *s3Object) findSum(ctx context.Context) (*sum, error) {
 	return s, nil
 }
 
+// CompareSum compares what was read of an object, in several places, with the
+// CRC64NVME that S3 keeps of it: sum, as S3 writes it. It is no error that S3 keeps
+// another checksum or none, or that it is a file. ErrChanged is that it is of
+// another version by now.
+func (s *Store) CompareSum(ctx context.Context, u URI, version, sum string) error {
+	if !u.IsS3() {
+		return nil
+	}
+	c, err := s.s3(ctx)
+	if err != nil {
+		return &Error{Op: "read", URI: u, Kind: ErrTarget, Err: err}
+	}
+	head, err := c.api.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &u.Bucket, Key: &u.Key, ChecksumMode: types.ChecksumModeEnabled})
+	if err != nil {
+		return serviceError("read", u, err)
+	}
+	if objectVersion(aws.ToInt64(head.ContentLength), aws.ToString(head.ETag)) != version {
+		return &Error{Op: "read", URI: u, Kind: ErrChanged}
+	}
+	if kept := keptSum(head); kept != nil && kept.name == algorithmCRC64NVME {
+		got, err := base64.StdEncoding.DecodeString(sum)
+		if err != nil || string(got) != string(kept.want) {
+			return kept.damaged(u, got)
+		}
+	}
+	return nil
+}
+
+// damaged says that what was read is not what S3 has.
+func (s *sum) damaged(u URI, got []byte) error {
+	return &Error{Op: "read", URI: u, Err: fmt.Errorf("damaged on the way: the %s of what was read is %x, and that of the object %x", s.name, got, s.want)}
+}
+
+const algorithmCRC64NVME = "CRC64NVME"
+
 // algorithm is one of S3's, with the value that an answer has.
 type algorithm struct {
 	name  string
@@ -75,7 +110,7 @@ type algorithm struct {
 func algorithms() []algorithm {
 	castagnoli := func() hash.Hash { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) }
 	return []algorithm{
-		{"CRC64NVME", func() hash.Hash { return crc64nvme.New() }, func(h *s3.HeadObjectOutput) *string { return h.ChecksumCRC64NVME }},
+		{algorithmCRC64NVME, func() hash.Hash { return crc64nvme.New() }, func(h *s3.HeadObjectOutput) *string { return h.ChecksumCRC64NVME }},
 		{"CRC32C", castagnoli, func(h *s3.HeadObjectOutput) *string { return h.ChecksumCRC32C }},
 		{"CRC32", func() hash.Hash { return crc32.NewIEEE() }, func(h *s3.HeadObjectOutput) *string { return h.ChecksumCRC32 }},
 		{"SHA256", sha256.New, func(h *s3.HeadObjectOutput) *string { return h.ChecksumSHA256 }},
@@ -164,7 +199,7 @@ func (c *check) finish(u URI) error {
 		c.endPart()
 	}
 	if got := c.whole.Sum(nil); string(got) != string(c.sum.want) {
-		return &Error{Op: "read", URI: u, Err: fmt.Errorf("damaged on the way: the %s of what was read is %x, and that of the object %x", c.sum.name, got, c.sum.want)}
+		return c.sum.damaged(u, got)
 	}
 	return nil
 }

@@ -239,3 +239,32 @@ func TestReader_readsWhatWasUploadedInPartsOverAnother(t *testing.T) {
 		}
 	}
 }
+
+func TestCompareSum_looksAtTheVersionThatWasRead(t *testing.T) {
+	sums := map[string]string{"X-Amz-Checksum-Crc64nvme": "AAAAAAAAAAE="}
+	s, _ := serve(t, func(string) map[string]string { return sums }, nil)
+	u := URI{Bucket: "b", Key: "k"}
+	ctx := context.Background()
+	o, err := s.Open(ctx, u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CompareSum(ctx, u, o.Version(), "AAAAAAAAAAE="); err != nil {
+		t.Errorf("the same: %v", err)
+	}
+	for _, sum := range []string{"AAAAAAAAAAI=", ""} {
+		if err := s.CompareSum(ctx, u, o.Version(), sum); err == nil || !strings.Contains(err.Error(), "read s3://b/k: damaged on the way: the CRC64NVME of what was read is ") {
+			t.Errorf("%q: %v", sum, err)
+		}
+	}
+	if err := s.CompareSum(ctx, u, o.Version()+"x", "AAAAAAAAAAE="); !errors.Is(err, ErrChanged) {
+		t.Errorf("another version: %v", err)
+	}
+	sums = map[string]string{"X-Amz-Checksum-Crc32": "AAAAAQ=="}
+	if err := s.CompareSum(ctx, u, o.Version(), "AAAAAAAAAAE="); err != nil {
+		t.Errorf("another algorithm: %v", err)
+	}
+	if err := s.CompareSum(ctx, URI{Path: "nothing"}, "", ""); err != nil {
+		t.Errorf("a file: %v", err)
+	}
+}

@@ -4,8 +4,8 @@
 //
 // What each operation asks of IAM, on the object unless said otherwise:
 //
-//	Open, ReadAll, Stat  s3:GetObject; s3:ListBucket on the bucket, without
-//	                     which S3 denies a missing object instead of saying so
+//	Open, ReadAll, Stat, s3:GetObject; s3:ListBucket on the bucket, without
+//	CompareSum           which S3 denies a missing object instead of saying so
 //	List                 s3:ListBucket on the bucket
 //	Create               s3:PutObject, s3:AbortMultipartUpload, s3:GetObject (to
 //	                     compare, and to find out what became of an unanswered

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -48,6 +49,8 @@ type cloud struct {
 
 	mu   sync.Mutex
 	each func(*http.Request) // called before each request; nil for nothing
+	// damage changes the body of an answer; nil for none.
+	damage func(r *http.Request, body []byte)
 }
 
 func newCloud(t testing.TB) *cloud {
@@ -59,12 +62,21 @@ func newCloud(t testing.TB) *cloud {
 	c := &cloud{Server: server}
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.mu.Lock()
-		each := c.each
+		each, damage := c.each, c.damage
 		c.mu.Unlock()
 		if each != nil {
 			each(r)
 		}
-		server.ServeHTTP(w, r)
+		if damage == nil {
+			server.ServeHTTP(w, r)
+			return
+		}
+		answer := httptest.NewRecorder()
+		server.ServeHTTP(answer, r)
+		damage(r, answer.Body.Bytes())
+		maps.Copy(w.Header(), answer.Header())
+		w.WriteHeader(answer.Code)
+		_, _ = answer.Body.WriteTo(w)
 	}))
 	t.Cleanup(web.Close)
 	c.url = web.URL

@@ -26,6 +26,7 @@ import (
 	"ds-pipeline/internal/parquettest"
 
 	"ds-pipeline/preprocess/contract"
+	"ds-pipeline/preprocess/manifest"
 )
 
 var listPage = gofakes3.ListBucketPage{MaxKeys: 1000}
@@ -167,8 +168,8 @@ func TestScale_rangesOfOneObjectGiveTheSameBytes(t *testing.T) {
 	r.merge(t, r.record(t, batches(items, 1), nil)).expect(t, 0)
 	want := r.oneTask(t)
 	m := r.settled(t, want)
-	if m.Output.URI != "s3://ds-out/"+folder+"data.csv" || len(m.Output.Pieces) != len(items) {
-		t.Errorf("output %s in %d pieces of %d ranges", m.Output.URI, len(m.Output.Pieces), len(items))
+	if m.Output.URI != "s3://ds-out/"+folder+"data.csv" || m.Output.Checksum != sumOf(want) || m.Inputs[0].Checksum != sumOf(rows(0, 700_000)) {
+		t.Errorf("output %+v, inputs %+v", m.Output, m.Inputs)
 	}
 	if got := c.get(t, "processed/data.csv"); got != want {
 		t.Error("the newest result is another one")
@@ -186,6 +187,54 @@ func TestScale_rangesOfOneObjectGiveTheSameBytes(t *testing.T) {
 		t.Errorf("the same run is done again:\n%s", merge.stdout.String())
 	}
 	same.settled(t, same.oneTask(t))
+}
+
+// sumOf is the checksum that a manifest has of a text, unless other ones are asked for.
+func sumOf(text string) manifest.Checksum {
+	d := manifest.CRC64NVME.New()
+	_, _ = d.Write([]byte(text))
+	return d.Checksum()
+}
+
+// A sum of the whole does not follow from SHA-256s of its ranges.
+func TestScale_rangesHaveSumsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	c.put(t, "ds-in", "huge.csv", rows(0, 120_000))
+	r := c.newRun("sha256", "huge.csv", contract.EnvScaleRangeMiB+"=1", contract.EnvChecksum+"=sha256")
+	r.start(t, contract.CommandPlan).expect(t, 0)
+	items := r.planned(t)
+	r.parts(t, items, 1, 3)
+	r.merge(t, r.record(t, batches(items, 1), nil)).expect(t, 0)
+	m := r.settled(t, r.oneTask(t))
+	if len(items) < 2 || len(m.Output.Pieces) != len(items) || len(m.Inputs[0].Pieces) != len(items)+1 {
+		t.Errorf("%d ranges, output %+v, inputs %+v", len(items), m.Output, m.Inputs)
+	}
+	r.start(t, "verify", contract.EnvScaleRun+"=", contract.EnvPeriod+"=").expect(t, 0)
+}
+
+// Nothing but the checksum of the whole can tell: no task reads all of it.
+func TestScale_rangesThatWereDamagedOnTheWayAreNotPublished(t *testing.T) {
+	t.Parallel()
+	c := newCloud(t)
+	c.put(t, "ds-in", "huge.csv", rows(0, 120_000))
+	r := c.newRun("damaged", "huge.csv", contract.EnvScaleRangeMiB+"=1")
+	r.start(t, contract.CommandPlan).expect(t, 0)
+	items := r.planned(t)
+	r.parts(t, items[1:], 1, 3)
+	c.mu.Lock()
+	c.damage = func(req *http.Request, body []byte) {
+		if at := bytes.Index(body, []byte(".37,")); at >= 0 && req.Method == http.MethodGet && strings.HasSuffix(req.URL.Path, "huge.csv") {
+			body[at+1] = '4'
+		}
+	}
+	c.mu.Unlock()
+	r.part(t, items[0]).expect(t, 0)
+	results := r.record(t, batches(items, 1), nil)
+	r.merge(t, results).expect(t, contract.ExitIO, "read s3://ds-in/huge.csv: damaged on the way", "start the run again")
+	if _, there := c.Get("ds-out", folder+"data.csv"); there {
+		t.Error("it was published")
+	}
 }
 
 func TestScale_aPartThatShowsMoreLeadsToAnotherRound(t *testing.T) {
