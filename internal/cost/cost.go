@@ -43,26 +43,40 @@ type Assumptions struct {
 	RunsPerMonth float64 `json:"runsPerMonth"`
 	InputGB      float64 `json:"inputGB"`      // size of one input
 	Objects      float64 `json:"objects"`      // in which it comes, where a run is spread over them
-	OutputRatio  float64 `json:"outputRatio"`  // size of the output, of the input's
-	MBPerSecond  float64 `json:"mbPerSecond"`  // of input, for one vCPU: measured, docs/decisions/job-tuning.md
+	OutputRatio  float64 `json:"outputRatio"`  // size of the output, of the input's: narrow output, bench/README.md
+	MBPerSecond  float64 `json:"mbPerSecond"`  // of input, for one vCPU from and to S3: narrow output, bench/README.md
 	StartSeconds float64 `json:"startSeconds"` // pulling the image and starting, billed too
 	StoredGB     float64 `json:"storedGB"`     // in all buckets together, versions included
 	ImageGB      float64 `json:"imageGB"`      // of all images in a repository together
 	LogMB        float64 `json:"logMB"`        // that one run adds to each log group
 	PartLogMB    float64 `json:"partLogMB"`    // that each part of a run that is spread adds to that of the job and that of the machine
 	CallMB       float64 `json:"callMB"`       // that a run says to AWS's services and hears from them, beside its log and objects
-	PartMB       float64 `json:"partMB"`       // that one request of S3 reads or writes
-	OtherGets    float64 `json:"otherGets"`    // requests of a run beside those for parts
-	OtherPuts    float64 `json:"otherPuts"`    // the same, that write or list
-	JobMetrics   float64 `json:"jobMetrics"`   // that a run writes into its log
-	SpotShare    float64 `json:"spotShare"`    // what Spot costs, of the On-Demand price
+
+	// Requests of S3 and their speed, as preprocess/storage makes them. The study of
+	// scale takes them from here.
+	ReadPartMB         float64 `json:"readPartMB"`         // that one request reads
+	WritePartMB        float64 `json:"writePartMB"`        // that one request writes at first; Parts tells the rest
+	ReadsAtOnce        float64 `json:"readsAtOnce"`        // of one object
+	WritesAtOnce       float64 `json:"writesAtOnce"`       // of one result
+	FirstByteSeconds   float64 `json:"firstByteSeconds"`   // until S3 answers: docs/decisions/scale-study.md
+	RequestMBPerSecond float64 `json:"requestMBPerSecond"` // that one request transfers then
+	GetsPerRun         float64 `json:"getsPerRun"`         // beside parts, counted by tests/scale: reads of a run
+	PutsPerRun         float64 `json:"putsPerRun"`         // writes and listings of a run
+	GetsPerTask        float64 `json:"getsPerTask"`        // reads of a task more
+	GetsPerObject      float64 `json:"getsPerObject"`      // reads for an object or a range
+	PutsPerObject      float64 `json:"putsPerObject"`      // the same, writes and listings
+
+	JobMetrics float64 `json:"jobMetrics"` // that a run writes into its log
+	SpotShare  float64 `json:"spotShare"`  // what Spot costs, of the On-Demand price
 }
 
 // Defaults are the assumptions that nobody changed.
 func Defaults() Assumptions {
 	return Assumptions{
-		RunsPerMonth: 1, InputGB: 1, Objects: 100, PartLogMB: 0.05, OutputRatio: 1.3, MBPerSecond: 118, StartSeconds: 30, StoredGB: 5, ImageGB: 0.2, LogMB: 1, CallMB: 1,
-		PartMB: 2, OtherGets: 50, OtherPuts: 30, JobMetrics: float64(len(contract.Metrics())), SpotShare: 0.3,
+		RunsPerMonth: 1, InputGB: 1, Objects: 100, PartLogMB: 0.05, OutputRatio: 1.5, MBPerSecond: 114, StartSeconds: 30, StoredGB: 5, ImageGB: 0.2, LogMB: 1, CallMB: 1,
+		ReadPartMB: 1 << 20 / 1e6, WritePartMB: 5 << 20 / 1e6, ReadsAtOnce: 6, WritesAtOnce: 2, FirstByteSeconds: 0.02, RequestMBPerSecond: 93,
+		GetsPerRun: 16, PutsPerRun: 11, GetsPerTask: 5, GetsPerObject: 10, PutsPerObject: 7,
+		JobMetrics: float64(len(contract.Metrics())), SpotShare: 0.3,
 	}
 }
 
@@ -75,8 +89,11 @@ func (a Assumptions) Check() error {
 	}{
 		{"runsPerMonth", a.RunsPerMonth, 0, 1e6}, {"inputGB", a.InputGB, 0, 1e9}, {"objects", a.Objects, 0, 1e12}, {"partLogMB", a.PartLogMB, 0, 1e9}, {"outputRatio", a.OutputRatio, 0, 1e6},
 		{"mbPerSecond", a.MBPerSecond, 0.001, 1e9}, {"startSeconds", a.StartSeconds, 0, 1e9},
-		{"storedGB", a.StoredGB, 0, 1e9}, {"imageGB", a.ImageGB, 0, 1e9}, {"logMB", a.LogMB, 0, 1e9}, {"callMB", a.CallMB, 0, 1e9}, {"partMB", a.PartMB, 0.001, 1e9},
-		{"otherGets", a.OtherGets, 0, 1e9}, {"otherPuts", a.OtherPuts, 0, 1e9}, {"jobMetrics", a.JobMetrics, 0, 1e9}, {"spotShare", a.SpotShare, 0, 1},
+		{"storedGB", a.StoredGB, 0, 1e9}, {"imageGB", a.ImageGB, 0, 1e9}, {"logMB", a.LogMB, 0, 1e9}, {"callMB", a.CallMB, 0, 1e9},
+		{"readPartMB", a.ReadPartMB, 0.001, 1e9}, {"writePartMB", a.WritePartMB, 0.001, 1e9}, {"readsAtOnce", a.ReadsAtOnce, 1, 1e9}, {"writesAtOnce", a.WritesAtOnce, 1, 1e9},
+		{"firstByteSeconds", a.FirstByteSeconds, 0, 1e9}, {"requestMBPerSecond", a.RequestMBPerSecond, 0.001, 1e9},
+		{"getsPerRun", a.GetsPerRun, 0, 1e9}, {"putsPerRun", a.PutsPerRun, 0, 1e9}, {"getsPerTask", a.GetsPerTask, 0, 1e9},
+		{"getsPerObject", a.GetsPerObject, 0, 1e9}, {"putsPerObject", a.PutsPerObject, 0, 1e9}, {"jobMetrics", a.JobMetrics, 0, 1e9}, {"spotShare", a.SpotShare, 0, 1},
 	} {
 		if !(v.value >= v.least && v.value <= v.most) {
 			wrong = append(wrong, fmt.Sprintf("%s: got %v, want %v to %v", v.name, v.value, v.least, v.most))
@@ -477,15 +494,20 @@ func (c *counter) addMachine(r Resource) {
 // addObjects counts what is kept and what a run reads and writes.
 func (c *counter) addObjects() {
 	c.use["s3Storage"] = c.StoredGB
-	tasks := c.tasks()
-	gets := c.OtherGets*tasks + math.Ceil(c.InputGB*1000/c.PartMB)
-	puts := c.OtherPuts*tasks + math.Ceil(c.InputGB*c.OutputRatio*1000/c.PartMB)
+	objects, ranges := 1.0, false
+	if c.fan != nil {
+		objects, ranges = max(1, c.Objects), c.fan.rangeBytes > 0
+		if ranges {
+			objects = c.parts
+		}
+	}
+	gets, puts := c.requests(c.tasks(), objects, ranges)
 	if c.fan != nil {
 		// The map lists a thousand objects at once, and writes its record in a few
 		// requests; a range is read once before, to be cut.
 		puts += math.Ceil(c.Objects/1000) + recordPuts
-		if c.fan.rangeBytes > 0 {
-			gets += math.Ceil(c.InputGB * 1000 / c.PartMB)
+		if ranges {
+			gets += math.Ceil(c.InputGB * 1000 / c.ReadPartMB)
 		}
 	}
 	c.use["s3Get"], c.use["s3Put"] = gets, puts
@@ -581,15 +603,16 @@ func (c *counter) addTask(r Resource) error {
 		}
 		return seconds
 	}
-	work := c.InputGB * 1000 / (c.MBPerSecond * vcpu) // seconds of one task for all of it
+	ranges := c.fan != nil && c.fan.rangeBytes > 0
+	work := c.work(vcpu, ranges)
 	var seconds float64
 	if c.fan == nil {
 		seconds = bill(1, c.StartSeconds+work, c.spot)
 	} else {
-		// The task that merges reads no data. One that plans reads all of it, which is
-		// counted as if it transformed it, too: the most that it can be.
-		if c.fan.rangeBytes > 0 {
-			seconds += bill(1, c.StartSeconds+work, c.spot)
+		// The task that merges reads no data. One that plans reads all of it, in as many
+		// streams as it has processors.
+		if ranges {
+			seconds += bill(1, c.StartSeconds+c.InputGB*1000/(math.Max(1, math.Floor(vcpu))*c.Stream(c.ReadsAtOnce, c.ReadPartMB)), c.spot)
 		}
 		seconds += bill(1, c.StartSeconds, c.spot)
 		seconds += math.Ceil(c.parts/c.fan.concurrency) * bill(c.parts, c.StartSeconds+work/c.parts, c.fan.part.spot)
@@ -674,9 +697,10 @@ func (e *Estimate) assumed() string {
 	}
 	return fmt.Sprintf(`A run takes %.0f s%s: %g GB of input, %g MB of it per vCPU-second (narrow output; wide
 output is slower), %g s to start, and is billed for a minute at least. Assumed too: an output %g times
-as large, %g MB a request, %g GB in the buckets, %g GB of images, %g MB for each log and run, Spot at
-%g%% of the On-Demand price, and %g MB of calls beside log and objects, which is what goes through NAT
+as large; %.3g MB for each read of S3 and %.3g MB, in large results more, for each write, %g of which are
+under way at once and answered after %g ms; %g GB in the buckets, %g GB of images, %g MB for each log and
+run, Spot at %g%% of the On-Demand price, and %g MB of calls beside log and objects, which is what goes through NAT
 gateways and interface endpoints: objects and images take the free gateway of S3. Not counted: taxes, data
 out of the region, backups of the table of runs, failed runs.
-`, e.RunSeconds, spread, a.InputGB, a.MBPerSecond, a.StartSeconds, a.OutputRatio, a.PartMB, a.StoredGB, a.ImageGB, a.LogMB, a.SpotShare*100, a.CallMB)
+`, e.RunSeconds, spread, a.InputGB, a.MBPerSecond, a.StartSeconds, a.OutputRatio, a.ReadPartMB, a.WritePartMB, a.WritesAtOnce, a.FirstByteSeconds*1000, a.StoredGB, a.ImageGB, a.LogMB, a.SpotShare*100, a.CallMB)
 }

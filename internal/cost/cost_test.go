@@ -46,7 +46,7 @@ func TestOf_namesWhatItDoesNotKnow(t *testing.T) {
 
 func TestOf_aRunByHand(t *testing.T) {
 	a := Defaults()
-	a.InputGB, a.MBPerSecond, a.StartSeconds = 86.4, 12, 0 // an hour on 2 vCPU
+	a.InputGB, a.MBPerSecond, a.StartSeconds = 86.4, 12, 0 // an hour on 2 vCPUs
 	e := of(t, a, Resource{Type: "aws:ecs/taskDefinition:TaskDefinition", Inputs: map[string]any{"cpu": "2048", "memory": "4096"}})
 	// The job's metrics are free: the first ten of an account are.
 	if want := 2*0.04048 + 4*0.004445; !near(e.PerRunUSD, want) || e.RunSeconds != 3600 {
@@ -181,8 +181,8 @@ func TestOf_countsThePartsOfARunThatIsSpread(t *testing.T) {
 		"CPU":                            60.0 / 3600,
 		"CPU, Spot":                      (parts*60 + 3600.0) / 3600,
 		"logs written":                   (1 + 2*parts*0.1) / 1000,
-		"writes and listings of objects": math.Ceil(a.InputGB*a.OutputRatio*1000/a.PartMB) + 30*(parts+1) + 1 + 4,
-		"reads of objects":               1800 + 50*(parts+1),
+		"writes and listings of objects": a.PutsPerRun + 41*(a.PutsPerObject+math.Ceil(5400.0/41/a.WritePartMB)) + 1 + 4,
+		"reads of objects":               a.GetsPerRun + a.GetsPerTask*(parts+1) + 41*(a.GetsPerObject+math.Ceil(3600.0/41/a.ReadPartMB)),
 	} {
 		if got := item(t, e, what).Quantity; !near(got, want) {
 			t.Errorf("%s: got %v, want %v", what, got, want)
@@ -200,32 +200,33 @@ func TestOf_countsThePartsOfARunThatIsSpread(t *testing.T) {
 
 func TestOf_countsTheRangesOfAnObject(t *testing.T) {
 	a, task := hour("X86_64")
-	a.StartSeconds = 0
+	a.StartSeconds, a.FirstByteSeconds, a.ReadsAtOnce, a.RequestMBPerSecond = 0, 0, 4, 0.5
 	e := of(t, a, fanned("344"), task) // 3,434 MiB
 	if got, want := item(t, e, "state transitions").Quantity, 4+10*3.0; got != want {
 		t.Errorf("got %v transitions, want %v for ten ranges", got, want)
 	}
 	// The plan reads all of it, the merge takes the minute that is billed at least.
-	if got, want := item(t, e, "CPU").Quantity, 1+1.0/60; !near(got, want) {
+	if got, want := item(t, e, "CPU").Quantity, 0.5+1.0/60; !near(got, want) {
 		t.Errorf("plan and merge take %v vCPU-hours, want %v", got, want)
 	}
 }
 
 func TestOf_countsRequestsForTrailsAndKeys(t *testing.T) {
 	a := Defaults()
-	a.InputGB, a.OutputRatio, a.PartMB, a.OtherGets, a.OtherPuts = 1, 2, 10, 5, 7
+	a.InputGB, a.OutputRatio, a.ReadPartMB, a.WritePartMB = 1, 2, 10, 20
+	a.GetsPerRun, a.GetsPerTask, a.GetsPerObject, a.PutsPerRun, a.PutsPerObject = 2, 1, 2, 3, 4
 	bucket := Resource{Type: "aws:s3/bucketV2:BucketV2"}
 	trail := Resource{Type: "aws:cloudtrail/trail:Trail", Inputs: map[string]any{"eventSelectors": []any{map[string]any{}}}}
 	plain, full := of(t, a, bucket), of(t, a, bucket, trail, Resource{Type: "aws:kms/key:Key"})
-	if gets, puts := item(t, plain, "reads of objects").Quantity, item(t, plain, "writes and listings of objects").Quantity; gets != 105 || puts != 207 {
-		t.Errorf("got %v and %v, want 105 and 207", gets, puts)
+	if gets, puts := item(t, plain, "reads of objects").Quantity, item(t, plain, "writes and listings of objects").Quantity; gets != 105 || puts != 107 {
+		t.Errorf("got %v and %v, want 105 and 107", gets, puts)
 	}
 	if i := item(t, plain, "data events of the trail"); i.Quantity != 0 {
 		t.Errorf("without a trail: %+v", i)
 	}
 	for _, what := range []string{"data events of the trail", "requests to encryption keys"} {
-		if i := item(t, full, what); i.Quantity != 312 {
-			t.Errorf("%s: got %+v, want 312", what, i)
+		if i := item(t, full, what); i.Quantity != 212 {
+			t.Errorf("%s: got %+v, want 212", what, i)
 		}
 	}
 }

@@ -21,8 +21,12 @@ type Job struct {
 	OutputRatio float64 // bytes of output for a byte of input
 }
 
-// Narrow and Wide are the two models of the benchmark.
-func Narrow() Job { return Job{Name: "narrow", CPUMBps: 114, OutputRatio: 1.5} }
+// Narrow and Wide are the two models of the benchmark. The estimate that a plan
+// comes with is of the narrow one.
+func Narrow() Job {
+	d := cost.Defaults()
+	return Job{Name: "narrow", CPUMBps: d.MBPerSecond, OutputRatio: d.OutputRatio}
+}
 
 // Wide has a column for each category, so that its output is larger.
 func Wide() Job { return Job{Name: "wide", CPUMBps: 91, OutputRatio: 3.3} }
@@ -121,7 +125,8 @@ type Machine struct {
 
 // Use is what a run uses beside the time of its tasks.
 type Use struct {
-	GetsPerTask, PutsPerTask     float64 // settings, model, report
+	GetsPerRun, PutsPerRun       float64 // of the merge beside what it does for each object
+	GetsPerTask                  float64 // the model
 	GetsPerObject, PutsPerObject float64 // beside its parts: its upload begun, listed and completed, its record and statistics; the merge looks at all of it
 	LogKBPerTask                 float64 // of the job and of the state machine
 }
@@ -138,12 +143,13 @@ type Assumptions struct {
 // Documented are the assumptions of the study: documented figures where there
 // are any, measured ones where not.
 func Documented() Assumptions {
+	d := cost.Defaults() // those that the study shares with estimates of plans
 	return Assumptions{
 		Platform: Platform{
 			Calls: Limit{20, 20}, Launches: Limit{100, 20}, Children: Limit{1300, 300}, VCPUQuota: 4000,
-			ProvisionSeconds: 20, ProvisionSpread: math.Log(60.0/20) / 1.645, StartSeconds: cost.Defaults().StartSeconds, NoticeSeconds: 3,
-			FirstByteSeconds: 0.02, StreamMBps: 93, Gets: 5500, Puts: 3500, NetworkMBps: 625,
-			ReadsAtOnce: 6, ReadPartMB: 1.048576, WritesAtOnce: 2, WritePartMB: 5.24288,
+			ProvisionSeconds: 20, ProvisionSpread: math.Log(60.0/20) / 1.645, StartSeconds: d.StartSeconds, NoticeSeconds: 3,
+			FirstByteSeconds: d.FirstByteSeconds, StreamMBps: d.RequestMBPerSecond, Gets: 5500, Puts: 3500, NetworkMBps: 625,
+			ReadsAtOnce: d.ReadsAtOnce, ReadPartMB: d.ReadPartMB, WritesAtOnce: d.WritesAtOnce, WritePartMB: d.WritePartMB,
 			ObjectSeconds: 0.2, MergeRequests: 12, MergeAtOnce: 16, RequestSeconds: 0.05, ParallelShare: 0.87,
 		},
 		Hazards: Hazards{
@@ -154,7 +160,10 @@ func Documented() Assumptions {
 			Attempts: 3, FirstWait: 30, APIRetries: 10, APIFirstWait: 30, APIMostWait: 600,
 			ChildStates: 4, AgainStates: 9, ParentStates: 31, ParentSeconds: 10, RoundStates: 8, ListedPerCall: 1000, ListingSeconds: 0.2,
 		},
-		Use:      Use{GetsPerTask: 6, PutsPerTask: 1, GetsPerObject: 10, PutsPerObject: 6, LogKBPerTask: 28},
+		Use: Use{
+			GetsPerRun: d.GetsPerRun, PutsPerRun: d.PutsPerRun, GetsPerTask: d.GetsPerTask,
+			GetsPerObject: d.GetsPerObject, PutsPerObject: d.PutsPerObject, LogKBPerTask: 28,
+		},
 		PublicIP: true,
 	}
 }
@@ -196,7 +205,7 @@ func (a Assumptions) Rate(job Job, task Task) (mbps float64, by string) {
 
 // stream is how many MB/s so many requests at once transfer, of so many MB each.
 func (a Assumptions) stream(atOnce, part float64) float64 {
-	return atOnce * part / (a.FirstByteSeconds + part/a.StreamMBps)
+	return cost.Assumptions{FirstByteSeconds: a.FirstByteSeconds, RequestMBPerSecond: a.StreamMBps}.Stream(atOnce, part)
 }
 
 // network is how many MB/s a task receives or sends at most.
@@ -206,22 +215,6 @@ func (a Assumptions) network(task Task) float64 {
 	}
 	return a.NetworkMBps
 }
-
-// parts is how many parts the upload of so many MB has: preprocess/storage,
-// writePart. It is more than mostParts where S3 does not take it.
-func (a Assumptions) parts(mb float64) float64 {
-	n := 0.0
-	for _, step := range []struct{ parts, times float64 }{{6500, 1}, {500, 4}, {3000, 30}} {
-		size := step.times * a.WritePartMB
-		if mb <= step.parts*size {
-			return n + max(1, math.Ceil(mb/size))
-		}
-		n, mb = n+step.parts, mb-step.parts*size
-	}
-	return mostParts + 1
-}
-
-const mostParts = 10_000 // of an upload to S3
 
 // Scenario is one run.
 type Scenario struct {
@@ -268,8 +261,8 @@ func (s *Scenario) Check() error {
 			errs = append(errs, fmt.Errorf("%s: got %v, want 0 to 1", p.name, p.value))
 		}
 	}
-	if mb := s.GB * 1000 / float64(s.Objects) * s.Job.OutputRatio; !s.Ranges && s.parts(mb) > mostParts {
-		errs = append(errs, fmt.Errorf("%s: got %d, each with a result of %.0f GB, want more and smaller ones: S3 takes no more than %d parts", "Objects", s.Objects, mb/1000, mostParts))
+	if mb := s.GB * 1000 / float64(s.Objects) * s.Job.OutputRatio; !s.Ranges && cost.Parts(mb, s.WritePartMB) > cost.MostParts {
+		errs = append(errs, fmt.Errorf("%s: got %d, each with a result of %.0f GB, want more and smaller ones: S3 takes no more than %d parts", "Objects", s.Objects, mb/1000, cost.MostParts))
 	}
 	return errors.Join(errs...)
 }

@@ -107,7 +107,7 @@ func newRun(s Scenario, seed uint64) (*run, error) {
 		mb: make([]float64, s.Objects), done: make([]uint8, s.Objects),
 	}
 	if s.Ranges {
-		r.WritePartMB = max(r.WritePartMB, s.GB*1000*1.5/mostParts)
+		r.WritePartMB = cost.RangePartMB(s.GB, r.WritePartMB)
 	}
 	r.rate, _ = r.Rate(s.Job, s.Task)
 	for i, spot := range []bool{false, true} {
@@ -172,7 +172,6 @@ func (r *run) plan() float64 {
 	r.transitions += planStates
 	r.logKB += r.LogKBPerTask
 	r.gets += r.GetsPerTask + math.Ceil(r.GB*1000/r.ReadPartMB)
-	r.puts += r.PutsPerTask
 	r.bill(seconds, false)
 	return r.provision() + seconds + r.NoticeSeconds
 }
@@ -249,7 +248,6 @@ func (r *run) launch(c *child) {
 	r.vcpus += r.Task.VCPUs
 	r.logKB += r.LogKBPerTask
 	r.gets += r.GetsPerTask
-	r.puts += r.PutsPerTask
 	c.launched++
 	r.after(r.provision(), func() { r.boot(c) })
 }
@@ -330,7 +328,7 @@ func (r *run) progress(c *child, part float64) {
 // use counts the requests for a share of an object.
 func (r *run) use(object int, share float64) {
 	r.gets += share * (r.GetsPerObject + math.Ceil(r.mb[object]/r.ReadPartMB))
-	r.puts += share * (r.PutsPerObject + r.parts(r.mb[object]*r.Job.OutputRatio))
+	r.puts += share * (r.PutsPerObject + cost.Parts(r.mb[object]*r.Job.OutputRatio, r.WritePartMB))
 }
 
 // slowness is how many times as long as the median a task takes.
@@ -413,8 +411,8 @@ func (r *run) endChild(c *child) {
 func (r *run) merge() {
 	r.result.Tasks++
 	r.logKB += r.LogKBPerTask
-	r.gets += r.GetsPerTask
-	r.puts += r.PutsPerTask
+	r.gets += r.GetsPerRun + r.GetsPerTask
+	r.puts += r.PutsPerRun
 	requests := float64(r.Objects) * r.MergeRequests
 	seconds := r.StartSeconds + max(requests*r.RequestSeconds/r.MergeAtOnce, requests/r.Puts)
 	r.after(r.provision()+seconds+r.NoticeSeconds, func() {

@@ -198,8 +198,8 @@ func TestRun_countsWhatItUses(t *testing.T) {
 	}
 	s := scenario(20, 20)
 	got := mustRun(t, s, 1)
-	gets := 20*(s.GetsPerObject+math.Ceil(1000/s.ReadPartMB)) + 21*s.GetsPerTask
-	puts := 20*(s.PutsPerObject+math.Ceil(1500/s.WritePartMB)) + 21*s.PutsPerTask + 1
+	gets := 20*(s.GetsPerObject+math.Ceil(1000/s.ReadPartMB)) + 21*s.GetsPerTask + s.GetsPerRun
+	puts := 20*(s.PutsPerObject+math.Ceil(1500/s.WritePartMB)) + s.PutsPerRun + 1
 	if want := gets*p.get + puts*p.put; !near(got.Requests, want, 1e-9) {
 		t.Errorf("requests cost %v, want %v", got.Requests, want)
 	}
@@ -459,13 +459,7 @@ func TestRun_plansRangesFirst(t *testing.T) {
 	}
 }
 
-func TestParts_areThoseOfTheJob(t *testing.T) {
-	a := Documented()
-	for _, c := range []struct{ gb, want float64 }{{0, 1}, {0.001, 1}, {0.00525, 2}, {34, 6485}, {36, 6500 + 92}, {500, 6500 + 500 + 2896}, {600, mostParts + 1}} {
-		if got := a.parts(c.gb * 1000); got != c.want {
-			t.Errorf("%v GB: %v parts, want %v", c.gb, got, c.want)
-		}
-	}
+func TestCheck_refusesAResultOfTooManyParts(t *testing.T) {
 	s := scenario(1, 1)
 	s.GB = 1000
 	if err := s.Check(); err == nil || !strings.Contains(err.Error(), "10000 parts") {
