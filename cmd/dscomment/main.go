@@ -19,6 +19,7 @@ import (
 
 	"ds-pipeline/internal/github"
 	"ds-pipeline/internal/review"
+	"ds-pipeline/preprocess/named"
 )
 
 const about = `Tells on GitHub what a change does: one comment on a pull request with what
@@ -50,12 +51,12 @@ func (a account) client() (*github.Client, error) { return github.New(a.API, a.R
 
 type showCommand struct {
 	Commit string   `required:"" placeholder:"SHA" help:"The commit that was planned."`
-	Files  []string `arg:"" type:"existingfile" help:"What 'dsplan --review' printed, one file for each stack."`
+	Files  []string `arg:"" type:"path" help:"What 'dsplan --review' printed, one file for each stack."`
 }
 
 type postCommand struct {
 	account  `embed:""`
-	Event    string `env:"GITHUB_EVENT_PATH" type:"existingfile" required:"" placeholder:"FILE" help:"The event that started the workflow."`
+	Event    string `env:"GITHUB_EVENT_PATH" type:"path" required:"" placeholder:"FILE" help:"The event that started the workflow."`
 	Artifact string `default:"plans" help:"Name of the artifact."`
 }
 
@@ -64,7 +65,27 @@ type issueCommand struct {
 	Key     string `required:"" help:"What tells this issue from others, such as drift-dev."`
 	Title   string `help:"Title of the issue."`
 	Close   bool   `help:"Close the issue."`
-	File    string `arg:"" optional:"" type:"existingfile" help:"The text."`
+	File    string `arg:"" optional:"" type:"path" help:"The text."`
+}
+
+// Validate says which files are not there. Kong calls it.
+func (c showCommand) Validate() error {
+	var errs []error
+	for _, path := range c.Files {
+		errs = append(errs, named.File("report", path))
+	}
+	return errors.Join(errs...)
+}
+
+// Validate is as that of show.
+func (c postCommand) Validate() error { return named.File("--event", c.Event) }
+
+// Validate is as that of show.
+func (c issueCommand) Validate() error {
+	if c.File == "" {
+		return nil
+	}
+	return named.File("text", c.File)
 }
 
 func main() {

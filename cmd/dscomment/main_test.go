@@ -54,6 +54,11 @@ func TestMain_refusesAWrongCommandLine(t *testing.T) {
 			t.Errorf("%q: status %d: %s", args, status, errs)
 		}
 	}
+	for _, args := range [][]string{{"show", "main_tets.go"}, {"post", "--event", "main_tets.go"}, {"issue", "--key", "k", "--title", "t", "main_tets.go"}} {
+		if status, _, errs := comments(t, args...); status != exitUsage || !strings.Contains(errs, `did you mean "main_test.go"?`) {
+			t.Errorf("%q: status %d: %s", args, status, errs)
+		}
+	}
 	if status, out, _ := comments(t, "--help"); status != exitOK || !strings.Contains(out, "Exit status: 0 told") {
 		t.Errorf("status %d: %s", status, out)
 	}

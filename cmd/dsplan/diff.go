@@ -56,7 +56,11 @@ func (p program) previewFrom(ctx context.Context, s *simstack.Stack, file string
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Import(ctx, deployed, p.givenPassphrase()); err != nil {
+	phrase, err := p.givenPassphrase()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Import(ctx, deployed, phrase); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return inside(s, func() (*simstack.Result, error) { return s.Preview(ctx) })

@@ -101,7 +101,6 @@ func TestDiff_saysWhyADeploymentCannotBeRead(t *testing.T) {
 		"another stack":   {write(strings.ReplaceAll(string(text), "urn:pulumi:dev::", "urn:pulumi:prod::")), phrase, "the deployment is of stack prod of sample, want dev of sample"},
 		"no deployment":   {write(`{"version":3}`), phrase, "want a deployment, as 'pulumi stack export' writes it"},
 		"no JSON":         {write("version: 3"), phrase, "want a deployment"},
-		"no file":         {file + ".none", phrase, "no such file"},
 	} {
 		if status, _, errs := plan(t, queue, tt.env, "-s", "dev", "--dir", dir, "--diff", tt.file); status != exitErrors || !strings.Contains(errs, tt.want) {
 			t.Errorf("%s: status %d, got %q, want %q", name, status, errs, tt.want)

@@ -21,6 +21,7 @@ import (
 
 	"ds-pipeline/internal/simcloud"
 	"ds-pipeline/internal/simcloud/simstack"
+	"ds-pipeline/preprocess/named"
 	"ds-pipeline/stack"
 )
 
@@ -53,7 +54,7 @@ type cli struct {
 	Review  string  `placeholder:"FILE" type:"path" help:"Compare with what --export wrote of the base of a pull request: changes, cost and rights, as JSON for 'dscomment', also when the plan has errors. An empty FILE stands for a stack that the base has not."`
 	Export  string  `placeholder:"FILE" type:"path" help:"Also write the deployment as 'pulumi stack export' does. Secrets in it are encrypted with PULUMI_CONFIG_PASSPHRASE; without it, with a key that nobody keeps."`
 	Account string  `placeholder:"ID" help:"Account that the simulated credentials belong to. Default: the one that the stack is for."`
-	Dir     string  `default:"." type:"existingdir" help:"Directory of Pulumi.yaml."`
+	Dir     string  `default:"." type:"path" help:"Directory of Pulumi.yaml."`
 }
 
 // stackProgram is what is planned.
@@ -94,6 +95,9 @@ func (p program) main(ctx context.Context, args []string) int {
 	if err == nil && flags.Account != "" && !isAccount(flags.Account) {
 		err = fmt.Errorf("--account: got %q, want 12 digits", flags.Account)
 	}
+	if err == nil {
+		err = p.files(flags)
+	}
 	if err != nil {
 		fmt.Fprintf(p.stderr, "dsplan: %v\ndsplan --help lists the flags\n", err)
 		return exitUsage
@@ -109,10 +113,31 @@ func (p program) main(ctx context.Context, args []string) int {
 	case errors.Is(err, simstack.ErrNoStack):
 		fmt.Fprintln(p.stderr, "dsplan:", err)
 		return exitUsage
+	case errors.Is(err, simstack.ErrNoProject):
+		fmt.Fprintf(p.stderr, "dsplan: --dir %s: %v\n", named.Near(flags.Dir), err)
+		return exitUsage
 	default:
 		fmt.Fprint(p.stderr, failureText(flags.Stack, err))
 		return exitErrors
 	}
+}
+
+// files says what is wrong with the files and the folder that flags and
+// environment name.
+func (p program) files(flags cli) error {
+	var errs []error
+	for _, f := range []struct {
+		argument, path string
+		check          func(argument, path string) error
+	}{
+		{"--dir", flags.Dir, named.Folder}, {"--diff", flags.Diff, named.File}, {"--review", flags.Review, named.File}, {"--export", flags.Export, named.Target},
+		{passphraseFile, p.getenv(passphraseFile), named.File},
+	} {
+		if f.path != "" {
+			errs = append(errs, f.check(f.argument, f.path))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // errChanges says that --diff found some.
@@ -135,9 +160,12 @@ func (p program) plan(ctx context.Context, flags cli) error {
 		return p.review(ctx, s, flags)
 	}
 	if flags.Export != "" {
-		// Deriving the key takes a moment, so only when it is needed.
-		_, s.Secrets, err = passphrase.NewPassphraseSecretsManager(p.passphrase())
+		phrase, err := p.passphrase()
 		if err != nil {
+			return err
+		}
+		// Deriving the key takes a moment, so only when it is needed.
+		if _, s.Secrets, err = passphrase.NewPassphraseSecretsManager(phrase); err != nil {
 			return fmt.Errorf("prepare the encryption of the export: %w", err)
 		}
 	}
@@ -188,24 +216,27 @@ func given(s *simstack.Stack) simcloud.Others {
 }
 
 // passphrase is the user's, or one that is forgotten at once.
-func (p program) passphrase() string {
-	if phrase := p.givenPassphrase(); phrase != "" {
-		return phrase
+func (p program) passphrase() (string, error) {
+	if phrase, err := p.givenPassphrase(); phrase != "" || err != nil {
+		return phrase, err
 	}
-	return rand.Text()
+	return rand.Text(), nil
 }
 
+// passphraseFile is the environment variable that names a file with the passphrase.
+const passphraseFile = "PULUMI_CONFIG_PASSPHRASE_FILE" //nolint:gosec // its name
+
 // givenPassphrase is the user's, or "".
-func (p program) givenPassphrase() string {
+func (p program) givenPassphrase() (string, error) {
 	if phrase := p.getenv("PULUMI_CONFIG_PASSPHRASE"); phrase != "" {
-		return phrase
+		return phrase, nil
 	}
-	if file := p.getenv("PULUMI_CONFIG_PASSPHRASE_FILE"); file != "" {
-		if text, err := os.ReadFile(file); err == nil {
-			return strings.TrimSpace(string(text))
-		}
+	file := p.getenv(passphraseFile)
+	if file == "" {
+		return "", nil
 	}
-	return ""
+	text, err := named.Read(passphraseFile, file, 1<<20)
+	return strings.TrimSpace(string(text)), err
 }
 
 // inside does something where the CLI runs the program, in the project's directory.

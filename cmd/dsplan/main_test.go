@@ -273,8 +273,8 @@ func TestExport_withoutAPassphraseIsStillEncrypted(t *testing.T) {
 func TestExport_thatCannotBeWrittenIsAnError(t *testing.T) {
 	dir := project(t, plainSettings)
 	status, out, errs := plan(t, queue, nil, "-s", "dev", "--dir", dir, "--export", filepath.Join(dir, "missing", "x.json"))
-	if status != exitErrors || out != "" || !strings.Contains(errs, "missing") {
-		t.Errorf("got status %d, output %q, errors %q; want status 1 and the path", status, out, errs)
+	if want := `there is no folder "missing" in ` + dir; status != exitUsage || out != "" || !strings.Contains(errs, want) {
+		t.Errorf("got status %d, output %q, errors %q; want status 64 and %q", status, out, errs, want)
 	}
 }
 
@@ -289,8 +289,16 @@ func TestUsage_errorsAre64(t *testing.T) {
 		{"an unknown flag", []string{"--stack", "dev", "--verbose"}, "unknown flag --verbose"},
 		{"an argument too many", []string{"--stack", "dev", "prod"}, "unexpected argument prod"},
 		{"no account", []string{"--stack", "dev", "--account", "mine"}, `--account: got "mine", want 12 digits`},
-		{"no directory", []string{"--stack", "dev", "--dir", filepath.Join(dir, "missing")}, "missing"},
+		{"no directory", []string{"--stack", "dev", "--dir", filepath.Join(dir, "missing")}, `there is no folder "missing" in ` + dir},
+		{"a file as directory", []string{"--stack", "dev", "--dir", filepath.Join(dir, "Pulumi.yaml")}, "it is a file; want a folder"},
+		{"no project", []string{"--stack", "dev", "--dir", t.TempDir()}, "no Pulumi.yaml in "},
+		{"nearly a deployment", []string{"--stack", "dev", "--dir", dir, "--diff", filepath.Join(dir, "Pulumi.yml")}, `did you mean "Pulumi.yaml"?`},
+		{"nearly a base", []string{"--stack", "dev", "--dir", dir, "--review", filepath.Join(dir, "Pulumi.yml")}, `did you mean "Pulumi.yaml"?`},
 		{"no such stack", []string{"--stack", "test", "--dir", dir}, `stack "test": no such stack: there is no ` + filepath.Join(dir, "Pulumi.test.yaml") + "; there are dev"},
+	}
+	status, _, errs := plan(t, queue, map[string]string{"PULUMI_CONFIG_PASSPHRASE_FILE": filepath.Join(dir, "phrase")}, "--stack", "dev", "--dir", dir)
+	if status != exitUsage || !strings.Contains(errs, "PULUMI_CONFIG_PASSPHRASE_FILE") {
+		t.Errorf("a file with the passphrase that is not there: got status %d and %q", status, errs)
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -90,7 +90,7 @@ func TestReview_takesAnEmptyFileForAStackThatIsNew(t *testing.T) {
 	if status != exitOK || !r.New || len(r.Changes) != 3 || r.Before != nil || r.After == nil {
 		t.Errorf("status %d: %v %s", status, r, errs)
 	}
-	if _, status, errs := reviewed(t, queue, "dev", dir, file+".none"); status != exitErrors || !strings.Contains(errs, "no such file") {
+	if _, status, errs := reviewed(t, queue, "dev", dir, file+".none"); status != exitUsage || !strings.Contains(errs, "--review ") || !strings.Contains(errs, "there is no ") {
 		t.Errorf("status %d: %s", status, errs)
 	}
 	if status, _, errs := plan(t, queue, nil, "-s", "dev", "--dir", dir, "--review", file, "--cost"); status != exitUsage || !strings.Contains(errs, "--review is all in one") {

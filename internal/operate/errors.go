@@ -15,6 +15,7 @@ import (
 
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/job"
+	"ds-pipeline/preprocess/named"
 	"ds-pipeline/preprocess/storage"
 )
 
@@ -115,8 +116,12 @@ func explain(err error) *Error {
 	}
 	var path *fs.PathError
 	switch status := job.ExitStatus(err); {
+	case errors.Is(err, named.ErrKind):
+		return &Error{Status: exitUsage, Err: err}
+	case errors.Is(err, named.ErrTooLarge):
+		return &Error{Status: exitData, Err: err}
 	case errors.As(err, &path):
-		if errors.Is(err, fs.ErrNotExist) {
+		if named.IsMissing(err) {
 			return &Error{Status: exitNotFound, Err: err}
 		}
 		return &Error{Status: exitIO, Err: err}

@@ -3,13 +3,14 @@ package operate
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
 	"ds-pipeline/internal/migrate"
+	"ds-pipeline/preprocess/named"
 )
 
 type importCommand struct {
@@ -38,8 +39,8 @@ func (c *importCommand) run(_ context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	text, err := readMost(c.Cloudformation)
-	if err != nil {
+	text, err := named.Read("--cloudformation", c.Cloudformation, migrate.MaxInputBytes)
+	if err := errors.Join(err, named.Target("--write", c.Write)); err != nil {
 		return err
 	}
 	template, err := migrate.ReadTemplate(text)
@@ -48,7 +49,7 @@ func (c *importCommand) run(_ context.Context, s *session) error {
 	}
 	var deployed *migrate.Deployed
 	if c.Resources != "" {
-		if text, err = readMost(c.Resources); err != nil {
+		if text, err = named.Read("--resources", c.Resources, migrate.MaxInputBytes); err != nil {
 			return err
 		}
 		if deployed, err = migrate.ReadDeployed(text); err != nil {
@@ -69,32 +70,8 @@ func (c *importCommand) run(_ context.Context, s *session) error {
 	if s.JSON {
 		return s.printJSON(imported{c.Write, m})
 	}
-	s.showMigration(m, nearPath(c.Write))
+	s.showMigration(m, named.Near(c.Write))
 	return nil
-}
-
-// nearPath is a path as one would write it here.
-func nearPath(path string) string {
-	here, err := os.Getwd()
-	if err != nil {
-		return path
-	}
-	if near, err := filepath.Rel(here, path); err == nil && filepath.IsLocal(near) {
-		return near
-	}
-	return path
-}
-
-// readMost reads a file unless it is larger than any template.
-func readMost(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if info.Size() > migrate.MaxInputBytes {
-		return nil, fail(exitData, "", "%s: got %d bytes, want at most %d", path, info.Size(), migrate.MaxInputBytes)
-	}
-	return os.ReadFile(path)
 }
 
 // migrationTarget is what the stack file says of the stack that takes over.

@@ -3,6 +3,7 @@ package operate
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	show "ds-pipeline/preprocess/console"
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/job"
+	"ds-pipeline/preprocess/named"
+	"ds-pipeline/preprocess/storage"
 )
 
 type localCommand struct {
@@ -65,6 +68,9 @@ func (c *localCommand) settings(ctx context.Context, s *session) (job.Settings, 
 	}
 	flags := job.Flags{Input: given(c.Input), Model: given(c.Model), Output: given(c.Output), Period: given(c.Period)}
 	if c.Buckets != "" {
+		if err := named.Folder("--buckets", c.Buckets); err != nil {
+			return job.Settings{}, err
+		}
 		below := func(name, key string) *string { return given(filepath.Join(c.Buckets, name, filepath.FromSlash(key))) }
 		flags.Input = firstGiven(flags.Input, below("input", values[contract.InputKey]))
 		flags.Model = firstGiven(flags.Model, below("artifacts", values[contract.ModelKey]))
@@ -178,7 +184,13 @@ func (c *localCommand) preprocess(ctx context.Context, s *session, settings job.
 		if e := explainAPI(err); e != nil {
 			return e
 		}
-		return &Error{Status: job.ExitStatus(err), Err: err, Remedy: remedyOfStatus(job.ExitStatus(err))}
+		status := job.ExitStatus(err)
+		remedy := remedyOfStatus(status)
+		var object *storage.Error
+		if status == exitNotFound && errors.As(err, &object) && !object.URI.IsS3() {
+			remedy = "" // which is about objects and keys
+		}
+		return &Error{Status: status, Err: err, Remedy: remedy}
 	}
 	if summary.Repeated {
 		s.note("%s", summary.RepeatedText())

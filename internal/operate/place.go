@@ -18,6 +18,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"ds-pipeline/preprocess/contract"
+	"ds-pipeline/preprocess/named"
 )
 
 // place is where a stack is and what it is made of.
@@ -55,6 +56,9 @@ func readStackFile(dir, name string) (*stackFile, error) {
 	}
 	if err := readYAML(filepath.Join(dir, "Pulumi.yaml"), &project); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
+			if err := named.Folder("--dir", dir); err != nil {
+				return nil, err
+			}
 			return nil, fail(exitConfig, "Name the directory of the project with --dir.", "--stack %s: no Pulumi.yaml in %s", name, dir)
 		}
 		return nil, err
@@ -238,9 +242,12 @@ func (s *session) find(ctx context.Context) error {
 	return nil
 }
 
+// mostOutputsBytes is far more than the outputs of any stack.
+const mostOutputsBytes = 16 << 20
+
 // readOutputs reads what `pulumi stack output --json` printed.
 func readOutputs(path string) (map[string]string, error) {
-	text, err := os.ReadFile(path)
+	text, err := named.Read("--outputs", path, mostOutputsBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path"
@@ -17,6 +18,7 @@ import (
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/job"
 	"ds-pipeline/preprocess/manifest"
+	"ds-pipeline/preprocess/named"
 	"ds-pipeline/preprocess/storage"
 )
 
@@ -48,6 +50,11 @@ type resultObject struct {
 func (c *resultsCommand) run(ctx context.Context, s *session) error {
 	if err := (request{Period: c.Period, OutputKey: c.OutputKey}).check(); err != nil {
 		return err
+	}
+	if _, err := os.Stat(c.Download); c.Download != "" && !errors.Is(err, fs.ErrNotExist) {
+		if err := named.Folder("--download", c.Download); err != nil { // one that is not there is made
+			return err
+		}
 	}
 	if err := s.find(ctx); err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	show "ds-pipeline/preprocess/console"
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/job"
+	"ds-pipeline/preprocess/named"
 	"ds-pipeline/preprocess/script"
 	"ds-pipeline/preprocess/storage"
 )
@@ -67,10 +68,14 @@ func (c *uploadCommand) run(ctx context.Context, s *session) error {
 			return usagef("--input-key: %w", err)
 		}
 	}
-	for _, name := range []string{c.Input, c.Model, c.Script, c.Package} {
-		if err := checkFile(name); err != nil {
-			return err
+	var wrong []error
+	for _, f := range []struct{ flag, path string }{{"--input", c.Input}, {"--model", c.Model}, {"--script", c.Script}, {"--package", c.Package}} {
+		if f.path != "" {
+			wrong = append(wrong, checkFile(f.flag, f.path))
 		}
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return err
 	}
 	if err := s.find(ctx); err != nil {
 		return err
@@ -111,18 +116,19 @@ func (c *uploadCommand) run(ctx context.Context, s *session) error {
 	return nil
 }
 
-func checkFile(name string) error {
-	if name == "" {
-		return nil
+// checkFile says why a file cannot be uploaded.
+func checkFile(flag, path string) error {
+	if err := named.File(flag, path); err != nil {
+		return err
 	}
-	info, err := os.Stat(name)
+	info, err := os.Stat(path)
 	switch {
 	case err != nil:
 		return err
 	case !info.Mode().IsRegular():
-		return usagef("%s: want a file", name)
+		return usagef("%s %s: it is a pipe or a device; want a file", flag, named.Near(path))
 	case info.Size() == 0:
-		return fail(exitData, "", "%s is empty", name)
+		return fail(exitData, "", "%s %s: it is empty", flag, named.Near(path))
 	}
 	return nil
 }

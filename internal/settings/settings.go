@@ -16,6 +16,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"ds-pipeline/components"
+	"ds-pipeline/preprocess/named"
 )
 
 // Key is one key of a configuration C: its default, which Pulumi.yaml repeats
@@ -130,7 +131,7 @@ func unknownKeys(ctx *pulumi.Context, names []string) []error {
 		if !ours || slices.Contains(names, name) {
 			continue
 		}
-		errs = append(errs, fmt.Errorf("%s: unknown key, did you mean %s? Pulumi.yaml lists all of them", name, nearest(name, names)))
+		errs = append(errs, fmt.Errorf("%s: unknown key, did you mean %s? Pulumi.yaml lists all of them", name, named.Any(name, names)))
 	}
 	return errs
 }
@@ -177,38 +178,6 @@ func contextConfig(ctx *pulumi.Context) reflect.Value {
 		return reflect.Value{}
 	}
 	return v
-}
-
-// nearest is the name that the fewest changed letters turn into got.
-func nearest(got string, names []string) string {
-	best, bestDistance := "", -1
-	for _, name := range names {
-		d := distance(strings.ToLower(got), strings.ToLower(name))
-		if bestDistance < 0 || d < bestDistance {
-			best, bestDistance = name, d
-		}
-	}
-	return best
-}
-
-// distance is Levenshtein's: insertions, deletions and replacements.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }
 
 // SplitList cuts a list at its commas; blanks around an entry do not count.

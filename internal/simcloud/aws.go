@@ -15,6 +15,8 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+
+	"ds-pipeline/preprocess/named"
 )
 
 // awsProvider simulates pulumi-aws.
@@ -64,7 +66,7 @@ func lookUp(urn resource.URN) (*Type, error) {
 	t, ok := catalog()[token]
 	if !ok {
 		hint := ""
-		if near := nearest(token, sortedKeys(catalog())); near != "" {
+		if near := named.Nearest(token, sortedKeys(catalog())); near != "" {
 			hint = fmt.Sprintf(" (did you mean %s?)", near)
 		}
 		return nil, fmt.Errorf("%w: %s%s; add it to its service's table in internal/simcloud", errUnknownType, token, hint)

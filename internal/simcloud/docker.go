@@ -12,6 +12,8 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+
+	"ds-pipeline/preprocess/named"
 )
 
 // dockerProvider simulates pulumi-docker-build: an image is not built, but it
@@ -48,7 +50,7 @@ func checkImage(urn resource.URN, in map[string]any) []string {
 		if strings.HasPrefix(name, "__") {
 			continue
 		}
-		if near := nearest(name, dockerProperties); near != name {
+		if near := named.Nearest(name, dockerProperties); near != name {
 			problems = append(problems, fmt.Sprintf("%s: unknown property; did you mean %q?", name, near))
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ecs"
+
+	"ds-pipeline/preprocess/named"
 )
 
 const (
@@ -208,7 +210,7 @@ func containers(c *checking) {
 		for _, k := range sortedKeys(container) {
 			if !slices.Contains(containerFields, k) {
 				hint := ""
-				if near := nearest(k, containerFields); near != "" {
+				if near := named.Nearest(k, containerFields); near != "" {
 					hint = fmt.Sprintf("; did you mean %q?", near)
 				}
 				c.problem(join(here, k), "unknown field%s", hint)

@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"ds-pipeline/preprocess/named"
 )
 
 // kind is what a property holds.
@@ -174,7 +176,7 @@ func (s *shape) checkObject(path string, object resource.PropertyMap, report fun
 		f, ok := s.fields[string(k)]
 		if !ok {
 			hint := "known are " + strings.Join(s.names, ", ")
-			if near := nearest(string(k), s.names); near != "" {
+			if near := named.Nearest(string(k), s.names); near != "" {
 				hint = fmt.Sprintf("did you mean %q?", near)
 			}
 			report(join(path, string(k)), "unknown property; "+hint)

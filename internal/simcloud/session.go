@@ -9,6 +9,8 @@ import (
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"ds-pipeline/preprocess/named"
 )
 
 // session is one configured provider: whose account, which region, which tags.
@@ -54,7 +56,7 @@ func checkProvider(props resource.PropertyMap) []string {
 		f := known.fields[name]
 		if f == nil {
 			hint := ""
-			if near := nearest(name, known.names); near != "" {
+			if near := named.Nearest(name, known.names); near != "" {
 				hint = fmt.Sprintf("; did you mean %q?", near)
 			}
 			problems = append(problems, name+": unknown setting of the aws provider"+hint)

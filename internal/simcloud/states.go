@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"ds-pipeline/preprocess/named"
 )
 
 // stateMachine wants the text at path to be a state machine in the Amazon
@@ -92,7 +94,7 @@ func (c *statesChecker) fields(at string, object map[string]any, allowed ...stri
 			continue
 		}
 		hint := "want one of " + strings.Join(allowed, ", ")
-		if near := nearest(k, allowed); near != "" {
+		if near := named.Nearest(k, allowed); near != "" {
 			hint = fmt.Sprintf("did you mean %q?", near)
 		}
 		c.problem(join(at, k), "unknown field; %s", hint)

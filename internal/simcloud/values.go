@@ -197,34 +197,3 @@ func quotedList(names []string) string {
 	}
 	return strings.Join(quoted[:len(quoted)-1], ", ") + " or " + quoted[len(quoted)-1]
 }
-
-// nearest returns the candidate most like name, or "" when none is close.
-func nearest(name string, candidates []string) string {
-	best, bestAt := "", 1+len(name)/3
-	for _, c := range candidates {
-		if d := distance(strings.ToLower(name), strings.ToLower(c)); d <= bestAt && (best == "" || d < bestAt) {
-			best, bestAt = c, d
-		}
-	}
-	return best
-}
-
-// distance is the number of letters to insert, delete or replace between a and b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := diagonal
-			if a[i-1] != b[j-1] {
-				cost = 1 + min(diagonal, row[j], row[j-1])
-			}
-			diagonal, row[j] = row[j], cost
-		}
-	}
-	return row[len(b)]
-}

@@ -26,7 +26,7 @@ type Checked struct {
 func CheckModel(ctx context.Context, u storage.URI, env Env) (Checked, error) {
 	m, _, err := loadModel(ctx, storage.New(), u, env.Log)
 	if err != nil {
-		return Checked{}, err
+		return Checked{}, explained(err)
 	}
 	return Checked{Model: u.String(), Steps: m.Describe()}, nil
 }
@@ -38,11 +38,11 @@ func Check(ctx context.Context, s Settings, env Env) (Checked, error) {
 	store := storage.New()
 	m, _, err := loadModel(ctx, store, s.Model, env.Log)
 	if err != nil {
-		return Checked{}, err
+		return Checked{}, explained(err)
 	}
 	in, err := openInputs(ctx, store, s)
 	if err != nil {
-		return Checked{}, err
+		return Checked{}, explained(err)
 	}
 	defer in.close()
 	if s.unnamed && len(in.uris) > 0 {

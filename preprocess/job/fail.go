@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
+	"syscall"
 
 	"ds-pipeline/preprocess/contract"
+	"ds-pipeline/preprocess/named"
 	"ds-pipeline/preprocess/storage"
 )
 
@@ -52,6 +55,34 @@ func ExitStatus(err error) int {
 		return contract.ExitIO
 	}
 	return contract.ExitSoftware
+}
+
+// explained adds to an error about a file that is not there what is there, and what
+// may have been meant.
+func explained(err error) error {
+	var e *storage.Error
+	if !errors.As(err, &e) || e.URI.IsS3() || e.URI.Path == storage.Stdin {
+		return err
+	}
+	add := func(status int, format, why string) error {
+		if why == "" {
+			return err
+		}
+		return &Error{Status: status, Err: fmt.Errorf("%w"+format+"%s", err, why)}
+	}
+	path := e.URI.Path
+	if at := strings.IndexAny(path, `*?[`); at >= 0 && e.URI.IsPattern() {
+		path = filepath.Clean(path[:strings.LastIndexByte(path[:at], filepath.Separator)+1]) + string(filepath.Separator) // its folder
+	}
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return add(ExitStatus(err), ": ", named.Missing(path))
+	case errors.Is(err, syscall.ENOTDIR): // a file where a folder was meant
+		return add(contract.ExitNoInput, ": ", named.Missing(path))
+	case errors.Is(err, storage.ErrTarget) && e.Op == "write": // which says that there is no folder
+		return add(ExitStatus(err), "; ", named.Meant(filepath.Dir(path)+string(filepath.Separator)))
+	}
+	return err
 }
 
 // list joins problems, one per line, below a title.

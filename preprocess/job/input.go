@@ -41,7 +41,11 @@ func openInputs(ctx context.Context, store *storage.Store, s Settings) (*inputs,
 	}
 	in := &inputs{store: store, uris: uris, versions: make([]string, len(uris))}
 	if len(uris) == 1 {
-		if in.only, err = store.Open(ctx, uris[0]); err != nil {
+		in.only, err = store.Open(ctx, uris[0])
+		if errors.Is(err, storage.ErrTarget) && !uris[0].IsS3() { // a folder
+			err = fmt.Errorf("%w, or %s/ for all files in it", err, uris[0])
+		}
+		if err != nil {
 			return nil, fmt.Errorf("input: %w", err)
 		}
 	}

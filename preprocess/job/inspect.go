@@ -18,7 +18,7 @@ func Inspect(ctx context.Context, flags Flags, getenv func(string) string, param
 	}
 	m, _, err := loadModel(ctx, storage.New(), u, log)
 	if err != nil {
-		return "", err
+		return "", explained(err)
 	}
 	text := m.Describe()
 	if asJSON {

@@ -151,7 +151,7 @@ func interrupted(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil && !errors.As(err, new(*Error)) {
 		return ErrInterrupted
 	}
-	return err
+	return explained(err)
 }
 
 // do does one item, unless it is done.

@@ -95,7 +95,7 @@ func Run(ctx context.Context, s Settings, env Env) (Summary, error) {
 		// Whatever failed, it failed because of the interruption.
 		err = ErrInterrupted
 	}
-	return sum, err
+	return sum, explained(err)
 }
 
 func run(ctx context.Context, s Settings, env Env) (Summary, error) {

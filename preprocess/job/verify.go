@@ -64,7 +64,7 @@ func Verify(ctx context.Context, flags Flags, sources bool, getenv func(string) 
 	text, err := store.ReadAll(ctx, at, manifest.MaxBytes)
 	if err != nil {
 		if errors.Is(err, storage.ErrNotFound) {
-			err = fmt.Errorf("%w; a run writes it last, so that none that writes there is complete", err)
+			err = fmt.Errorf("%w; a run writes it last, so that none that writes there is complete", explained(err))
 		}
 		return v, fmt.Errorf("manifest: %w", err)
 	}

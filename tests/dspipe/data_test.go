@@ -75,7 +75,7 @@ func TestUpload_refusesWhatARunWouldRefuse(t *testing.T) {
 		{[]string{"--model", notModel}, 65, "model " + notModel},
 		{[]string{"--input", empty}, 65, "is empty"},
 		{[]string{"--input", dir}, 64, "want a file"},
-		{[]string{"--input", filepath.Join(dir, "none.csv")}, 66, "no such file"},
+		{[]string{"--input", filepath.Join(dir, "none.csv")}, 66, `--input ` + dir + `/none.csv: there is no "none.csv" in ` + dir},
 		{[]string{"--input", parquet}, 64, "data.parquet is Parquet by its name, but the key raw/monthly_data.csv says CSV; want --input-key raw/monthly_data.parquet"},
 		{[]string{"--script", lacks}, 78, "the stack has no parameter /ds/preprocessing/script-key that says where it goes"},
 		{[]string{"--package", lacks}, 78, "the stack has no parameter /ds/preprocessing/package-key that says where it goes"},

@@ -108,7 +108,7 @@ func TestPlace_isWhatTheOutputsSay(t *testing.T) {
 	run(t, c.Env(), "run", "--wait", "--outputs", file).expect(t, 0, "rows      344 in")
 	bad := write(t, filepath.Join(t.TempDir(), "outputs.json"), `{}`)
 	run(t, c.Env(), "status", "--outputs", bad).expect(t, 78, "no stateMachineArn")
-	run(t, c.Env(), "status", "--outputs", bad+".none").expect(t, 66, "no such file")
+	run(t, c.Env(), "status", "--outputs", bad+".none").expect(t, 66, "--outputs "+bad+`.none: there is no "outputs.json.none"`)
 	if err := os.WriteFile(file, []byte(strings.ReplaceAll(read(t, file), "111111111111", "222222222222")), 0o600); err != nil {
 		t.Fatal(err)
 	}

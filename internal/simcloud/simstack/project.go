@@ -26,6 +26,9 @@ import (
 	"ds-pipeline/internal/simcloud"
 )
 
+// ErrNoProject is what Open returns where there is no project.
+var ErrNoProject = errors.New("no Pulumi.yaml")
+
 // ErrNoStack is what Open returns for a stack without a file.
 var ErrNoStack = errors.New("no such stack")
 
@@ -55,6 +58,9 @@ func Open(ctx context.Context, program pulumi.RunFunc, opts OpenOptions) (*Stack
 		opts.Env = os.Getenv
 	}
 	path, err := workspace.DetectProjectPathFrom(opts.Dir)
+	if errors.Is(err, workspace.ErrProjectNotFound) {
+		return nil, fmt.Errorf("%w in %s or above", ErrNoProject, opts.Dir)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("find Pulumi.yaml in %s: %w", opts.Dir, err)
 	}
