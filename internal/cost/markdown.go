@@ -51,7 +51,7 @@ func Markdown(stacks []Named) string {
 		}
 	}
 	b.WriteString("\n## What is assumed\n\n" + first.assumed())
-	b.WriteString("\n`docs/decisions/job-tuning.md` says how the speed was measured. A state machine is counted along its longest way\n" +
+	b.WriteString("\n`bench/README.md` says how the speed was measured, `docs/decisions/scale-study.md` what is assumed of S3. A state machine is counted along its longest way\n" +
 		"to success that needs no retry, the watch's check included.\n")
 	b.WriteString("\n## Prices\n\nChecked prices were found again in a second public source when they were entered; look the others up before\nrelying on them. How many metrics Container Insights write is not checked either: it is meant as the most.\n\n" +
 		"| for | USD | per | as of | checked | source |\n|---|---:|---|---|---|---|\n")
