@@ -94,18 +94,18 @@ test-race: setup ## test the job with the race detector
 test-all: setup $(TOOLS)/pulumi $(TOOLS)/pulumi-language-yaml $(TOOLS)/kics $(TOOLS)/actionlint tests/statemachine/node_modules tests/iam/node_modules tests/scan/node_modules tests/parquet/node_modules
 	@echo "testing everything"
 	@# What builds or starts other programs would be answered from the test cache.
-	@PULUMI_BIN=$(CURDIR)/$(TOOLS)/pulumi go test -timeout 30m $$(go list ./... | grep -v /tests/)
+	@go list ./... | grep -v /tests/ | PULUMI_BIN=$(CURDIR)/$(TOOLS)/pulumi xargs go test -timeout 30m
 	@PULUMI_BIN=$(CURDIR)/$(TOOLS)/pulumi KICS_BIN=$(CURDIR)/$(TOOLS)/kics ACTIONLINT_BIN=$(CURDIR)/$(TOOLS)/actionlint go test -count=1 -timeout 30m ./tests/...
 	@cd bench/scale && go test ./...
 
 .PHONY: fmt
 fmt: ## format the Go code
-	@gofmt -w $$(git ls-files '*.go')
+	@git ls-files -z '*.go' | xargs -0 gofmt -w
 
 .PHONY: check-fmt
 check-fmt:
-	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
-	if [ -n "$$unformatted" ]; then echo "run 'make fmt' for:" $$unformatted >&2; exit 1; fi
+	@unformatted=$$(git ls-files -z '*.go' | xargs -0 gofmt -l); \
+	if [ -n "$$unformatted" ]; then printf "run 'make fmt' for:\n%s\n" "$$unformatted" >&2; exit 1; fi
 
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## vet and lint
@@ -117,9 +117,9 @@ lint: $(TOOLS)/golangci-lint ## vet and lint
 .PHONY: fuzz
 fuzz: ## fuzz every parser in turn, FUZZTIME=60s each
 	@grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u | while read -r package; do \
-		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$package/*_test.go | cut -d' ' -f2); do \
+		grep -hoE '^func Fuzz[A-Za-z0-9_]+' "$$package"/*_test.go | cut -d' ' -f2 | while read -r target; do \
 			echo "fuzzing $$package $$target for $(FUZZTIME)"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package </dev/null; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null; \
 		done; \
 	done
 
@@ -156,8 +156,8 @@ licenses: $(TOOLS)/go-licenses ## check and collect the licenses of what the rel
 sbom: $(TOOLS)/cyclonedx-gomod ## write what the released programs are made of, as CycloneDX, into out/
 	@mkdir -p out
 	@for program in $(RELEASED); do \
-		$(TOOLS)/cyclonedx-gomod app -json -licenses -main $${program#./} -output out/$$(basename $$program).cdx.json . && \
-		echo "out/$$(basename $$program).cdx.json"; \
+		$(TOOLS)/cyclonedx-gomod app -json -licenses -main "$${program#./}" -output "out/$${program##*/}.cdx.json" . && \
+		echo "out/$${program##*/}.cdx.json"; \
 	done
 
 .PHONY: release-check

@@ -64,6 +64,19 @@ func bashCompletion(app *kong.Application) string {
 		names = append(names, n.Name)
 	}
 	fmt.Fprintf(&b, `# Completion for bash: source <(%[1]s completion bash)
+
+# A reply a line: names of files may have blanks. The bash of macOS has no mapfile
+# and no compopt, which has later ones escape the blanks.
+_%[1]s_reply() {
+	local line
+	while IFS= read -r line; do COMPREPLY+=("$line"); done
+}
+_%[1]s_words() { _%[1]s_reply < <(compgen -W "$1" -- "$2"); }
+_%[1]s_files() {
+	compopt -o filenames 2>/dev/null
+	_%[1]s_reply < <(compgen -f -- "$1")
+}
+
 _%[1]s() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command="" i
 	COMPREPLY=()
@@ -81,12 +94,12 @@ _%[1]s() {
 			case f.IsBool():
 				continue
 			case choices(f.Value) != nil:
-				reply = fmt.Sprintf(`$(compgen -W "%s" -- "$word")`, strings.Join(choices(f.Value), " "))
+				reply = fmt.Sprintf(`_%s_words "%s" "$word"; `, app.Name, strings.Join(choices(f.Value), " "))
 			case isPath(f):
-				reply = `$(compgen -f -- "$word")`
+				reply = fmt.Sprintf(`_%s_files "$word"; `, app.Name)
 			}
 			for _, spelling := range spellings(f) {
-				fmt.Fprintf(&b, "\t\"%s %s\") COMPREPLY=(%s); return ;;\n", n.Name, spelling, reply)
+				fmt.Fprintf(&b, "\t\"%s %s\") %sreturn ;;\n", n.Name, spelling, reply)
 			}
 		}
 	}
@@ -99,13 +112,13 @@ _%[1]s() {
 		for _, p := range n.Positional {
 			words = append(words, choices(p)...)
 		}
-		fmt.Fprintf(&b, "\t%s) COMPREPLY=($(compgen -W \"%s\" -- \"$word\")) ;;\n", n.Name, strings.Join(words, " "))
+		fmt.Fprintf(&b, "\t%s) _%s_words \"%s\" \"$word\" ;;\n", n.Name, app.Name, strings.Join(words, " "))
 	}
 	var top []string
 	for _, f := range app.Flags {
 		top = append(top, spellings(f)...)
 	}
-	fmt.Fprintf(&b, "\t*) COMPREPLY=($(compgen -W \"%s\" -- \"$word\")) ;;\n\tesac\n}\ncomplete -F _%[2]s %[2]s\n", strings.Join(slices.Concat(names, top), " "), app.Name)
+	fmt.Fprintf(&b, "\t*) _%[2]s_words \"%[1]s\" \"$word\" ;;\n\tesac\n}\ncomplete -F _%[2]s %[2]s\n", strings.Join(slices.Concat(names, top), " "), app.Name)
 	return b.String()
 }
 

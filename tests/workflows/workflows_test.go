@@ -5,6 +5,7 @@ package workflows
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -145,24 +146,97 @@ func TestActionlint_findsNothing(t *testing.T) {
 	}
 }
 
-func TestShellcheck_findsNothing(t *testing.T) {
-	files := []string{".ci/run"}
-	entries, err := os.ReadDir(filepath.Join(root, "scripts"))
+var shebang = regexp.MustCompile(`^#!.*\b(ba)?sh\n`)
+
+// scripts are the shell scripts of the repository, by name: files, the recipes of
+// the Makefile, and the steps of the actions here, which actionlint does not read.
+func scripts(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(root, file)
+		if err != nil {
+			return err
+		}
+		switch {
+		case entry.IsDir() && slices.Contains([]string{".git", ".tools", "bin", "dist", "node_modules", "out", "testdata"}, entry.Name()):
+			return fs.SkipDir
+		case !entry.Type().IsRegular():
+			return nil
+		}
+		text, err := os.ReadFile(file)
+		if err == nil && shebang.Match(text) {
+			all[name] = string(text)
+		}
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, e := range entries {
-		if strings.HasPrefix(read(t, filepath.Join(root, "scripts", e.Name())), "#!/usr/bin/env bash\n") {
-			files = append(files, filepath.Join("scripts", e.Name()))
+	var action struct{ Runs struct{ Steps []step } }
+	const file = ".github/actions/stack/action.yml"
+	if err := yaml.Unmarshal([]byte(read(t, filepath.Join(root, file))), &action); err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range action.Runs.Steps {
+		if s.Run != "" {
+			all[fmt.Sprintf("%s, step %d", file, i+1)] = "#!/usr/bin/env bash\nset -eo pipefail\n" + s.Run // as GitHub runs it
 		}
 	}
-	if len(files) < 6 {
-		t.Fatalf("only %v are scripts", files)
+	for target, recipe := range recipes(t) {
+		all["Makefile, "+target] = "#!/usr/bin/env bash\nset -euo pipefail\n" + recipe // as the Makefile does
 	}
-	cmd := exec.Command(found(t, "shellcheck"), files...)
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("shellcheck: %v\n%s", err, out)
+	return all
+}
+
+var makeTarget = regexp.MustCompile(`(?m)^([a-z$][^ =:\n]*):(?:[^=]|$)`)
+
+// recipes are the commands of each target of the Makefile, those of what it needs
+// included, as make would run them.
+func recipes(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, m := range makeTarget.FindAllStringSubmatch(read(t, filepath.Join(root, "Makefile")), -1) {
+		target := strings.ReplaceAll(m[1], "$(TOOLS)", ".tools")
+		cmd := exec.Command("make", "--dry-run", "--always-make", "--no-print-directory", target)
+		cmd.Dir = root
+		cmd.Env = append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL=")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("make --dry-run %s: %v\n%s", target, err, out)
+		}
+		all[target] = string(out)
+	}
+	return all
+}
+
+func TestShellcheck_findsNothing(t *testing.T) {
+	shellcheck := found(t, "shellcheck")
+	check := func(text string) string {
+		cmd := exec.Command(shellcheck, "-")
+		cmd.Stdin = strings.NewReader(text)
+		out, err := cmd.CombinedOutput()
+		if err != nil && len(out) == 0 {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	all := scripts(t)
+	for name, text := range all {
+		if out := check(text); out != "" {
+			t.Errorf("%s: shellcheck finds\n%s", name, out)
+		}
+	}
+	for _, name := range []string{".ci/run", "examples/scripts/shout.sh", "scripts/go-build", "Makefile, fuzz", "Makefile, .tools/kics", ".github/actions/stack/action.yml, step 1"} {
+		if all[name] == "" {
+			t.Errorf("%s is not looked at", name)
+		}
+	}
+	if check("#!/bin/sh\nrm $1\n") == "" {
+		t.Error("shellcheck does not find what is there to be found")
 	}
 }
 
