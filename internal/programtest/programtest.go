@@ -11,26 +11,32 @@ import (
 	"testing"
 )
 
-// Main is a TestMain: it builds the packages, given by their folders as seen from
-// the tests, as programs of the same names in a temporary folder, calls prepare
-// with the folder, unless that is nil, and runs the tests.
-func Main(m *testing.M, prepare func(dir string) error, packages ...string) {
-	status, err := run(m, prepare, packages)
+// Program is one that is built before tests run.
+type Program struct {
+	Package string  // folder of its package, as seen from the tests
+	Path    *string // is told where the program is
+}
+
+// Main is a TestMain: it builds programs in a temporary folder, calls prepare with
+// the folder, unless that is nil, and runs the tests.
+func Main(m *testing.M, prepare func(dir string) error, programs ...Program) {
+	status, err := run(m, prepare, programs)
 	if err != nil {
 		log.Fatal(err)
 	}
 	os.Exit(status)
 }
 
-func run(m *testing.M, prepare func(dir string) error, packages []string) (int, error) {
+func run(m *testing.M, prepare func(dir string) error, programs []Program) (int, error) {
 	dir, err := os.MkdirTemp("", "programs-*")
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	for _, pkg := range packages {
-		if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, filepath.Base(pkg)), pkg).CombinedOutput(); err != nil { //nolint:gosec // named by a test
-			return 0, fmt.Errorf("build %s: %w\n%s", pkg, err, out)
+	for _, p := range programs {
+		*p.Path = filepath.Join(dir, filepath.Base(p.Package))
+		if out, err := exec.Command("go", "build", "-o", *p.Path, p.Package).CombinedOutput(); err != nil { //nolint:gosec // named by a test
+			return 0, fmt.Errorf("build %s: %w\n%s", p.Package, err, out)
 		}
 	}
 	if prepare != nil {

@@ -11,7 +11,6 @@ import (
 	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -26,10 +25,7 @@ const penguins = "../../examples/penguins/"
 var binary, job string
 
 func TestMain(m *testing.M) {
-	programtest.Main(m, func(dir string) error {
-		binary, job = filepath.Join(dir, "dspipe"), filepath.Join(dir, "preprocess")
-		return nil
-	}, "../../cmd/dspipe", "../../preprocess")
+	programtest.Main(m, nil, programtest.Program{Package: "../../cmd/dspipe", Path: &binary}, programtest.Program{Package: "../../preprocess", Path: &job})
 }
 
 // cloud is a stack with the penguins in it, whose runs are done by the real job.

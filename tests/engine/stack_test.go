@@ -15,6 +15,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"ds-pipeline/internal/programtest"
 	"ds-pipeline/internal/simcloud/simstack"
 	"ds-pipeline/internal/simcloud/simtest"
 	"ds-pipeline/stack"
@@ -27,19 +28,10 @@ const source = "../.."
 var root string
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "engine-test-*")
-	if err != nil {
-		panic(err)
-	}
-	if err := copyProject(dir); err != nil {
-		panic(err)
-	}
-	root = dir
-	status := m.Run()
-	if err := os.RemoveAll(dir); err != nil {
-		panic(err)
-	}
-	os.Exit(status)
+	programtest.Main(m, func(dir string) error {
+		root = dir
+		return copyProject(dir)
+	})
 }
 
 const (

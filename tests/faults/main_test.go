@@ -45,12 +45,11 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	programtest.Main(m, prepare, "../../preprocess")
+	programtest.Main(m, prepare, programtest.Program{Package: "../../preprocess", Path: &binary})
 }
 
 // prepare makes the inputs, and the results that runs without faults have.
 func prepare(dir string) error {
-	binary = filepath.Join(dir, "preprocess")
 	var b strings.Builder
 	b.WriteString("dist_km,price,temp,rooms\n")
 	for i := range 300_000 {

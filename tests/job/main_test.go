@@ -12,7 +12,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -34,10 +33,7 @@ const (
 var binary string
 
 func TestMain(m *testing.M) {
-	programtest.Main(m, func(dir string) error {
-		binary = filepath.Join(dir, "preprocess")
-		return nil
-	}, "../../preprocess")
+	programtest.Main(m, nil, programtest.Program{Package: "../../preprocess", Path: &binary})
 }
 
 // result is what a process left behind.

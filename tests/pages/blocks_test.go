@@ -25,6 +25,7 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 
 	"ds-pipeline/internal/consoletest"
+	"ds-pipeline/internal/programtest"
 )
 
 // programs are ours, by name, with where they are built from. Without building
@@ -263,13 +264,10 @@ var helpers = struct {
 var buildDir string
 
 func TestMain(m *testing.M) {
-	var err error
-	if buildDir, err = os.MkdirTemp("", "pages-"); err != nil {
-		panic(err)
-	}
-	status := m.Run()
-	_ = os.RemoveAll(buildDir)
-	os.Exit(status)
+	programtest.Main(m, func(dir string) error {
+		buildDir = dir
+		return nil
+	})
 }
 
 func helpOf(t *testing.T, name string) *helper {

@@ -38,10 +38,7 @@ type file struct {
 var binary string
 
 func TestMain(m *testing.M) {
-	programtest.Main(m, func(dir string) error {
-		binary = filepath.Join(dir, "preprocess")
-		return nil
-	}, "../../preprocess")
+	programtest.Main(m, nil, programtest.Program{Package: "../../preprocess", Path: &binary})
 }
 
 func read(t *testing.T, path string) file {

@@ -13,7 +13,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -36,10 +35,7 @@ const (
 var binary string
 
 func TestMain(m *testing.M) {
-	programtest.Main(m, func(dir string) error {
-		binary = filepath.Join(dir, "preprocess")
-		return nil
-	}, "../../preprocess")
+	programtest.Main(m, nil, programtest.Program{Package: "../../preprocess", Path: &binary})
 }
 
 // cloud is a server that a test can look behind.
