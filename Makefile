@@ -21,6 +21,8 @@ RACE_PACKAGES  := ./internal/operate ./preprocess ./preprocess/job ./preprocess/
 # What a release holds, and under which licenses it may link others' code.
 RELEASED := ./preprocess ./cmd/dspipe
 LICENSES := Apache-2.0,BSD-2-Clause,BSD-3-Clause,ISC,MIT
+# Tests that run programs of npm, at the versions of their package-lock.json.
+NODE_MODULES := $(patsubst %/package-lock.json,%/node_modules,$(wildcard tests/*/package-lock.json))
 HEAVY_NOTE := the first build compiles the AWS SDK for Pulumi: about 5 minutes on 2 cores
 
 .PHONY: help
@@ -91,7 +93,7 @@ test-race: setup ## test the job with the race detector
 	@CGO_ENABLED=1 go test -race -timeout 30m $(RACE_PACKAGES)
 
 .PHONY: test-all
-test-all: setup $(TOOLS)/pulumi $(TOOLS)/pulumi-language-yaml $(TOOLS)/kics $(TOOLS)/actionlint tests/statemachine/node_modules tests/iam/node_modules tests/scan/node_modules tests/parquet/node_modules
+test-all: setup $(TOOLS)/pulumi $(TOOLS)/pulumi-language-yaml $(TOOLS)/kics $(TOOLS)/actionlint $(NODE_MODULES)
 	@echo "testing everything"
 	@# What builds or starts other programs would be answered from the test cache.
 	@go list ./... | grep -v /tests/ | PULUMI_BIN=$(CURDIR)/$(TOOLS)/pulumi xargs go test -timeout 30m
@@ -217,26 +219,12 @@ $(TOOLS)/go-licenses: tools/licenses/go.mod
 	@cd tools/licenses && ../../$(GO_BUILD) .tools/go-licenses "the first build takes about a minute" \
 		-o ../../$(TOOLS)/go-licenses github.com/google/go-licenses/v2
 
-tests/statemachine/node_modules: tests/statemachine/package-lock.json
-	@echo "installing the validators of the state machine from npm"
-	@cd tests/statemachine && npm ci --no-audit --no-fund --loglevel=error
-	@touch $@
-
-tests/iam/node_modules: tests/iam/package-lock.json
-	@echo "installing the simulator of IAM from npm"
-	@cd tests/iam && npm ci --no-audit --no-fund --loglevel=error
-	@touch $@
-
-tests/scan/node_modules: tests/scan/package-lock.json
-	@echo "installing the scanner of templates from npm"
-	@cd tests/scan && npm ci --no-audit --no-fund --loglevel=error
-	@touch $@
-
-tests/parquet/node_modules: tests/parquet/package-lock.json
-	@echo "installing a reader of Parquet from npm"
-	@cd tests/parquet && npm ci --no-audit --no-fund --loglevel=error
+# What tests need from npm.
+tests/%/node_modules: tests/%/package-lock.json
+	@echo "installing what tests/$* needs from npm"
+	@cd tests/$* && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 .PHONY: clean
 clean: ## remove what was built
-	@rm -rf bin dist out $(TOOLS) tests/statemachine/node_modules tests/iam/node_modules tests/scan/node_modules tests/parquet/node_modules
+	@rm -rf bin dist out $(TOOLS) $(NODE_MODULES)

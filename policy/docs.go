@@ -22,7 +22,7 @@ func Markdown() string {
 			family = r.Family
 			fmt.Fprintf(&b, "\n## %s\n", family)
 		}
-		fmt.Fprintf(&b, "\n### %s\n\n%s, %s. %s.\n\n*To do:* %s.\n", r.Name, levelName(r.Level), severityName(r.Severity), r.Wants, r.Remedy)
+		fmt.Fprintf(&b, "\n### %s\n\n%s, %s. %s.\n\n*To do:* %s.\n", r.Name, levelName(r.Level), severityName(r.Severity), prose(r.Wants), prose(r.Remedy))
 		if len(r.Options) > 0 {
 			b.WriteString("\n| option | | default |\n|---|---|---|\n")
 		}
@@ -81,3 +81,6 @@ func levelName(level policyx.EnforcementLevel) string {
 func severityName(s Severity) string {
 	return map[Severity]string{Low: "low", Medium: "medium", High: "high", Critical: "critical"}[s]
 }
+
+// prose is a text in which nothing is Markdown: <name> would be an element of HTML.
+func prose(text string) string { return strings.ReplaceAll(text, "<", `\<`) }

@@ -156,6 +156,8 @@ func typeText(e ast.Expr) string {
 		return "[]" + typeText(e.Elt)
 	case *ast.MapType:
 		return "map[" + typeText(e.Key) + "]" + typeText(e.Value)
+	case *ast.IndexExpr: // a generic type
+		return typeText(e.X) + "[" + typeText(e.Index) + "]"
 	}
-	return fmt.Sprintf("%T", e)
+	panic(fmt.Sprintf("a type that is a %T cannot be written down", e)) // extend the cases
 }

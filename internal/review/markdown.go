@@ -159,6 +159,7 @@ func (p *page) losses(r *Report) {
 	p.line("")
 	p.line("> [!CAUTION]")
 	p.line("> **%s loses data**", code(r.Stack))
+	p.line(">")
 	for _, c := range lost[:p.fit(len(lost))] {
 		refused := ""
 		if c.Refused {

@@ -59,6 +59,7 @@ func TestComment_tellsWhatIsLostFirst(t *testing.T) {
 
 > [!CAUTION]
 > **<code>dev</code> loses data**
+>
 > - replaces <code>x</code> (<code>x</code>): <code>x</code> – **protected: the deployment is refused**
 > - deletes <code>x</code> (<code>x</code>): <code>x</code>
 

@@ -25,8 +25,11 @@ func fileName(name string) string {
 	return b.String() + ".md"
 }
 
-// cell is a text that fits into a table.
+// cell is a text that fits into a table. Stars in it are no emphasis, as in a cron.
 func cell(text string) string {
+	if !strings.Contains(text, "`") {
+		text = strings.ReplaceAll(text, "*", `\*`)
+	}
 	return strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "|", `\|`)
 }
 

@@ -425,3 +425,40 @@ func TestParse_findsWhatAPageHas(t *testing.T) {
 		}
 	}
 }
+
+// TestPages_areInOneStyle applies the rules of .markdownlint-cli2.jsonc.
+func TestPages_areInOneStyle(t *testing.T) {
+	lint, err := filepath.Abs("node_modules/.bin/markdownlint-cli2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(lint); err != nil {
+		t.Fatal("markdownlint-cli2 is not installed: run make tests/pages/node_modules")
+	}
+	config, err := filepath.Abs(filepath.Join(root, ".markdownlint-cli2.jsonc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(dir string, args ...string) (string, error) {
+		cmd := exec.Command(lint, append([]string{"--config", config}, args...)...)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := run(root); err != nil {
+		t.Errorf("markdownlint: %v\n%s", err, out)
+	} else if m := regexp.MustCompile(`Linting: (\d+) file`).FindStringSubmatch(out); m == nil || len(m[1]) < 2 {
+		t.Errorf("markdownlint looks at too few pages:\n%s", out)
+	}
+	// It has to find what is there to be found.
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "bad.md"), []byte("# One\n### Three\nlogs.<region>.amazonaws.com\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := run(dir, "bad.md")
+	for _, rule := range []string{"MD001", "MD022", "MD033"} {
+		if !strings.Contains(out, rule) {
+			t.Errorf("markdownlint does not tell of %s:\n%s", rule, out)
+		}
+	}
+}

@@ -5,6 +5,7 @@ package workflows
 import (
 	"bytes"
 	"fmt"
+	"go/version"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -200,7 +201,7 @@ func recipes(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for _, m := range makeTarget.FindAllStringSubmatch(read(t, filepath.Join(root, "Makefile")), -1) {
-		target := strings.ReplaceAll(m[1], "$(TOOLS)", ".tools")
+		target := strings.NewReplacer("$(TOOLS)", ".tools", "%", "pages").Replace(m[1])
 		cmd := exec.Command("make", "--dry-run", "--always-make", "--no-print-directory", target)
 		cmd.Dir = root
 		cmd.Env = append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL=")
@@ -230,7 +231,7 @@ func TestShellcheck_findsNothing(t *testing.T) {
 			t.Errorf("%s: shellcheck finds\n%s", name, out)
 		}
 	}
-	for _, name := range []string{".ci/run", "examples/scripts/shout.sh", "scripts/go-build", "Makefile, fuzz", "Makefile, .tools/kics", ".github/actions/stack/action.yml, step 1"} {
+	for _, name := range []string{".ci/run", "examples/scripts/shout.sh", "scripts/go-build", "Makefile, fuzz", "Makefile, .tools/kics", "Makefile, tests/pages/node_modules", ".github/actions/stack/action.yml, step 1"} {
 		if all[name] == "" {
 			t.Errorf("%s is not looked at", name)
 		}
@@ -453,6 +454,32 @@ func TestVersions_agree(t *testing.T) {
 	}
 	if seen < 5 {
 		t.Errorf("found %d versions", seen)
+	}
+	// People read which Go they need: that of the product, and the newest that a tool asks for.
+	goDirective := regexp.MustCompile(`(?m)^go (\S+)$`)
+	product := goDirective.FindStringSubmatch(read(t, filepath.Join(root, "go.mod")))[1]
+	tools, err := filepath.Glob(filepath.Join(root, "tools", "*", "go.mod"))
+	if err != nil || len(tools) < 5 {
+		t.Fatalf("got %d tools, %v", len(tools), err)
+	}
+	newest := "1.0"
+	for _, tool := range tools {
+		if v := goDirective.FindStringSubmatch(read(t, tool))[1]; version.Compare("go"+v, "go"+newest) > 0 {
+			newest = v
+		}
+	}
+	if version.Compare("go"+newest, "go"+golang[1]) > 0 {
+		t.Errorf("tools need Go %s, and CI and the Dockerfile have %s", newest, golang[1])
+	}
+	for page, wants := range map[string][]string{
+		"README.md":       {"Go " + product + " or newer", "up to Go " + newest, "install " + golang[1] + " there"},
+		"CONTRIBUTING.md": {"golang:" + golang[1] + "-bookworm", "what Go " + product + " compiles"},
+	} {
+		for _, want := range wants {
+			if !strings.Contains(read(t, filepath.Join(root, page)), want) {
+				t.Errorf("%s does not say %q", page, want)
+			}
+		}
 	}
 	// The matrix has the stacks that there are.
 	files, err := filepath.Glob(filepath.Join(root, "Pulumi.*.yaml"))
