@@ -25,11 +25,8 @@ func fileName(name string) string {
 	return b.String() + ".md"
 }
 
-// cell is a text that fits into a table. Stars in it are no emphasis, as in a cron.
+// cell is a text that fits into a table.
 func cell(text string) string {
-	if !strings.Contains(text, "`") {
-		text = strings.ReplaceAll(text, "*", `\*`)
-	}
 	return strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "|", `\|`)
 }
 
@@ -198,7 +195,11 @@ func table(b *strings.Builder, list []field) {
 	}
 	b.WriteString("| name | type | |\n|---|---|---|\n")
 	for _, f := range list {
-		fmt.Fprintf(b, "| `%s` | `%s` | %s |\n", f.name, f.kind, cell(f.text))
+		text := cell(f.text)
+		if !strings.Contains(text, "`") {
+			text = strings.ReplaceAll(text, "*", `\*`) // no emphasis, as in a cron
+		}
+		fmt.Fprintf(b, "| `%s` | `%s` | %s |\n", f.name, f.kind, text)
 	}
 }
 
