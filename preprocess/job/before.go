@@ -187,12 +187,12 @@ func (s *before) pump(ctx context.Context) {
 					s.scriptFacts[i] |= f
 				}
 			}
-			lines = u.line + int64(table.LineEnds(u.data))
+			lines = u.line + int64(s.plan.layout.Dialect.LineEnds(u.data))
 			continue
 		}
 		if err == nil {
 			contradiction, err = s.parse(u)
-			lines = u.line + int64(table.LineEnds(u.data))
+			lines = u.line + int64(s.plan.layout.Dialect.LineEnds(u.data))
 			if s.feed.settings.Parquet {
 				lines = u.line + int64(u.columns.Rows)
 			}
@@ -570,15 +570,15 @@ func (s *before) placeOf(u *unit, row int) string {
 	if u == nil || row >= len(u.starts) {
 		return "an unknown record"
 	}
-	return fmt.Sprintf("line %d of %s", u.lineOf(int(u.starts[row])), s.in.uris[u.input])
+	return fmt.Sprintf("line %d of %s", s.lineOf(u, int(u.starts[row])), s.in.uris[u.input])
 }
 
-// lineOf is the line of the record that starts there; of Parquet, the row.
-func (u *unit) lineOf(start int) int64 {
+// lineOf is the line of the record of a unit that starts there; of Parquet, the row.
+func (s *before) lineOf(u *unit, start int) int64 {
 	if u.columns != nil {
 		return u.line + int64(start) + 1
 	}
-	return u.line + int64(table.LineEnds(u.data[:start])) + 1
+	return u.line + int64(s.plan.layout.Dialect.LineEnds(u.data[:start])) + 1
 }
 
 // record is the text of a record.
@@ -679,7 +679,7 @@ func (s *before) originals(b *block) []original {
 	for _, r := range b.origin.rejects {
 		all = append(all, original{
 			rejected: rejected{start: uint32(r.Start), column: r.Column, reason: r.Reason},
-			input:    s.in.uris[u.input].String(), line: u.lineOf(r.Start), record: s.record(u, r.Start, r.End), value: r.Value,
+			input:    s.in.uris[u.input].String(), line: s.lineOf(u, r.Start), record: s.record(u, r.Start, r.End), value: r.Value,
 		})
 	}
 	row, at := 0, 0
@@ -693,7 +693,7 @@ func (s *before) originals(b *block) []original {
 		if b.origin.row >= 0 {
 			start, end := int(u.starts[b.origin.row+row]), int(u.ends[b.origin.row+row])
 			o.start = uint32(start)
-			o.input, o.line, o.record = s.in.uris[u.input].String(), u.lineOf(start), s.record(u, start, end)
+			o.input, o.line, o.record = s.in.uris[u.input].String(), s.lineOf(u, start), s.record(u, start, end)
 		} else {
 			o.start = math.MaxUint32
 			o.input = "output of " + s.Script.String()

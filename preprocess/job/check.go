@@ -100,7 +100,7 @@ func (p *runPass) try(feed *feed, bound *bound, checked *Checked) (err error) {
 	checked.Records, checked.Rejected = table.CountRecords(p.Dialect, plan.layout.Fields, first), int64(len(b.rejected))
 	if len(b.rejected) > 0 {
 		r := b.rejected[0]
-		line := max(feed.lead, 0) + int64(table.LineEnds(first[:r.start])) + 1
+		line := max(feed.lead, 0) + int64(p.Dialect.LineEnds(first[:r.start])) + 1
 		checked.Why = fmt.Sprintf("line %d: %s", line, r.reason)
 		if r.column != "" {
 			checked.Why = fmt.Sprintf("line %d: column %q: %s", line, r.column, r.reason)

@@ -34,8 +34,9 @@ func openInputs(ctx context.Context, store *storage.Store, s Settings) (*inputs,
 	if err != nil {
 		return nil, fmt.Errorf("input: %w", err)
 	}
+	other := storage.OneOf(append(s.writes(), s.Model)...)
 	for _, u := range uris {
-		if u == s.Model || slices.Contains(s.writes(), u) {
+		if other(u) {
 			return nil, fail(contract.ExitConfig, "input %s: %s is one of its objects, and also the model or the output; want a pattern without it", s.Input, u)
 		}
 	}
@@ -267,7 +268,7 @@ func (f *feed) readHeader(first int) (names []string, rest []byte, err error) {
 		if err != nil {
 			return nil, nil, fail(contract.ExitData, "input %s: %w", f.uri(), err)
 		}
-		lines += table.LineEnds(block[:end])
+		lines += f.settings.Dialect.LineEnds(block[:end])
 		if names != nil {
 			f.lead = int64(lines)
 			return names, block[end:], nil

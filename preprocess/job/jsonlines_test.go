@@ -108,3 +108,18 @@ func FuzzRunJSONLines(f *testing.F) {
 		}
 	})
 }
+
+// A carriage return is a blank of JSON and ends no line.
+func TestRun_countsTheLinesOfJSONByLineFeeds(t *testing.T) {
+	text := "{\"dist_km\":1,\r\"price\":2,\"temp\":3,\r\"rooms\":4}\r\n" + "\r\n" + "{\"dist_km\":\"far\",\"price\":2,\"temp\":3,\"rooms\":4}\n"
+	s, err := settingsFor(t.TempDir(), text, cases+"models/pub_scalers.pkl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Dialect, s.Nulls = table.JSONLines, nil
+	s.blocks = blockSizes{first: 1, in: 1, out: 1, least: 1}
+	_, err = Run(context.Background(), s, quiet)
+	if want := "line 3, column \"dist_km\": not a number"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}

@@ -225,7 +225,7 @@ func (t *transformer) reject(b *block, lines int64) error {
 	from := 0
 	before := lines
 	for i, r := range b.rejected {
-		lines += int64(table.LineEnds(b.data[from:r.start]))
+		lines += int64(t.Dialect.LineEnds(b.data[from:r.start]))
 		if t.Parquet { // a row counts as a line
 			lines = before + int64(r.row)
 		}

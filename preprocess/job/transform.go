@@ -329,7 +329,7 @@ func (w *worker) process(b *block) (err error) {
 		return w.processColumns(b)
 	}
 	if w.before == nil {
-		b.lines = int64(table.LineEnds(b.data))
+		b.lines = int64(w.Dialect.LineEnds(b.data))
 	}
 
 	if w.scan.Load() {

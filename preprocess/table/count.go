@@ -50,7 +50,7 @@ type recordCount struct {
 // ends are the line ends of text without quotes.
 func (c *recordCount) ends(text []byte) int64 {
 	if c.returns {
-		return int64(LineEnds(text))
+		return int64(c.dialect.LineEnds(text))
 	}
 	return int64(count(text, '\n'))
 }

@@ -32,7 +32,7 @@ type Section struct {
 	dialect Dialect
 	pos     int64 // bytes written
 	prev    int   // the byte before; noByte for none
-	lines   int64 // line ends, a carriage return at the end included
+	lines   int64 // line ends, of CSV a carriage return at the end included
 	paths   [quotings]path
 }
 
@@ -67,7 +67,7 @@ func (s *Section) Write(b []byte) (int, error) {
 		return 0, nil
 	}
 	before := s.lines
-	if s.prev == '\r' && s.pos > 0 && b[0] == '\n' {
+	if s.prev == '\r' && s.pos > 0 && b[0] == '\n' && !s.dialect.JSON {
 		before-- // both are one line end
 	}
 	for q := range s.paths {
@@ -89,7 +89,7 @@ func (s *Section) Write(b []byte) (int, error) {
 			}
 		}
 	}
-	s.lines = before + int64(LineEnds(b))
+	s.lines = before + int64(s.dialect.LineEnds(b))
 	s.prev = int(b[len(b)-1])
 	s.pos += int64(len(b))
 	return len(b), nil
@@ -114,7 +114,7 @@ func (s *Section) walk(p *path, b []byte, lines int64) {
 		}
 		if p.now == Outside && p.cut.At < 0 {
 			if c := last(i); c == '\n' || c == '\r' && b[i] != '\n' {
-				p.cut = Cut{s.pos + int64(i), lines + int64(LineEnds(b[:i]))}
+				p.cut = Cut{s.pos + int64(i), lines + int64(s.dialect.LineEnds(b[:i]))}
 			}
 		}
 		if p.now == Inside || p.cut.At >= 0 {
@@ -146,13 +146,13 @@ func (s *Section) walkLines(p *path, b []byte, lines int64) {
 			return // the next byte is another section's, or there is none
 		}
 	}
-	p.cut = Cut{s.pos + int64(at), lines + int64(LineEnds(b[:at]))}
+	p.cut = Cut{s.pos + int64(at), lines + int64(s.dialect.LineEnds(b[:at]))}
 }
 
 // End ends the section, of which the input has the byte next behind it, or -1 if
 // it ends there. It tells how many line ends there are in it.
 func (s *Section) End(next int) (lines int64) {
-	if s.pos > 0 && s.prev == '\r' && next == '\n' {
+	if s.pos > 0 && s.prev == '\r' && next == '\n' && !s.dialect.JSON {
 		s.lines-- // which is counted there
 	}
 	return s.lines

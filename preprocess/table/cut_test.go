@@ -60,13 +60,13 @@ func checkSections(t testing.TB, d Dialect, text []byte, places []int, chunk int
 			t.Fatalf("%q from %d to %d in chunks of %d: first record at %d, want %d", text, from, to, chunk, cut.At, want)
 		}
 		if want >= 0 {
-			if got, want := lines+cut.Lines, int64(LineEnds(text[:int64(from)+want])); got != want {
+			if got, want := lines+cut.Lines, int64(d.LineEnds(text[:int64(from)+want])); got != want {
 				t.Fatalf("%q from %d to %d in chunks of %d: %d lines before the first record, want %d", text, from, to, chunk, got, want)
 			}
 		}
 		state, lines = end, lines+inSection
 	}
-	if want := int64(LineEnds(text)); lines != want {
+	if want := int64(d.LineEnds(text)); lines != want {
 		t.Fatalf("%q: %d lines in all, want %d", text, lines, want)
 	}
 }

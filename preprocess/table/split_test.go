@@ -263,8 +263,13 @@ func TestLineEnds_countsEachLineOnce(t *testing.T) {
 	for text, want := range map[string]int{
 		"": 0, "a": 0, "a\n": 1, "a\r\n": 1, "a\r": 1, "a\rb\r\nc\n": 3, "\n\n": 2, "\r\r\n": 2, "\n\r": 2, "\"a\nb\"\n": 2,
 	} {
-		if got := LineEnds([]byte(text)); got != want {
+		if got := CSV.LineEnds([]byte(text)); got != want {
 			t.Errorf("%q: %d, want %d", text, got, want)
+		}
+	}
+	for text, want := range map[string]int{"{}\r\n{\r}\n\r{}": 2, "\r": 0, "\r\n": 1} {
+		if got := JSONLines.LineEnds([]byte(text)); got != want {
+			t.Errorf("JSON lines %q: %d, want %d", text, got, want)
 		}
 	}
 }

@@ -70,11 +70,14 @@ func (p *Parser) BatchReject(e frame.RowError) Reject {
 // Place is where a row of the last batch stands in its block, without its line end.
 func (p *Parser) Place(row int) (start, end uint32) { return p.starts[row], p.ends[row] }
 
-// LineEnds counts the line ends in b: LF, CR LF and lone CR count one each. The
-// record that starts at b[i:] is on line 1 + LineEnds(b[:i]), provided that no
-// CR LF is cut in two.
-func LineEnds(b []byte) int {
+// LineEnds counts the line ends in b: LF, CR LF and lone CR count one each, and of
+// JSON lines, in which a CR is a blank, LF alone. The record that starts at b[i:] is
+// on line 1 + LineEnds(b[:i]), provided that no CR LF is cut in two.
+func (d Dialect) LineEnds(b []byte) int {
 	n := count(b, '\n')
+	if d.JSON {
+		return n
+	}
 	for i := indexFrom(b, 0, '\r'); i >= 0; i = indexFrom(b, i+1, '\r') {
 		if i+1 == len(b) || b[i+1] != '\n' {
 			n++
