@@ -215,8 +215,11 @@ func (p program) preprocess(ctx context.Context, c runFlags) error {
 	return p.report(log, text, "published", summary, err)
 }
 
-// logger is the log that the flags want, and whether it is text.
+// logger is the log that the flags want, and whether it is text. From here on a
+// reader of the log that goes away, as head does, does not end the program: half of
+// what a run publishes may be there.
 func (p program) logger(c runFlags) (log *slog.Logger, text bool) {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // ignored, it would stay so in scripts
 	if c.Log == "text" || c.Log == "auto" && console.IsTerminal(p.stdout) {
 		return slog.New(console.NewTextHandler(p.stdout)), true
 	}

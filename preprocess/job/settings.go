@@ -137,9 +137,10 @@ func (l *loader) refuseOverwriting(s Settings) {
 	if base := path.Base(name(s.Output)); base == contract.ManifestName || base == contract.RejectsName || base == contract.ReportName {
 		l.problem("output: %s is where the run writes something else; want another name", s.Output)
 	}
+	read := storage.OneOf(s.Input, s.Model, s.Script, s.Package)
 	for _, u := range s.writes() {
 		switch {
-		case u == s.Input, u == s.Model, u == s.Script, u == s.Package:
+		case read(u):
 			l.problem("output: %s would be overwritten; want another name", u)
 		case s.Input.IsPattern() && storage.Matches(s.Input, u):
 			l.problem("output: %s would be one of the objects of %s; want a name that is not", u, s.Input)

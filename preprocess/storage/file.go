@@ -7,6 +7,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
 )
 
 func fileError(op string, u URI, err error) error {
@@ -18,11 +22,75 @@ func fileError(op string, u URI, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		e.Kind, e.Err = ErrNotFound, nil
+	case errors.Is(err, syscall.ENOTDIR):
+		e.Kind = ErrNotFound
 	case errors.Is(err, fs.ErrPermission):
 		e.Kind, e.Err = ErrDenied, nil
+	case errors.Is(err, syscall.EROFS):
+		e.Kind = ErrDenied
+	case errors.Is(err, syscall.ENAMETOOLONG), errors.Is(err, syscall.ELOOP):
+		e.Kind = ErrTarget
 	}
 	return e
 }
+
+// OneOf tells of URIs whether they lead to one of some objects, or to one of the
+// names of some files: directly, over symbolic links, or as the standard input. Two
+// hard links are two names, of which one can be replaced without the other. A zero
+// URI leads nowhere.
+func OneOf(places ...URI) func(URI) bool {
+	var files []resolved
+	for _, u := range places {
+		if r, ok := resolve(u); ok {
+			files = append(files, r)
+		}
+	}
+	return func(u URI) bool {
+		if u != (URI{}) && slices.Contains(places, u) {
+			return true
+		}
+		if len(files) == 0 {
+			return false
+		}
+		r, ok := resolve(u)
+		return ok && slices.ContainsFunc(files, r.same)
+	}
+}
+
+// resolved is a file and the folder of its name, behind symbolic links.
+type resolved struct {
+	name      string
+	dir, file fs.FileInfo
+}
+
+// same tells whether two names are one. On some file systems Data.csv is data.csv.
+func (r resolved) same(o resolved) bool {
+	return os.SameFile(r.file, o.file) && os.SameFile(r.dir, o.dir) && strings.EqualFold(r.name, o.name)
+}
+
+// resolve is not ok if there is no such file.
+func resolve(u URI) (r resolved, ok bool) {
+	path := u.Path
+	switch path {
+	case "":
+		return r, false
+	case Stdin:
+		path = stdinPath
+	}
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return r, false
+	}
+	r.name = filepath.Base(path)
+	if r.dir, err = os.Stat(filepath.Dir(path)); err != nil {
+		return r, false
+	}
+	r.file, err = os.Stat(path)
+	return r, err == nil
+}
+
+// stdinPath is the standard input: opened anew, a read of a pipe can be interrupted.
+const stdinPath = "/dev/stdin"
 
 type fileObject struct {
 	uri  URI
@@ -34,7 +102,7 @@ type fileObject struct {
 func openFile(u URI) (Object, error) {
 	path := u.Path
 	if path == Stdin {
-		path = "/dev/stdin" // opened anew, a read of a pipe can be interrupted
+		path = stdinPath
 	}
 	f, err := os.Open(path)
 	if err != nil && u.Path == Stdin {
@@ -48,7 +116,7 @@ func openFile(u URI) (Object, error) {
 		return nil, errors.Join(fileError("read", u, err), f.Close())
 	}
 	if info.IsDir() {
-		return nil, errors.Join(&Error{Op: "read", URI: u, Kind: ErrTarget, Err: errors.New("it is a directory; want a file")}, f.Close())
+		return nil, errors.Join(&Error{Op: "read", URI: u, Kind: ErrTarget, Err: fmt.Errorf("it is a directory; want a file, or %s/ for all that is in it", strings.TrimRight(path, "/"))}, f.Close())
 	}
 	return &fileObject{uri: u, f: f, info: info}, nil
 }

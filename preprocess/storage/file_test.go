@@ -156,3 +156,30 @@ func TestReadAll_refusesWhatIsTooLarge(t *testing.T) {
 		t.Errorf("error %v, want %v", err, ErrTooLarge)
 	}
 }
+
+func TestOneOf_knowsAFileByAnyPath(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for _, name := range []string{"a.csv", "b.csv"} {
+		if err := os.WriteFile(at(name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.Symlink("a.csv", at("link.csv")), os.Symlink(dir, at("folder")), os.Link(at("a.csv"), at("hard.csv")), os.Symlink("gone", at("broken"))); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	in := OneOf(URI{}, URI{Path: "a.csv"}, URI{Path: "missing"}, URI{Bucket: "b", Key: "k"})
+	for u, want := range map[URI]bool{
+		{Path: "a.csv"}: true, {Path: "./a.csv"}: true, {Path: at("a.csv")}: true, {Path: "link.csv"}: true, {Path: "folder/folder/a.csv"}: true,
+		{Path: "folder/../a.csv"}: false, // the folder above dir has no such file
+		{Path: "b.csv"}:           false,
+		{Path: "hard.csv"}:        false, // replacing it leaves the other
+		{Path: "broken"}:          false, {}: false,
+		{Path: "missing"}: true, {Bucket: "b", Key: "k"}: true, {Bucket: "b", Key: "./k"}: false,
+	} {
+		if got := in(u); got != want {
+			t.Errorf("%+v: %t", u, got)
+		}
+	}
+}

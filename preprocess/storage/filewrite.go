@@ -17,7 +17,7 @@ import (
 
 func statFile(u URI, path string) (Info, error) {
 	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return Info{URI: u}, nil
 	}
 	if err != nil {
@@ -50,10 +50,14 @@ func findTarget(u URI) (target, error) {
 		return target{}, &Error{Op: "write", URI: u, Kind: ErrTarget, Err: fmt.Errorf(format, args...)}
 	}
 	if u.Path == Stdin {
+		u.Path = "standard output"
 		return refuse("a result appears whole or not at all, so it cannot be a stream; want s3://bucket/key or a path")
 	}
 	path, err := filepath.EvalSymlinks(u.Path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		if link, lerr := os.Lstat(u.Path); lerr == nil && link.Mode()&fs.ModeSymlink != 0 {
+			return refuse("it is a symbolic link to what does not exist; want a file, or a link to one")
+		}
 		path, err = u.Path, nil
 	}
 	if err != nil {

@@ -108,7 +108,15 @@ func Matches(pattern, u URI) bool {
 	if strings.HasSuffix(pattern.Path, "/") {
 		dir = "/"
 	}
-	return matches(filepath.Clean(pattern.Path)+dir, filepath.Clean(u.Path))
+	return matches(absolute(pattern.Path)+dir, absolute(u.Path))
+}
+
+// absolute is one of the ways to write a path, the same for most that lead there.
+func absolute(path string) string {
+	if full, err := filepath.Abs(path); err == nil {
+		return full
+	}
+	return filepath.Clean(path)
 }
 
 // matches tells whether a name is what a pattern stands for.
@@ -136,7 +144,7 @@ func listFiles(ctx context.Context, u URI, each func(name string) error) error {
 			case ctx.Err() != nil:
 				return ctx.Err()
 			case err != nil:
-				return fileError("list", u, err)
+				return fileError("list", URI{Path: name}, err)
 			case d.IsDir() && name != u.Path && hidden(d.Name()):
 				return fs.SkipDir
 			case d.IsDir():
@@ -144,7 +152,7 @@ func listFiles(ctx context.Context, u URI, each func(name string) error) error {
 			}
 			switch info, err := os.Stat(name); { // it may be a link
 			case err != nil:
-				return fileError("list", u, err)
+				return fileError("list", URI{Path: name}, err)
 			case info.IsDir():
 				return nil
 			}
@@ -159,6 +167,12 @@ func listFiles(ctx context.Context, u URI, each func(name string) error) error {
 	if err != nil {
 		return fileError("list", u, err)
 	}
+	if len(names) == 0 {
+		// A folder that cannot be read has no names for Glob.
+		if _, err := os.ReadDir(fixedDir(u.Path)); errors.Is(err, fs.ErrPermission) {
+			return fileError("list", u, err)
+		}
+	}
 	for _, name := range names {
 		if info, err := os.Stat(name); err != nil || info.IsDir() {
 			continue
@@ -168,6 +182,11 @@ func listFiles(ctx context.Context, u URI, each func(name string) error) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// fixedDir is the folder of a glob, up to its first wildcard.
+func fixedDir(glob string) string {
+	return filepath.Dir(glob[:strings.IndexAny(glob, globChars)] + "x")
 }
 
 // listAllFiles calls each with every file whose name starts as u does, hidden or

@@ -71,6 +71,18 @@ func TestList_saysWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestMatches_knowsAFileByAnyPath(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for _, pattern := range []string{"raw/", "./raw/", dir + "/raw/", "raw/*.csv", dir + "/raw/*.csv"} {
+		for name, want := range map[string]bool{"raw/a.csv": true, "./raw/../raw/a.csv": true, dir + "/raw/a.csv": true, "a.csv": false, dir + "/a.csv": false} {
+			if got := Matches(URI{Path: pattern}, URI{Path: name}); got != want {
+				t.Errorf("%s, %s: %t", pattern, name, got)
+			}
+		}
+	}
+}
+
 func TestMatches_isTheSameForKeys(t *testing.T) {
 	for _, test := range []struct {
 		pattern, name string

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,6 +22,14 @@ func TestExit_statusSaysWhatIsWrong(t *testing.T) {
 	dir := t.TempDir()
 	garbage := write(t, filepath.Join(dir, "garbage.pkl"), "not a model")
 	empty := write(t, filepath.Join(dir, "empty.csv"), "")
+	mine := write(t, filepath.Join(dir, "mine.csv"), read(t, penguins+"penguins.csv"))
+	links := t.TempDir()
+	link, broken := filepath.Join(links, "link.csv"), filepath.Join(links, "broken")
+	for name, target := range map[string]string{link: mine, broken: filepath.Join(links, "nothing")} {
+		if err := os.Symlink(target, name); err != nil {
+			t.Fatal(err)
+		}
+	}
 	in, model, out := penguins+"penguins.csv", penguins+"model.pkl", filepath.Join(t.TempDir(), "out.csv")
 	files := func(in, model, out string) []string {
 		return []string{"run", "--input", in, "--model", model, "--output", out}
@@ -85,6 +94,13 @@ func TestExit_statusSaysWhatIsWrong(t *testing.T) {
 		{"output is a stream", nil, nil, files(in, model, "-"), 78, "it cannot be a stream"},
 		{"input is a directory", nil, nil, files(dir, model, out), 78, "it is a directory; want a file"},
 		{"result over the input", nil, nil, files(in, model, in), 78, "would be overwritten"},
+		{"result over the input, by another path", nil, nil, files(mine, model, dir+"/./mine.csv"), 78, "would be overwritten"},
+		{"result over the input, by a link", nil, nil, files(link, model, mine), 78, "would be overwritten"},
+		{"result over one of the inputs", nil, nil, files(links+"/*.csv", model, mine), 78, "one of its objects, and also the model or the output"},
+		{"result below a file", nil, nil, files(mine, model, mine+"/x.csv"), 78, "there is no directory " + mine},
+		{"input below a file", nil, nil, files(mine+"/x.csv", model, out), 66, "it does not exist: not a directory"},
+		{"output name too long", nil, nil, files(in, model, filepath.Join(dir, strings.Repeat("x", 256))), 78, "it cannot be used: file name too long"},
+		{"output is a link to nothing", nil, nil, files(in, model, broken), 78, "it is a symbolic link to what does not exist"},
 	}
 	seen := map[int]bool{contract.ExitOK: true}
 	for _, test := range tests {
@@ -135,6 +151,32 @@ func TestExit_endsOnASignal(t *testing.T) {
 				t.Errorf("%d uploads left", n)
 			}
 		})
+	}
+}
+
+// A reader of the log that goes away must not end a run between two of the objects
+// that it publishes.
+func TestExit_aBrokenPipeOfTheLogIsNoReasonToEnd(t *testing.T) {
+	for _, log := range []string{"text", "json"} {
+		dir := t.TempDir()
+		out := filepath.Join(dir, "out.csv")
+		cmd := command(t, nil, "run", "--log", log, "--input", penguins+"penguins.csv", "--model", penguins+"model.joblib", "--output", out)
+		reader, writer, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := reader.Close(); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Stdout, cmd.Stderr = writer, writer
+		if err := cmd.Run(); err != nil {
+			t.Errorf("%s: %v", log, err)
+		}
+		_ = writer.Close()
+		if left := names(t, dir); !slices.Equal(left, []string{"manifest.json", "out.csv", "report.html"}) {
+			t.Errorf("%s: left %v", log, left)
+		}
+		run(t, nil, "verify", "--output", out).expect(t, 0)
 	}
 }
 
