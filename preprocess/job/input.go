@@ -240,10 +240,19 @@ func (f *feed) enterSection(first int) ([]byte, error) {
 	return f.nextOrNone(first)
 }
 
+// maxUnreadable bounds how much of JSON lines is kept when the first records cannot
+// be read, until one comes that tells the columns.
+const maxUnreadable = 1 << 20
+
 func (f *feed) readHeader(first int) (names []string, rest []byte, err error) {
 	lines := 0
+	var unreadable []byte // records that are to be rejected once the columns are known
+	var fault error       // of the first of them
 	for {
 		block, err := f.next(nil, first)
+		if fault != nil && (table.AtEnd(err) || f.lead >= 0 || len(unreadable)+len(block) > maxUnreadable) {
+			return nil, nil, fault
+		}
 		if table.AtEnd(err) {
 			empty := table.ErrNoHeader
 			if f.settings.Dialect.JSON {
@@ -251,28 +260,31 @@ func (f *feed) readHeader(first int) (names []string, rest []byte, err error) {
 			}
 			return nil, nil, fail(contract.ExitData, "input %s: %w", f.uri(), empty)
 		}
+		line := lines + f.settings.Dialect.LineEnds(unreadable) + 1
 		if err != nil {
-			return nil, nil, f.failed(err, int64(lines)+1)
+			return nil, nil, f.failed(err, int64(line))
 		}
 		if f.lead >= 0 { // the next one of JSON lines
-			lines, f.lead = 0, -1
+			lines, line, f.lead = 0, 1, -1
 		}
 		end := len(block)
 		if f.settings.Dialect.JSON {
-			if names, err = table.ReadKeys(block, lines+1); names != nil {
-				end = 0 // they are part of a record
+			var wrong error
+			if names, wrong = table.ReadKeys(block, line); wrong != nil && fault == nil {
+				fault = fail(contract.ExitData, "input %s: %w", f.uri(), wrong)
 			}
-		} else {
-			names, end, err = table.ReadHeader(f.settings.Dialect, block)
-		}
-		if err != nil {
+			if names != nil || fault != nil {
+				end = 0 // these are records
+			}
+		} else if names, end, err = table.ReadHeader(f.settings.Dialect, block); err != nil {
 			return nil, nil, fail(contract.ExitData, "input %s: %w", f.uri(), err)
 		}
 		lines += f.settings.Dialect.LineEnds(block[:end])
 		if names != nil {
 			f.lead = int64(lines)
-			return names, block[end:], nil
+			return names, append(unreadable, block[end:]...), nil
 		}
+		unreadable = append(unreadable, block[end:]...)
 	}
 }
 

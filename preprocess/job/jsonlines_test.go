@@ -3,8 +3,12 @@ package job
 import (
 	"bytes"
 	"context"
+	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -121,5 +125,57 @@ func TestRun_countsTheLinesOfJSONByLineFeeds(t *testing.T) {
 	_, err = Run(context.Background(), s, quiet)
 	if want := "line 3, column \"dist_km\": not a number"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// Which columns there are is known from the first record that can be read; those
+// before it are rejected as any other.
+func TestRun_rejectsTheFirstRecordsOfJSON(t *testing.T) {
+	good := "{\"dist_km\":1,\"price\":2,\"temp\":3,\"rooms\":4}\n"
+	bad := "{\"dist_km\":}\n\n[]\n{\"dist_km\":1,\"dist_km\":2}\n"
+	for name, test := range map[string]struct {
+		text           string
+		lines          []string
+		most, rejected int
+		fails          string
+	}{
+		"at once":         {bad + good + bad + good, []string{"1", "3", "4", "6", "8", "9"}, 6, 6, ""},
+		"after blanks":    {"\n \n" + bad + good, []string{"3", "5", "6"}, 3, 3, ""},
+		"none allowed":    {bad + good, []string{"1", "3", "4"}, 0, 3, "3 of 4 records cannot be used (--max-rejects is 0)"},
+		"none is right":   {bad, nil, 9, 0, "line 1: not valid JSON at byte 11 of the line: want a value"},
+		"right, but late": {strings.Repeat("[]\n", maxUnreadable/3+1) + good, nil, 1 << 30, 0, "line 1: not a JSON object"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, first := range []int{1, 30, 1 << 17} {
+				if test.lines == nil && first < 1<<17 {
+					continue // slow
+				}
+				s, err := settingsFor(t.TempDir(), test.text, cases+"models/pub_scalers.pkl")
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.Dialect, s.Nulls = table.JSONLines, nil
+				s.MaxRejects, _ = ParseRejectLimit(fmt.Sprint(test.most))
+				s.blocks = blockSizes{first: first, in: first, out: first, least: 1}
+				sum, err := Run(context.Background(), s, quiet)
+				if got := fmt.Sprint(err); test.fails == "" && err != nil || !strings.Contains(got, test.fails) {
+					t.Fatalf("got %v, want %q", err, test.fails)
+				}
+				if test.lines == nil {
+					continue
+				}
+				list, err := csv.NewReader(strings.NewReader(mustRead(t, filepath.Join(filepath.Dir(s.Output.Path), contract.RejectsName)))).ReadAll()
+				if err != nil {
+					t.Fatal(err)
+				}
+				var lines []string
+				for _, record := range list[1:] {
+					lines = append(lines, record[1])
+				}
+				if !slices.Equal(lines, test.lines) || sum.RowsRejected != int64(test.rejected) {
+					t.Errorf("blocks of %d: rejected %v, %d in all", first, lines, sum.RowsRejected)
+				}
+			}
+		})
 	}
 }

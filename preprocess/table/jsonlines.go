@@ -22,8 +22,9 @@ var JSONLines = Dialect{JSON: true}
 // ErrNoRecord says that there is no object at all.
 var ErrNoRecord = errors.New("the input is empty: want a record")
 
-// ReadKeys reads the keys of the first record of a block, in order. It returns
-// nil if the block has no record. The block starts on the given line.
+// ReadKeys reads the keys of the first record of a block that can be read, in order.
+// It returns nil if there is none, and the error says what is wrong with the first
+// record, if there is one. The block starts on the given line.
 func ReadKeys(block []byte, line int) (keys []string, err error) {
 	for start := 0; start < len(block); line++ {
 		end := lineEnd(block, start)
@@ -32,37 +33,42 @@ func ReadKeys(block []byte, line int) (keys []string, err error) {
 		if blankJSON(text) {
 			continue
 		}
-		if !utf8.Valid(text) {
-			return nil, fmt.Errorf("line %d: not valid UTF-8 at byte %d of it", line, invalidAt(text))
+		keys, reason := readKeys(text)
+		if reason == "" {
+			return keys, nil
 		}
-		seen := map[string]bool{}
-		var reason string
-		m := members{b: text}
-		for m.next() {
-			key, fault := m.keyText(nil)
-			switch {
-			case fault != "":
-				reason = fault
-			case m.kind == jsonNested:
-				reason = nestedReason(string(key))
-			case seen[string(key)]:
-				reason = twiceReason(string(key))
-			}
-			seen[string(key)] = true
-			keys = append(keys, string(key))
+		if err == nil {
+			err = fmt.Errorf("line %d: %s", line, reason)
 		}
-		if m.fault != "" && reason == "" {
-			reason = m.fault
-		}
-		if reason != "" {
-			return nil, fmt.Errorf("line %d: %s", line, reason)
-		}
-		if len(keys) == 0 {
-			return []string{}, nil // {} is a record
-		}
-		return keys, nil
 	}
-	return nil, nil
+	return nil, err
+}
+
+// readKeys reads the keys of one record, or says why that cannot be done.
+func readKeys(text []byte) (keys []string, reason string) {
+	if !utf8.Valid(text) {
+		return nil, fmt.Sprintf("not valid UTF-8 at byte %d of it", invalidAt(text))
+	}
+	keys = []string{} // {} is a record
+	seen := map[string]bool{}
+	m := members{b: text}
+	for m.next() {
+		key, fault := m.keyText(nil)
+		switch {
+		case fault != "":
+			reason = fault
+		case m.kind == jsonNested:
+			reason = nestedReason(string(key))
+		case seen[string(key)]:
+			reason = twiceReason(string(key))
+		}
+		seen[string(key)] = true
+		keys = append(keys, string(key))
+	}
+	if m.fault != "" && reason == "" {
+		reason = m.fault
+	}
+	return keys, reason
 }
 
 const notAnObject = "not a JSON object: want one object per line"

@@ -117,6 +117,7 @@ func TestReadKeys_takesTheFirstRecord(t *testing.T) {
 		"\n \r\n{\"b\":1,\"a\":null}\n{\"c\":1}": "b a",
 		"{}":                                     "",
 		"{\"\\u0061\":\"\"}":                     "a",
+		"[]\n{\"b\":[]}\n{\"a\":1}\n{\"c\":1}":   "a",
 	} {
 		keys, err := ReadKeys([]byte(text), 1)
 		if err != nil || keys == nil || strings.Join(keys, " ") != want {

@@ -88,7 +88,7 @@ func TestJSONLines_refuseWhatIsNotFlatOrNotThere(t *testing.T) {
 		"nested":           {first + "\n" + `{"dist_km":{"secret":1},"price":2,"temp":3,"rooms":4}`, "\n  line 3: \"dist_km\" is nested: want text, a number, true, false or null\n"},
 		"not a number":     {first + `{"dist_km":"secret"}`, "\n  line 2, column \"dist_km\": not a number\n"},
 		"broken":           {first + `{"dist_km":1,`, "\n  line 2: not valid JSON at byte 13 of the line: want a key in quotes\n"},
-		"an array":         {"[\n" + first + "]\n", ": line 1: not a JSON object: want one object per line\n"},
+		"an array":         {"[\n" + first + "]\n", "\n  line 1: not a JSON object: want one object per line\n"},
 		"pretty":           {"{\n  \"dist_km\": 1\n}\n", ": line 1: not valid JSON at byte 1 of the line: want a key in quotes\n"},
 		"CSV":              {"dist_km,price,temp,rooms\n1,2,3,4\n", ": line 1: not a JSON object: want one object per line\n"},
 		"nothing":          {"\n\n", "the input is empty: want a record\n"},
