@@ -69,6 +69,36 @@ func byMagic(head []byte) Compression {
 	return None
 }
 
+// magicBytes is how much byMagic and others look at.
+const magicBytes = 10
+
+// others are files that are often taken for text or for something that is read, by
+// their first bytes.
+var others = []struct{ format, magic string }{
+	{"bzip2", "BZh?1AY&SY"}, // ? is a digit
+	{"xz", "\xfd7zXZ\x00"},
+	{"7z", "7z\xbc\xaf\x27\x1c"},
+	{"zip (.xlsx is one)", "PK\x03\x04"},
+	{"an Excel file", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"},
+}
+
+// otherByMagic names a format that is not read; "" for none.
+func otherByMagic(head []byte) string {
+	for _, o := range others {
+		if len(head) < len(o.magic) {
+			continue
+		}
+		same := true
+		for i, c := range []byte(o.magic) {
+			same = same && (c == head[i] || c == '?')
+		}
+		if same {
+			return o.format
+		}
+	}
+	return ""
+}
+
 // Error says that bytes are not what they should be.
 type Error struct {
 	Format string // "gzip", "UTF-16", ...

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	stdgzip "compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"runtime"
@@ -220,6 +221,11 @@ func TestReader_saysWhatIsWrongAndWhere(t *testing.T) {
 		promised Compression
 		want     string
 	}{
+		{"gzip and a few bytes", append(bytes.Clone(gz), "a,b"...), None, fmt.Sprintf("gzip: bytes that are not gzip at byte %d of the file", len(gz))},
+		{"bzip2", []byte("BZh91AY&SY\x01"), None, "bzip2: it is not read; want gzip, zstd or text as it is at byte 0 of the file"},
+		{"xz called gzip", []byte("\xfd7zXZ\x00\x00\x04"), Gzip, "xz: it is not read"},
+		{"xlsx", []byte("PK\x03\x04\x14\x00"), None, "zip (.xlsx is one): it is not read"},
+		{"xls", []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00"), None, "an Excel file: it is not read"},
 		{"not gzip", []byte("a,b\n"), Gzip, "gzip: by its name it is gzip, but it does not start so at byte 0 of the file"},
 		{"not zstd", nil, Zstd, "zstd: by its name it is zstd, but it does not start so at byte 0 of the file"},
 		{"truncated gzip", gz[:len(gz)/2], None, "gzip: it breaks off at byte "},

@@ -38,7 +38,7 @@ func NewPlainReader(r io.Reader) *Reader {
 func NewReader(r io.Reader, promised Compression) (*Reader, error) {
 	src := &source{r: r}
 	src.buf = bufio.NewReaderSize(src, readBuffer)
-	head, err := src.buf.Peek(4)
+	head, err := src.buf.Peek(magicBytes)
 	if err != nil && !atEnd(err) {
 		return nil, err
 	}
@@ -61,6 +61,9 @@ func NewReader(r io.Reader, promised Compression) (*Reader, error) {
 		}
 		found.Reader = &zstdReader{src: src, z: z}
 	case None:
+		if other := otherByMagic(head); other != "" {
+			return nil, &Error{Format: other, Reason: "it is not read; want gzip, zstd or text as it is"}
+		}
 		if promised != None {
 			return nil, &Error{Format: promised.String(), Reason: fmt.Sprintf("by its name it is %s, but it does not start so", promised)}
 		}
@@ -103,7 +106,10 @@ func (s *source) fault(c Compression, err error) error {
 	e := &Error{Format: c.String(), Offset: s.offset(), Reason: "corrupt", Err: err}
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		e.Reason = "it breaks off"
+		// What is damaged may also seem to break off.
+		if _, err := s.buf.Peek(1); atEnd(err) {
+			e.Reason = "it breaks off"
+		}
 	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, zstd.ErrCRCMismatch):
 		e.Reason = "corrupt (the checksum is wrong)"
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
@@ -175,6 +181,10 @@ func (g *gzipReader) next() error {
 		}
 		if err := g.src.buf.UnreadByte(); err != nil {
 			return err
+		}
+		// Few bytes would seem to be the beginning of a member.
+		if head, err := g.src.buf.Peek(2); err == nil && byMagic(head) != Gzip {
+			return g.src.fault(Gzip, gzip.ErrHeader)
 		}
 		return g.member()
 	}

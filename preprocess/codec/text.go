@@ -57,14 +57,17 @@ func NewTextReader(r io.Reader, e Encoding) (io.Reader, error) {
 }
 
 // checkMark refuses UTF-16 that passes for UTF-8, in which its first byte cannot
-// occur.
+// occur, and what is still compressed, in which the second cannot.
 func checkMark(r io.Reader) (io.Reader, error) {
 	buf := bufio.NewReaderSize(r, 16) // what is read at once is larger, and passes it by
-	head, err := buf.Peek(2)
+	head, err := buf.Peek(4)
 	if err != nil && !atEnd(err) {
 		return nil, err
 	}
-	if string(head) == "\xff\xfe" || string(head) == "\xfe\xff" {
+	if c := byMagic(head); c == Gzip || c == Zstd && head[1] >= utf8.RuneSelf {
+		return nil, &Error{Format: "UTF-8", Reason: fmt.Sprintf("it starts as %s does; want a file that is compressed once", c)}
+	}
+	if mark := string(head[:min(len(head), 2)]); mark == "\xff\xfe" || mark == "\xfe\xff" {
 		return nil, &Error{Format: "UTF-8", Reason: "it starts as UTF-16 does (set --encoding utf-16)"}
 	}
 	return buf, nil

@@ -102,6 +102,16 @@ func TestTextReader_losesNothing(t *testing.T) {
 	}
 }
 
+func TestTextReader_refusesWhatIsStillCompressed(t *testing.T) {
+	for _, c := range []Compression{Gzip, Zstd} {
+		inner := packed(t, c, sample(10))
+		_, err := NewTextReader(bytes.NewReader(inner), UTF8)
+		if want := "UTF-8: it starts as " + c.String() + " does; want a file that is compressed once at byte 0 of the text"; err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
 func TestTextReader_passesErrorsOn(t *testing.T) {
 	reset := fmt.Errorf("the body broke off: %w", io.ErrUnexpectedEOF) // no end of the file
 	for _, e := range []Encoding{UTF8, UTF16, Latin1} {

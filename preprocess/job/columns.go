@@ -3,6 +3,7 @@ package job
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"ds-pipeline/preprocess/contract"
@@ -62,20 +63,48 @@ func bind(m *model.Model, header []string, s Settings) (*plan, error) {
 		p.layout.Keep = append(p.layout.Keep, i)
 	}
 	if len(missing) > 0 {
-		const most = 20 // names to show
-		has := quoteAll(header[:min(len(header), most)])
-		if len(header) > most {
-			has += fmt.Sprintf(" and %d more", len(header)-most)
-		}
-		problems = append(problems, fmt.Errorf("%s to keep not in the header, which has %s", quoteAll(missing), has))
+		problems = append(problems, fmt.Errorf("%s to keep not in the header, which has %s", quoteAll(missing), shownHeader(header, s.ShowValues)))
 	}
 	if len(problems) > 0 {
+		if others := otherDelimiters(header, s.Dialect); others != "" {
+			problems = append(problems, fmt.Errorf("the header is one column, in which %s stands: is --delimiter right?", others))
+		}
 		return nil, &Error{contract.ExitData, list("columns", problems)}
 	}
 	for _, in := range binding.Inputs() {
 		p.layout.Inputs = append(p.layout.Inputs, table.Input{Name: in.Name, Index: in.Index, As: as(in.Want)})
 	}
 	return p, nil
+}
+
+// shownHeader lists the columns, unless values are not to be shown: where a header is
+// missing, they are a record.
+func shownHeader(header []string, show bool) string {
+	const most = 20 // names to show
+	switch {
+	case !show && len(header) == 1:
+		return "1 column (--show-values names it)"
+	case !show:
+		return fmt.Sprintf("%d columns (--show-values names them)", len(header))
+	case len(header) > most:
+		return fmt.Sprintf("%s and %d more", quoteAll(header[:most]), len(header)-most)
+	}
+	return quoteAll(header)
+}
+
+// otherDelimiters names what may separate the fields of a header in place of the
+// delimiter, with which it is a single column; "" for nothing.
+func otherDelimiters(header []string, d table.Dialect) string {
+	if len(header) != 1 || d.JSON {
+		return ""
+	}
+	var found []string
+	for _, c := range []string{",", ";", "\t", "|"} {
+		if c != string(rune(d.Delimiter)) && strings.Contains(header[0], c) {
+			found = append(found, strconv.Quote(c))
+		}
+	}
+	return strings.Join(found, ", ")
 }
 
 // takeFigures makes columns such that what is neither a number nor true or false

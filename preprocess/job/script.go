@@ -309,10 +309,11 @@ func restart(reason string) *contradictionError {
 	return &contradictionError{ofScript: true, reason: reason}
 }
 
-// bindError says that the columns are those that the script gave back.
+// bindError says whose columns do not fit: those of the input, or those that the
+// script gave back.
 func (p *runPass) bindError(err error, b *before) error {
 	if b == nil {
-		return err
+		return fail(ExitStatus(err), "input %s: %w", p.sum.Input, err)
 	}
 	return fail(ExitStatus(err), "script %s gave back columns that do not fit: %w", p.Script, err)
 }

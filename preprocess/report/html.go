@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 //go:embed report.html.tmpl
@@ -64,6 +66,7 @@ func WriteHTML(w io.Writer, r *Report) error {
 	}
 	for _, f := range r.Drift.Findings {
 		fv := findingView{Finding: f, ID: links[f.Column]}
+		fv.Column = shown(f.Column)
 		if f.Size == None {
 			v.Quiet = append(v.Quiet, fv)
 		} else {
@@ -78,6 +81,26 @@ func WriteHTML(w io.Writer, r *Report) error {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return b.Flush()
+}
+
+// shown is a column's name or a value as far as a page shows it: it can be as long as
+// a record, stands in several places, and may hold what no page may.
+func shown(name string) string {
+	const most = 200 // bytes
+	text := name
+	if len(name) > most {
+		end := most
+		for !utf8.RuneStart(name[end]) {
+			end--
+		}
+		text = fmt.Sprintf("%s… (%s bytes)", name[:end], thousands(strconv.Itoa(len(name))))
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && !strings.ContainsRune("\t\n\r", r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 func cut[T any](list []T, most int) ([]T, int) {
@@ -206,6 +229,7 @@ func newSection(id, title, note string, columns []Column) section {
 			s.Columns += len(c.Indicators.Columns) - 1
 		}
 		if c.CountsOnly {
+			c.Name = shown(c.Name)
 			s.Counts = append(s.Counts, c)
 			continue
 		}
@@ -223,11 +247,13 @@ func newSection(id, title, note string, columns []Column) section {
 
 func newCard(id string, c Column) card {
 	k := card{Column: c, ID: id}
+	k.Name = shown(c.Name)
 	switch {
 	case c.Numbers != nil && c.Numbers.Spread != nil:
 		k.Chart = newChart(c)
 	case c.Categories != nil:
 		for _, top := range c.Categories.Top {
+			top.Name = shown(top.Name)
 			k.Bars = append(k.Bars, bar{top, float64(top.Count) / math.Max(1, float64(c.Present)), false})
 		}
 		if other := c.Categories.Other; other > 0 {
@@ -255,7 +281,7 @@ func newCard(id string, c Column) card {
 		})
 		ordered, k.More = cut(ordered, maxIndicators)
 		for i, one := range ordered {
-			one.Name = strings.TrimPrefix(one.Name, c.Name+"_")
+			one.Name = shown(strings.TrimPrefix(one.Name, c.Name+"_"))
 			b := bar{one, float64(one.Count) / math.Max(1, float64(c.Present)), false}
 			if i < topCategories {
 				k.Bars = append(k.Bars, b)
@@ -296,7 +322,7 @@ func newChart(c Column) *chart {
 		k.From, k.To = figure(max(h.From+0.5, n.Min)), figure(min(h.To-0.5, n.Max))
 	}
 	k.Label = fmt.Sprintf("Histogram of %s from %s to %s; median %s, middle half from %s to %s",
-		c.Name, k.From, k.To, figure(n.P50), figure(n.P25), figure(n.P75))
+		shown(c.Name), k.From, k.To, figure(n.P50), figure(n.P25), figure(n.P75))
 	most := int64(1)
 	for _, count := range h.Counts {
 		most = max(most, count)

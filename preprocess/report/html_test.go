@@ -87,6 +87,19 @@ func TestWriteHTML_namesOnlyKnownValuesUnlessAsked(t *testing.T) {
 	}
 }
 
+// A name can be as long as a record, and hold what a page may not.
+func TestWriteHTML_boundsNames(t *testing.T) {
+	long := strings.Repeat("é", 150) + strings.Repeat("x", 1_000_000)
+	c := NewCollector(Config{Input: []InputColumn{{Name: long}, {Name: "a\x01\x00b"}}})
+	page := render(t, c.Report(Run{}))
+	if want := strings.Repeat("é", 100) + "… (1,000,300 bytes)"; !strings.Contains(page, want) || len(page) > 50_000 {
+		t.Errorf("a page of %d bytes, which has %s: %t", len(page), want, strings.Contains(page, want))
+	}
+	if !strings.Contains(page, "a\ufffd\ufffdb") || strings.ContainsAny(page, "\x00\x01") {
+		t.Error("the page has control characters")
+	}
+}
+
 func TestWriteHTML_ofNothing(t *testing.T) {
 	page := render(t, NewCollector(Config{Input: []InputColumn{{Name: "a"}}}).Report(Run{}))
 	if want := "No records, so nothing to compare"; !strings.Contains(page, want) {

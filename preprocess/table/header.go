@@ -1,6 +1,7 @@
 package table
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"unicode/utf8"
@@ -30,7 +31,9 @@ func ReadHeader(d Dialect, block []byte) (names []string, rest int, err error) {
 		case len(fields) == 1 && blank(block[start:end]):
 			continue
 		case !utf8.Valid(block[start:end]):
-			return nil, 0, fmt.Errorf("header: not valid UTF-8 at byte %d of it", invalidAt(block[start:end]))
+			return nil, 0, fmt.Errorf("header: not valid UTF-8 at byte %d of it (set --encoding if it is in another)", invalidAt(block[start:end]))
+		case bytes.IndexByte(block[start:end], 0) >= 0:
+			return nil, 0, fmt.Errorf("header: a NUL at byte %d of it (set --encoding if it is UTF-16)", bytes.IndexByte(block[start:end], 0))
 		}
 		for i, name := range fields {
 			if name == "" {

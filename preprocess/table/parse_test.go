@@ -267,7 +267,8 @@ func TestNulls_hasItsTexts(t *testing.T) {
 func TestReadHeader_saysWhatIsWrong(t *testing.T) {
 	for input, want := range map[string]string{
 		"\"a,b\n1,2\n": "header: a quote is opened and never closed",
-		"\n\na,\xff\n": "header: not valid UTF-8 at byte 2 of it",
+		"\n\na,\xff\n": "header: not valid UTF-8 at byte 2 of it (set --encoding if it is in another)",
+		"a\x00,\x00":   "header: a NUL at byte 1 of it (set --encoding if it is UTF-16)",
 	} {
 		if _, _, err := ReadHeader(CSV, []byte(input)); err == nil || err.Error() != want {
 			t.Errorf("%q: %v, want %s", input, err, want)

@@ -263,7 +263,24 @@ func TestRun_reportsAllColumnsAtOnce(t *testing.T) {
 	in := write(t, filepath.Join(dir, "in.csv"), "price,price,note,note\n1,2,3,4\n")
 	r := run(t, nil, "run", "--input", in, "--model", passthrough, "--output", filepath.Join(dir, "out.csv"), "--keep", "id,note,ts")
 	r.expect(t, 65, `"dist_km"`, `"temp"`, `"rooms"`, `"price" of the model stands 2 times in the header`,
-		`"note" to keep stands 2 times in the header`, `"id", "ts" to keep not in the header`)
+		`"note" to keep stands 2 times in the header`, `"id", "ts" to keep not in the header, which has 4 columns (--show-values names them)`,
+		"preprocess: input "+in+": columns: ")
+	if strings.Contains(r.stderr, "delimiter") {
+		t.Errorf("a delimiter is guessed\n%s", r.stderr)
+	}
+}
+
+// Where a header is missing, a record stands in its place, and is not to be shown.
+func TestRun_doesNotShowTheRecordThatStandsForAHeader(t *testing.T) {
+	dir := t.TempDir()
+	in := write(t, filepath.Join(dir, "in.csv"), "secret;2;3;4\nsecret;6;7;8\n")
+	args := []string{"run", "--input", in, "--model", passthrough, "--output", filepath.Join(dir, "out.csv"), "--keep", "id"}
+	r := run(t, nil, args...)
+	r.expect(t, 65, "to keep not in the header, which has 1 column (--show-values names it)", "the header is one column, in which \";\" stands: is --delimiter right?")
+	if strings.Contains(r.stdout+r.stderr, "secret") {
+		t.Errorf("a value of the data is shown\n%s", r.stderr)
+	}
+	run(t, nil, append(args, "--show-values")...).expect(t, 65, `which has "secret;2;3;4"`)
 }
 
 func TestRun_refusesToKeepAColumnTheModelMakes(t *testing.T) {
