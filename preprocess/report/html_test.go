@@ -92,7 +92,7 @@ func TestWriteHTML_boundsNames(t *testing.T) {
 	long := strings.Repeat("é", 150) + strings.Repeat("x", 1_000_000)
 	c := NewCollector(Config{Input: []InputColumn{{Name: long}, {Name: "a\x01\x00b"}}})
 	page := render(t, c.Report(Run{}))
-	if want := strings.Repeat("é", 100) + "… (1,000,300 bytes)"; !strings.Contains(page, want) || len(page) > 50_000 {
+	if want := strings.Repeat("é", 100) + "… (1\u202f000\u202f300 bytes)"; !strings.Contains(page, want) || len(page) > 50_000 {
 		t.Errorf("a page of %d bytes, which has %s: %t", len(page), want, strings.Contains(page, want))
 	}
 	if !strings.Contains(page, "a\ufffd\ufffdb") || strings.ContainsAny(page, "\x00\x01") {
