@@ -78,11 +78,16 @@ func (s *Splitter) Next(buf []byte, target int) ([]byte, error) {
 		if sc.end > 0 || s.eof {
 			break
 		}
-		if len(buf) > s.limit {
+		// Of a record as long as the limit, the CR is there and what decides about it is not.
+		undecided := len(buf) == s.limit+1 && buf[s.limit] == '\r' && !sc.quoted
+		if len(buf) > s.limit && !undecided {
 			s.err = &RecordTooLongError{Offset: s.offset, Limit: s.limit, Quoted: sc.quoted}
 			return nil, s.err
 		}
 		size = min(2*size, s.limit+1)
+		if undecided {
+			size = s.limit + 2
+		}
 	}
 
 	end := sc.end

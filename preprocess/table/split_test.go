@@ -180,6 +180,12 @@ func TestSplitter_refusesARecordBeyondTheLimit(t *testing.T) {
 		{"in quotes", "a\n1\n\"" + strings.Repeat("x\n", 3000), 2000, "record at byte 4 is longer than 2000 bytes; it is inside quotes there: is a closing quote missing?"},
 		{"just fits", "a\n1\n" + long[:1999] + "\n2\n", 2000, ""},
 		{"just fits at the end", "a\n1\n" + long[:2000], 2000, ""},
+		{"fits", "a\n1\n" + long[:2000] + "\n2\n", 2000, ""},
+		{"fits with CR LF", "a\r\n1\r\n" + long[:2000] + "\r\n2\r\n", 2000, ""},
+		{"fits with CR", "a\r1\r" + long[:2000] + "\r2\r", 2000, ""},
+		{"fits with CR LF at the end", "a\n" + long[:2000] + "\r\n", 2000, ""},
+		{"a byte too long with CR LF", "a\n1\n" + long[:2001] + "\r\n2\n", 2000, "record at byte 4 is longer than 2000 bytes"},
+		{"ends in a quoted CR", "a\n1\n\"" + long[:1999] + "\r\"\n2\n", 2000, "record at byte 4 is longer than 2000 bytes; it is inside quotes there: is a closing quote missing?"},
 	}
 	for _, test := range tests {
 		for _, target := range []int{1, 100, 1 << 20} {
