@@ -241,6 +241,7 @@ func described(i storage.Info, sum manifest.Checksum) manifest.Object {
 
 // remove removes what a run before has left and this one has not.
 func remove(ctx context.Context, store *storage.Store, old storage.Info) error {
+	store.Clean(old.URI)
 	if !old.Exists {
 		return nil
 	}

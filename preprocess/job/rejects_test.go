@@ -238,3 +238,29 @@ func TestRejectsFile_quotesWhatItMust(t *testing.T) {
 		t.Errorf("got %q, want %q", b, want)
 	}
 }
+
+func TestRun_cleansUpForWhatItDoesNotWrite(t *testing.T) {
+	s, err := settingsFor(t.TempDir(), "dist_km,price,temp,rooms\n1,2,3,4\n", cases+"models/pub_scalers.pkl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Report = false
+	dir := filepath.Dir(s.Output.Path)
+	for _, left := range []string{".rejects.csv.123.tmp", ".report.html.45.tmp"} {
+		if err := os.WriteFile(filepath.Join(dir, left), []byte("of a killed run"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Run(context.Background(), s, quiet); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".tmp") {
+			t.Errorf("left %s", e.Name())
+		}
+	}
+}

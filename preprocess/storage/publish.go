@@ -94,6 +94,17 @@ func (s *Store) Delete(ctx context.Context, u URI, condition Condition) error {
 	return c.delete(ctx, u, condition)
 }
 
+// Clean removes what killed runs have left of uploads to a file to which this run
+// has nothing to write. Of objects, the next upload to the same place does that.
+func (s *Store) Clean(u URI) {
+	if u.IsS3() {
+		return
+	}
+	if t, err := findTarget(u); err == nil {
+		s.leftovers.clean(t, s.warn)
+	}
+}
+
 // MakeFolders makes the folder that a file is to be in and all above it.
 func (s *Store) MakeFolders(u URI) error {
 	if u.IsS3() {
