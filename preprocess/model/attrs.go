@@ -104,15 +104,14 @@ func (im *importer) step(v pickle.Value, path string) step {
 		return newPassthrough()
 	}
 	if err := refusal(o.Class); err != nil {
+		if path != "" {
+			err = fmt.Errorf("%s: %w", path, err)
+		}
 		im.errs = append(im.errs, err)
 		return newPassthrough()
 	}
 	s := classes[o.Class.Name].make()
-	if path == "" {
-		path = o.Class.Name
-	} else {
-		path += ": " + o.Class.Name
-	}
+	path = join(path, o.Class.Name)
 	s.header().Class = o.Class.Name
 	a := &attrs{im: im, obj: o, path: path, seen: map[string]bool{}}
 	a.head(s.header())

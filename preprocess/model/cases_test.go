@@ -406,6 +406,10 @@ var inf, nan = math.Inf(1), math.NaN()
 
 func TestModel_reproducesPublicCases(t *testing.T) { runCases(t, os.DirFS("testdata/public")) }
 
+// TestModel_keepsTheTypesOfMixedColumns: weights, parts without columns, arrays
+// of which not all is used, and small types.
+func TestModel_keepsTheTypesOfMixedColumns(t *testing.T) { runCases(t, os.DirFS("testdata/mixed")) }
+
 // releases are the scikit-learn releases of testdata/sklearn.
 var releases = []string{"0.23.2", "1.2.1", "1.4.2", "1.9.0"}
 

@@ -3,7 +3,6 @@ package model
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -48,7 +47,7 @@ type Branch struct {
 	Name    string      `json:"name"`
 	Columns []ColumnRef `json:"columns"`
 	Step    Box         `json:"step"`
-	Weight  *Float      `json:"weight,omitempty"` // multiplies the outputs
+	weighting
 
 	at []int // Columns as places
 }
@@ -118,12 +117,7 @@ func (s *ColumnTransformer) read(a *attrs) {
 			}
 		}
 	}
-	var weights *pickle.Dict
-	if v, ok := a.get("transformer_weights"); ok && v != nil {
-		if weights, ok = v.(*pickle.Dict); !ok {
-			a.fail("transformer_weights: got %s, want a dict", pickle.Describe(v))
-		}
-	}
+	weights := a.weights()
 	var places *pickle.Dict
 	if v, ok := a.get("_transformer_to_input_indices"); ok {
 		places, _ = v.(*pickle.Dict)
@@ -176,14 +170,7 @@ func (s *ColumnTransformer) read(a *attrs) {
 				br.Columns[j].Name = s.FeatureNames[k]
 			}
 		}
-		if w, ok := weights.Get(name); ok {
-			f, isNumber := pickle.Float(w)
-			if !isNumber {
-				a.fail("transformer_weights: %q is %s, want a number", name, pickle.Describe(w))
-			}
-			weight := Float(f)
-			br.Weight = &weight
-		}
+		br.weighting = a.weight(weights, name)
 		s.Transformers = append(s.Transformers, br)
 	}
 }
@@ -445,12 +432,9 @@ func (s *ColumnTransformer) compile(b *builder, in matrix) matrix {
 	places := in.places()
 	for i := range s.Transformers {
 		br := &s.Transformers[i]
-		part := apply(b, br.Step.step, b.take(in, places, br.at))
+		part := b.weigh(s, apply(b, br.Step.step, b.take(in, places, br.at)), br.weighting)
 		if len(b.errs) > 0 {
 			return matrix{}
-		}
-		if br.Weight != nil {
-			part = b.weigh(s, part, float64(*br.Weight))
 		}
 		parts = append(parts, part)
 	}
@@ -475,25 +459,6 @@ func (s *ColumnTransformer) compile(b *builder, in matrix) matrix {
 	out.sparse = true
 	return out
 }
-
-// weigh multiplies every output by a weight.
-func (b *builder) weigh(s step, m matrix, weight float64) matrix {
-	wasFrame := m.frame
-	m = b.numbers(s, m)
-	m.frame = wasFrame
-	for i, c := range m.cols {
-		out := b.derived(c, c.dt)
-		if c.dt == dtFloat32 {
-			weight = float64(float32(weight))
-		}
-		b.add(stretch{in: c.reg, out: out.reg, mul: weight, add: negativeZero, narrow: c.dt == dtFloat32})
-		m.cols[i] = out
-	}
-	return m
-}
-
-// negativeZero added changes nothing, not even the sign of a zero.
-var negativeZero = math.Copysign(0, -1)
 
 func (s *ColumnTransformer) describe(o *outline) {
 	o.line("ColumnTransformer: side by side")

@@ -55,6 +55,7 @@ type matrix struct {
 	cols   []col
 	frame  bool
 	sparse bool
+	bare   dtype // of an array without columns; float64 if not set
 }
 
 func (m matrix) width() int {
@@ -74,6 +75,9 @@ func (c col) width() int {
 
 // dtype is the dtype of the matrix as an array.
 func (m matrix) dtype() dtype {
+	if len(m.cols) == 0 && m.bare.kind != 0 {
+		return m.bare
+	}
 	ds := make([]dtype, len(m.cols))
 	for i, c := range m.cols {
 		ds[i] = c.dt
@@ -349,6 +353,9 @@ func (m matrix) places() []place {
 // take is the columns of m at those of its places, in that order.
 func (b *builder) take(m matrix, places []place, at []int) matrix {
 	out := matrix{frame: m.frame, sparse: m.sparse}
+	if len(at) == 0 {
+		out.bare = m.dtype()
+	}
 	for i := 0; i < len(at); {
 		p := places[at[i]]
 		c := m.cols[p.col]
@@ -411,7 +418,8 @@ func (o remap) run(w *Worker, rows int) {
 
 // stack puts matrices side by side as ColumnTransformer and FeatureUnion do:
 // DataFrames keep the dtypes of their columns if all are DataFrames and the
-// caller asks for one, otherwise all is promoted to one dtype.
+// caller asks for one, otherwise all is promoted to one dtype, of which parts
+// without columns have a say too.
 func (b *builder) stack(parts []matrix, frames bool) matrix {
 	var out matrix
 	all := true
@@ -420,12 +428,6 @@ func (b *builder) stack(parts []matrix, frames bool) matrix {
 		out.sparse = out.sparse || p.sparse
 		all = all && p.frame
 		out.cols = append(out.cols, p.cols...)
-		if len(p.cols) == 0 {
-			if dt.kind == 0 {
-				dt = dtFloat64
-			}
-			continue
-		}
 		if pt := p.dtype(); dt.kind == 0 {
 			dt = pt
 		} else {
@@ -439,6 +441,7 @@ func (b *builder) stack(parts []matrix, frames bool) matrix {
 	for i, c := range out.cols {
 		out.cols[i] = b.cast(c, dt)
 	}
+	out.bare = dt
 	return out
 }
 

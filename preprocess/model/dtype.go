@@ -135,3 +135,15 @@ func interleave(ds []dtype) dtype {
 	}
 	return d
 }
+
+// wrap is v as a whole number of that type keeps it.
+func (d dtype) wrap(v int64) int64 {
+	unused := 64 - 8*d.size
+	switch d.kind {
+	case 'i':
+		return v << unused >> unused
+	case 'u':
+		return int64(uint64(v) << unused >> unused)
+	}
+	return v
+}

@@ -16,20 +16,15 @@ type FeatureUnion struct {
 
 // Part is one transformer of a FeatureUnion.
 type Part struct {
-	Name   string `json:"name"`
-	Step   Box    `json:"step"`
-	Weight *Float `json:"weight,omitempty"` // multiplies the outputs
+	Name string `json:"name"`
+	Step Box    `json:"step"`
+	weighting
 }
 
 func (s *FeatureUnion) read(a *attrs) {
 	s.Inputs, s.FeatureNames = 0, nil
 	s.Plain = !a.flag("verbose_feature_names_out", true)
-	var weights *pickle.Dict
-	if v, ok := a.get("transformer_weights"); ok && v != nil {
-		if weights, ok = v.(*pickle.Dict); !ok {
-			a.fail("transformer_weights: got %s, want a dict", pickle.Describe(v))
-		}
-	}
+	weights := a.weights()
 	v, ok := a.must("transformer_list")
 	if !ok {
 		return
@@ -49,14 +44,7 @@ func (s *FeatureUnion) read(a *attrs) {
 			continue
 		}
 		p := Part{Name: name, Step: Box{a.im.step(t[1], a.path+" "+quote(name))}}
-		if w, ok := weights.Get(name); ok {
-			f, isNumber := pickle.Float(w)
-			if !isNumber {
-				a.fail("transformer_weights: %q is %s, want a number", name, pickle.Describe(w))
-			}
-			weight := Float(f)
-			p.Weight = &weight
-		}
+		p.weighting = a.weight(weights, name)
 		s.Transformers = append(s.Transformers, p)
 		if s.Inputs == 0 && p.Step.width() > 0 {
 			s.Inputs = p.Step.width()
@@ -113,12 +101,9 @@ func (s *FeatureUnion) compile(b *builder, in matrix) matrix {
 	var parts []matrix
 	sparse := false
 	for _, p := range s.Transformers {
-		part := apply(b, p.Step.step, in)
+		part := b.weigh(s, apply(b, p.Step.step, in), p.weighting)
 		if len(b.errs) > 0 {
 			return part
-		}
-		if p.Weight != nil {
-			part = b.weigh(s, part, float64(*p.Weight))
 		}
 		sparse = sparse || part.sparse
 		parts = append(parts, part)

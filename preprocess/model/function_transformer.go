@@ -53,7 +53,7 @@ var ufuncs = map[string]ufunc{
 	"isfinite": {f: func(x float64) float64 { return truth(x-x == 0) }, ints: 'f', truth: true},
 	"isinf":    {f: func(x float64) float64 { return truth(math.IsInf(x, 0)) }, ints: 'f', truth: true},
 	"isnan":    {f: func(x float64) float64 { return truth(x != x) }, ints: 'f', truth: true},
-	"log":      {f: math.Log, ints: 'f'},
+	"log":      {f: naturalLog, ints: 'f'},
 	"log10":    {f: log10, ints: 'f'},
 	"log1p":    {f: math.Log1p, ints: 'f'},
 	"log2":     {f: log2, ints: 'f'},
@@ -86,14 +86,14 @@ func truth(b bool) float64 {
 // log2 keeps its relative precision near 1, which math.Log2 does not.
 func log2(x float64) float64 {
 	if x > 0.75 && x < 1.5 {
-		return math.Log(x) / math.Ln2
+		return naturalLog(x) / math.Ln2
 	}
 	return math.Log2(x)
 }
 
 // log10 is exact for powers of ten, as C's is.
 func log10(x float64) float64 {
-	l := math.Log(x) / math.Ln10
+	l := naturalLog(x) / math.Ln10
 	if r := math.RoundToEven(l); math.Abs(r) < 308 && math.Pow(10, r) == x {
 		return r
 	}
@@ -169,7 +169,7 @@ func (s *FunctionTransformer) compile(b *builder, in matrix) matrix {
 	if s.AsArray {
 		in = in.array(b)
 	}
-	out := matrix{frame: in.frame, sparse: in.sparse}
+	out := matrix{frame: in.frame, sparse: in.sparse, bare: in.bare}
 	for _, c := range in.cols {
 		to := c.dt
 		switch {
@@ -185,9 +185,15 @@ func (s *FunctionTransformer) compile(b *builder, in matrix) matrix {
 		case c.kind == frame.Int && u.ints == 0:
 			b.fail(s, "column %q holds whole numbers, of which %s makes floats or whole numbers, depending on the version of numpy", c.from, s.Func)
 			return in
+		case c.kind == frame.Int && c.dt.size == 1 && !u.truth:
+			b.fail(s, "column %q is of %s, of which %s makes numbers of 8 or 16 bits; want larger ones", c.from, c.dt, s.Func)
+			return in
 		case c.kind == frame.Int && u.ints == 'f':
-			c = b.cast(c, dtFloat64)
 			to = dtFloat64
+			if c.dt.size == 2 {
+				to = dtFloat32
+			}
+			c = b.cast(c, to)
 		case c.kind == frame.Int && c.dt.size < 8:
 			b.fail(s, "column %q is of %s, want int64 or floats for %s", c.from, c.dt, s.Func)
 			return in

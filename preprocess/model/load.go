@@ -51,13 +51,13 @@ func Load(data []byte) (*Model, error) {
 		return len(unknown) < 50
 	}, pickle.Limits{})
 	if err != nil && len(unknown) > 0 {
-		return nil, refuseAll(unknown)
+		return nil, refuseAll(unknown, nil)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if bad := unexcused(root, unknown); len(bad) > 0 {
-		return nil, refuseAll(bad)
+		return nil, refuseAll(bad, whereabouts(root, bad))
 	}
 	return loadTree(root)
 }
@@ -146,7 +146,7 @@ func unexcused(root pickle.Value, unknown []pickle.Global) []pickle.Global {
 func loadTree(root pickle.Value) (*Model, error) {
 	o, ok := root.(*pickle.Object)
 	if !ok {
-		return nil, fmt.Errorf("the file holds %s, want a fitted scikit-learn transformer", pickle.Describe(root))
+		return nil, fmt.Errorf("the file holds %s, want a fitted scikit-learn transformer%s", pickle.Describe(root), inside(root))
 	}
 	im := &importer{}
 	if v, ok := o.Attr("_sklearn_version"); ok {
@@ -213,6 +213,33 @@ func lengths(v reflect.Value, into *[]int) {
 	}
 }
 
+// inside says which transformers stand in a dict or list that was saved instead
+// of one.
+func inside(root pickle.Value) string {
+	var names []string
+	add := func(key string, v pickle.Value) {
+		if o, ok := v.(*pickle.Object); ok && classes[o.Class.Name].make != nil {
+			names = append(names, fmt.Sprintf("the %s at %s", o.Class.Name, key))
+		}
+	}
+	if d, ok := root.(*pickle.Dict); ok {
+		for _, it := range d.Items() {
+			if key, ok := pickle.Text(it.Key); ok {
+				add(quote(key), it.Value)
+			}
+		}
+	} else if n, ok := lengthOf(root); ok && n <= MaxColumns {
+		items, _ := pickle.Items(root)
+		for i, v := range items {
+			add(fmt.Sprint(i), v)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return ": save it alone, such as " + some(names)
+}
+
 func (im *importer) checkVersion() {
 	major, minor, ok := parseVersion(im.version)
 	switch {
@@ -237,13 +264,17 @@ func refusal(g pickle.Global) error {
 	if info, ok := classes[g.Name]; ok && slices.Contains(info.modules, g.Module) {
 		return nil
 	}
-	return refuseAll([]pickle.Global{g})
+	return refuseAll([]pickle.Global{g}, nil)
 }
 
-func refuseAll(gs []pickle.Global) error {
+// refuseAll refuses names, which stand at those paths as far as known.
+func refuseAll(gs []pickle.Global, paths map[pickle.Global]string) error {
 	errs := make([]error, len(gs))
 	for i, g := range gs {
 		errs[i] = fmt.Errorf("%s is not supported: %s", g, advice(g))
+		if at := paths[g]; at != "" {
+			errs[i] = fmt.Errorf("%s: %w", at, errs[i])
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -260,6 +291,10 @@ func advice(g pickle.Global) string {
 		return "the file holds Python code, such as a lambda, and this job runs none; save with joblib.dump or pickle.dump, and use a numpy function such as numpy.log1p or a scikit-learn transformer instead"
 	case g.Name == "KNNImputer" || g.Name == "IterativeImputer":
 		return "it needs the training data or a model per column; use SimpleImputer"
+	case g.Module == "sklearn.tree._tree":
+		return "this job prepares data and does not predict; save the preprocessing part alone, such as pipeline[:-1], and replace a selector that was fitted with trees by a ColumnTransformer that passes on the columns it selected"
+	case part == "model_selection":
+		return "save the preprocessing part of its best_estimator_ alone, such as search.best_estimator_[:-1]"
 	case part == "feature_extraction":
 		return "text and dictionary features are not supported; leave these columns out with 'drop' and compute them before this job"
 	case top == "sklearn" && slices.Contains([]string{"linear_model", "ensemble", "tree", "svm", "neighbors", "naive_bayes", "neural_network", "cluster", "discriminant_analysis", "gaussian_process", "dummy", "calibration", "multiclass", "multioutput", "isotonic"}, part):

@@ -87,7 +87,7 @@ func (s *MissingIndicator) compile(b *builder, in matrix) matrix {
 		b.refuseMissing(s, c, s.Missing, nan)
 	}
 	looked := make([]bool, len(m.cols))
-	out := matrix{sparse: s.Sparse}
+	out := matrix{sparse: s.Sparse, bare: dtBool}
 	for _, k := range s.Columns {
 		looked[k] = true
 		out.cols = append(out.cols, b.isMissing(m.cols[k], s.Missing))

@@ -164,6 +164,14 @@ func (m *Model) Bind(header []string) (*Binding, error) {
 		down[i] = Infer
 	}
 	wants := m.root.needs(n, down)
+	if m.fittedOnArray() && slices.Contains(wants, Infer) && !slices.Contains(wants, Texts) {
+		// The array has one type, of which columns that are not used have a say.
+		for i, w := range wants {
+			if w == unused {
+				wants[i] = Infer
+			}
+		}
+	}
 
 	b := &Binding{model: m, slot: make([]int, n), names: names}
 	index := headerIndex(header)

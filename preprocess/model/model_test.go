@@ -210,7 +210,8 @@ func TestCompile_refusesTextForNumbers(t *testing.T) {
 func TestLoad_refusesByNameWithAdvice(t *testing.T) {
 	tests := []struct{ id, want string }{
 		{"no_knn", "sklearn.impute._knn.KNNImputer is not supported: it needs the training data or a model per column; use SimpleImputer"},
-		{"no_predictor", "sklearn.linear_model._logistic.LogisticRegression is not supported: this job prepares data and does not predict; save the preprocessing part alone, such as pipeline[:-1]"},
+		{"no_predictor", "Pipeline \"logisticregression\": sklearn.linear_model._logistic.LogisticRegression is not supported: this job prepares data and does not predict; save the preprocessing part alone, such as pipeline[:-1]"},
+		{"no_tree_selector", "sklearn.tree._tree.Tree is not supported: this job prepares data and does not predict; save the preprocessing part alone, such as pipeline[:-1], and replace a selector"},
 		{"no_class", "__main__.Custom is not supported: it is defined in the program that saved the model, and this job runs no Python"},
 		{"no_count", "sklearn.feature_extraction.text.CountVectorizer is not supported: text and dictionary features are not supported"},
 	}
@@ -230,6 +231,8 @@ func TestLoad_refusesWhatIsNoModel(t *testing.T) {
 	tests := []struct{ name, data, want string }{
 		{"nothing", "", "pickle"},
 		{"a list", "\x80\x04]\x94.", "the file holds a list of 0, want a fitted scikit-learn transformer"},
+		{"a list of one", "\x80\x04](csklearn.preprocessing._data\nBinarizer\n)\x81e.", "the file holds a list of 1, want a fitted scikit-learn transformer: save it alone, such as the Binarizer at 0"},
+		{"a dict", "\x80\x04}X\x05\x00\x00\x00modelcsklearn.preprocessing._data\nBinarizer\n)\x81s.", `the file holds a dict of 1, want a fitted scikit-learn transformer: save it alone, such as the Binarizer at "model"`},
 		{"no format", `{"model": {"class": "passthrough"}}`, "format: got 0, want 1"},
 		{"no model", `{"format": 1}`, "model: missing"},
 		{"no class", `{"format": 1, "model": {}}`, "class: missing; want one of passthrough, Binarizer"},

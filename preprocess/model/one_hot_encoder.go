@@ -263,8 +263,8 @@ func (s *OneHotEncoder) names(in []string) []string {
 
 func (s *OneHotEncoder) compile(b *builder, in matrix) matrix {
 	in = b.plain(in)
-	out := matrix{sparse: s.Sparse}
 	dt := dtypeNames[s.DType]
+	out := matrix{sparse: s.Sparse, bare: dt}
 	for i, c := range in.cols {
 		cats := &s.Categories[i]
 		codes, width, infrequent := s.plan(i)

@@ -114,7 +114,7 @@ func (h *head) classNames(n int) []string {
 }
 
 func (s *PCA) compile(b *builder, in matrix) matrix {
-	return b.project(s, b.narrowed(in, s.DType), s.Components, s.Mean, s.Scale, s.CenterLast)
+	return b.project(s, in, s.DType, s.Components, s.Mean, s.Scale, s.CenterLast)
 }
 
 func (s *PCA) describe(o *outline) {

@@ -55,7 +55,8 @@ func (s *Pipeline) adopt() {
 		switch st := n.Step.step.(type) {
 		case *passthrough:
 		case *FunctionTransformer: // hands on as many columns, of the same names
-			if st.Validate {
+			// Fitted on an array with set_output, it made the names of the next step.
+			if st.Validate || st.Output == "pandas" && st.Inputs > 0 && st.FeatureNames == nil {
 				return
 			}
 		default:

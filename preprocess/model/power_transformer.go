@@ -172,11 +172,11 @@ func (o boxCox) run(w *Worker, rows int) {
 			w.refuse(i, o.column, pyFloat(x, 64), "is not positive, and Box-Cox takes positive numbers only")
 			to[i] = 0
 		case math.Abs(l) < 1e-19:
-			to[i] = math.Log(x)
-		case l*math.Log(x) < 709.78:
-			to[i] = math.Expm1(l*math.Log(x)) / l
+			to[i] = naturalLog(x)
+		case l*naturalLog(x) < 709.78:
+			to[i] = math.Expm1(l*naturalLog(x)) / l
 		default:
-			to[i] = float64(math.Copysign(1, l) * math.Exp(float64(l*math.Log(x))-math.Log(math.Abs(l))))
+			to[i] = float64(math.Copysign(1, l) * math.Exp(float64(l*naturalLog(x))-naturalLog(math.Abs(l))))
 			if l < 0 {
 				to[i] -= 1 / l
 			}

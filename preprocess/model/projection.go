@@ -1,10 +1,16 @@
 package model
 
-// project compiles a projection. mean and scale may be nil.
-func (b *builder) project(s step, in matrix, rows [][]Float, mean, scale []Float, centerLast bool) matrix {
-	m := b.numbers(s, in)
+// project compiles a projection that was fitted on that dtype. mean and scale
+// may be nil.
+func (b *builder) project(s step, in matrix, dtype string, rows [][]Float, mean, scale []Float, centerLast bool) matrix {
+	m := b.numbers(s, b.narrowed(in, dtype))
 	if len(b.errs) > 0 {
 		return m
+	}
+	if dtype != "float32" { // float64 components make float64 of float32 data
+		for i, c := range m.cols {
+			m.cols[i] = b.cast(c, dtFloat64)
+		}
 	}
 	b.allChecked(s.header().Class, m, false)
 	o := projection{rows: make([][]float64, len(rows)), center: make([]float64, len(m.cols))}

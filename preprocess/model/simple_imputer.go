@@ -30,6 +30,8 @@ type SimpleImputer struct {
 	KeepEmpty bool `json:"keep_empty_features,omitempty"`
 	// Indicator lists the inputs that get an indicator column.
 	Indicator []int `json:"indicator,omitempty"`
+
+	asNumbers []bool // of the inputs, set by needs: what follows takes numbers
 }
 
 func (s *SimpleImputer) read(a *attrs) {
@@ -225,7 +227,9 @@ func (s *SimpleImputer) needs(in int, down []Want) []Want {
 			wants[i] = Texts // also of numbers, which then print as they stand
 		}
 	}
+	s.asNumbers = make([]bool, in)
 	for j, i := range s.kept() {
+		s.asNumbers[i] = down[j] == Number
 		switch d := down[j]; d {
 		case Number, Bool, Texts:
 			wants[i] = d
@@ -254,10 +258,15 @@ func (s *SimpleImputer) compile(b *builder, in matrix) matrix {
 	for _, c := range m.cols {
 		b.refuseMissing(s, c, s.Missing, nan)
 	}
-	var out matrix
-	out.sparse = in.sparse
+	out := matrix{sparse: in.sparse, bare: m.dtype()}
 	for _, i := range s.kept() {
-		out.cols = append(out.cols, b.impute(s, m.cols[i], s.Missing, s.Statistics[i]))
+		c, fill := m.cols[i], s.Statistics[i]
+		if _, isBool := fill.V.(bool); c.kind == frame.Bool && !isBool && i < len(s.asNumbers) && s.asNumbers[i] {
+			if _, isNumber := fill.number(); isNumber { // among True and False, which then count as 1 and 0
+				c = b.cast(c, dtFloat64)
+			}
+		}
+		out.cols = append(out.cols, b.impute(s, c, s.Missing, fill))
 	}
 	if len(s.Indicator) == 0 {
 		return out
