@@ -362,6 +362,9 @@ func (s *ColumnTransformer) outputs(in int) (int, error) {
 
 func (s *ColumnTransformer) needs(in int, down []Want) []Want {
 	wants := make([]Want, in)
+	if s.Output != "pandas" {
+		down = ofArray(down)
+	}
 	for i := range s.Transformers {
 		br := &s.Transformers[i]
 		n, _ := br.Step.outputs(len(br.at))

@@ -74,6 +74,9 @@ func (s *FeatureUnion) outputs(in int) (int, error) {
 
 func (s *FeatureUnion) needs(in int, down []Want) []Want {
 	wants := make([]Want, in)
+	if s.Output != "pandas" {
+		down = ofArray(down)
+	}
 	for _, p := range s.Transformers {
 		n, _ := p.Step.outputs(in)
 		for i, w := range p.Step.needs(in, down[:n]) {

@@ -164,13 +164,8 @@ func (m *Model) Bind(header []string) (*Binding, error) {
 		down[i] = Infer
 	}
 	wants := m.root.needs(n, down)
-	if m.fittedOnArray() && slices.Contains(wants, Infer) && !slices.Contains(wants, Texts) {
-		// The array has one type, of which columns that are not used have a say.
-		for i, w := range wants {
-			if w == unused {
-				wants[i] = Infer
-			}
-		}
+	if m.fittedOnArray() {
+		wants = ofArray(wants)
 	}
 
 	b := &Binding{model: m, slot: make([]int, n), names: names}

@@ -21,6 +21,9 @@ type PCA struct {
 	// scikit-learn does since 1.5.
 	CenterLast bool   `json:"center_last,omitempty"`
 	DType      string `json:"dtype,omitempty"` // float32 if fitted on such data
+	// WideMean is set if the mean of float32 data is a float64, as IncrementalPCA
+	// keeps it; so is the result then.
+	WideMean bool `json:"wide_mean,omitempty"`
 	// Samples is the number of records when fitted, 0 if not known. It does not
 	// change the result.
 	Samples Float `json:"n_samples,omitempty"`
@@ -37,6 +40,7 @@ func (s *PCA) read(a *attrs) {
 		return
 	}
 	s.DType = a.narrow("components_")
+	s.WideMean = s.DType == "float32" && a.narrow("mean_") == ""
 	s.CenterLast = !a.before(1, 5)
 	s.fixWidth(len(s.Mean))
 	for _, name := range []string{"n_samples_", "n_samples_seen_"} {
@@ -114,7 +118,7 @@ func (h *head) classNames(n int) []string {
 }
 
 func (s *PCA) compile(b *builder, in matrix) matrix {
-	return b.project(s, in, s.DType, s.Components, s.Mean, s.Scale, s.CenterLast)
+	return b.project(s, b.narrowed(in, s.DType), s.DType != "float32" || s.WideMean, s.Components, s.Mean, s.Scale, s.CenterLast)
 }
 
 func (s *PCA) describe(o *outline) {

@@ -1,13 +1,13 @@
 package model
 
-// project compiles a projection that was fitted on that dtype. mean and scale
-// may be nil.
-func (b *builder) project(s step, in matrix, dtype string, rows [][]Float, mean, scale []Float, centerLast bool) matrix {
-	m := b.numbers(s, b.narrowed(in, dtype))
+// project compiles a projection. wide says that components or mean are of
+// float64. mean and scale may be nil.
+func (b *builder) project(s step, in matrix, wide bool, rows [][]Float, mean, scale []Float, centerLast bool) matrix {
+	m := b.numbers(s, in)
 	if len(b.errs) > 0 {
 		return m
 	}
-	if dtype != "float32" { // float64 components make float64 of float32 data
+	if wide { // and make float64 of float32 data
 		for i, c := range m.cols {
 			m.cols[i] = b.cast(c, dtFloat64)
 		}

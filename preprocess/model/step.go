@@ -1,5 +1,7 @@
 package model
 
+import "slices"
+
 // step is one scikit-learn object of the model. Its methods may only be called
 // in this order: outputs, which checks the step, then the others.
 type step interface {
@@ -90,6 +92,21 @@ func same(n int, w Want) []Want {
 	wants := make([]Want, n)
 	for i := range wants {
 		wants[i] = w
+	}
+	return wants
+}
+
+// ofArray is how the columns of an array must be read. It has one type, of
+// which also those have a say that nothing uses.
+func ofArray(wants []Want) []Want {
+	if !slices.Contains(wants, Infer) || slices.Contains(wants, Texts) {
+		return wants
+	}
+	wants = slices.Clone(wants)
+	for i, w := range wants {
+		if w == unused {
+			wants[i] = Infer
+		}
 	}
 	return wants
 }

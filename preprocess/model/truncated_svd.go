@@ -40,7 +40,7 @@ func (s *TruncatedSVD) needs(in int, _ []Want) []Want { return same(in, Number) 
 func (s *TruncatedSVD) names([]string) []string { return s.classNames(len(s.Components)) }
 
 func (s *TruncatedSVD) compile(b *builder, in matrix) matrix {
-	return b.project(s, in, s.DType, s.Components, nil, nil, false)
+	return b.project(s, b.narrowed(in, s.DType), s.DType != "float32", s.Components, nil, nil, false)
 }
 
 func (s *TruncatedSVD) describe(o *outline) {

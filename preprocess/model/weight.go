@@ -60,6 +60,9 @@ func (b *builder) weigh(s step, m matrix, by weighting) matrix {
 	for _, c := range m.cols {
 		dt := c.dt
 		switch {
+		case c.reg < 0: // nothing uses it
+			out.cols = append(out.cols, c)
+			continue
 		case c.kind == frame.Text:
 			b.failText(s, c, "numbers for a weight")
 			return m

@@ -84,6 +84,12 @@ case("weight_bool", ColumnTransformer([("b", "passthrough", ["garden"])], transf
 case("weight_union", FeatureUnion([("o", OrdinalEncoder(dtype=np.uint8)), ("h", hot(np.int64))], transformer_weights={"o": 200, "h": 5}), FRAME[["heating"]])
 case("weight_frame", ColumnTransformer([("n", "passthrough", ["rooms", "area"])], transformer_weights={"n": 2}).set_output(transform="pandas"), FRAME)
 
+# Weighted or not, nothing uses the first column in the end; it has its say in the type of the array between.
+LAST = ColumnTransformer([("last", "passthrough", [-1])])
+case("weight_unused", make_pipeline(ColumnTransformer([("n", "passthrough", ["area", "floor"])], transformer_weights={"n": 2}), LAST), FRAME)
+case("weight_unused_number", make_pipeline(ColumnTransformer([("n", "passthrough", ["area", "floor"])], transformer_weights={"n": 2}), ColumnTransformer([("last", StandardScaler(), [-1])])), FRAME)
+case("between_unused_int", make_pipeline(ColumnTransformer([("n", "passthrough", ["rooms", "floor"])]), LAST), FRAME)
+
 # A part without columns has a type, and a say in that of the result.
 case("bare_imputer", ColumnTransformer([("h", hot(np.int64), ["heating"]), ("u", SimpleImputer(), ["unknown"])]), FRAME)
 case(
@@ -104,8 +110,9 @@ case(
     FRAME[["heating", "id", "rooms"]].to_numpy(),
 )
 
-# Components of float64 make float64 of float32 data.
-case("ipca_float32", make_pipeline(hot(np.float32), IncrementalPCA(2)), FRAME[["heating"]])
+# Components or a mean of float64 make float64 of float32 data: of several batches both are, of one only the mean.
+case("ipca_float32", make_pipeline(hot(np.float32), IncrementalPCA(2, batch_size=8)), FRAME[["heating"]])
+case("ipca_float32_one_batch", make_pipeline(hot(np.float32), IncrementalPCA(2, batch_size=24, whiten=True)), FRAME[["heating"]])
 
 # numpy has float16 and float32 for small whole numbers.
 case("ufunc_int16", make_pipeline(hot(np.int16), FunctionTransformer(np.log1p, feature_names_out="one-to-one")), FRAME[["heating"]])
