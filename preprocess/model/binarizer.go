@@ -9,10 +9,14 @@ import "ds-pipeline/preprocess/frame"
 // Missing cells and infinities are refused. See sklearn.preprocessing.Binarizer.
 type Binarizer struct {
 	head
+	mixture
 	Threshold Float `json:"threshold"`
 }
 
-func (s *Binarizer) read(a *attrs) { s.Threshold = a.number("threshold", 0) }
+func (s *Binarizer) read(a *attrs) {
+	s.Threshold = a.number("threshold", 0)
+	s.CommonType = a.commonType()
+}
 
 func (s *Binarizer) outputs(in int) (int, error) { return in, s.checkHead(in) }
 
@@ -21,7 +25,7 @@ func (s *Binarizer) needs(in int, _ []Want) []Want { return same(in, Infer) }
 func (s *Binarizer) names(in []string) []string { return in }
 
 func (s *Binarizer) compile(b *builder, in matrix) matrix {
-	m := b.validNumbers(s, in, false)
+	m := b.validNumbers(s, in, s.mixture)
 	if len(b.errs) > 0 {
 		return m
 	}

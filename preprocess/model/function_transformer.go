@@ -21,6 +21,7 @@ type FunctionTransformer struct {
 	// AsArray makes all columns one type first, as pandas did when
 	// scikit-learn was older than 1.0.
 	AsArray bool `json:"as_array,omitempty"`
+	mixture
 }
 
 // ufunc is a numpy function of one number.
@@ -116,6 +117,7 @@ var ufuncModules = []string{"numpy", "numpy.core._multiarray_umath", "numpy._cor
 func (s *FunctionTransformer) read(a *attrs) {
 	a.ignore("inverse_func", "inv_kw_args", "accept_sparse", "check_inverse", "feature_names_out", "pass_y")
 	s.Validate = a.flag("validate", false)
+	s.CommonType = s.Validate && a.commonType()
 	if v, ok := a.get("func"); ok && v != nil {
 		g, isGlobal := v.(pickle.Global)
 		if isGlobal {
@@ -159,7 +161,7 @@ func (s *FunctionTransformer) names(in []string) []string { return in }
 
 func (s *FunctionTransformer) compile(b *builder, in matrix) matrix {
 	if s.Validate {
-		in = b.validNumbers(s, in, false)
+		in = b.validNumbers(s, in, s.mixture)
 	}
 	if s.Func == "" || len(b.errs) > 0 {
 		return in
@@ -209,8 +211,9 @@ func (s *FunctionTransformer) compile(b *builder, in matrix) matrix {
 }
 
 // validNumbers is check_array(X) with its defaults: an array of numbers, ints
-// staying ints, without infinities, and without missing cells unless allowed.
-func (b *builder) validNumbers(s step, m matrix, allowNaN bool) matrix {
+// staying ints, without infinities and missing cells.
+func (b *builder) validNumbers(s step, m matrix, mix mixture) matrix {
+	m = mix.common(b, m)
 	dt := m.dtype()
 	if dt.kind == 'O' || m.frame && mixesBools(m) {
 		m = b.numbers(s, m)
@@ -225,9 +228,45 @@ func (b *builder) validNumbers(s step, m matrix, allowNaN bool) matrix {
 		}
 	}
 	if len(b.errs) == 0 {
-		b.allChecked(s.header().Class, m, allowNaN)
+		b.allChecked(s.header().Class, m, false)
+		for _, c := range m.cols {
+			if c.kind == frame.Bool && c.hot == 0 {
+				b.add(mustBePresent{in: c.reg, column: c.from, class: s.header().Class})
+			}
+		}
 	}
 	return m
+}
+
+// mixture says what becomes of a DataFrame of which some columns hold True and
+// False.
+type mixture struct {
+	// CommonType: True and False among numbers count as 1 and 0, in the type that
+	// is common to all columns, as in scikit-learn since 1.2.
+	CommonType bool `json:"common_type,omitempty"`
+}
+
+// commonType is what scikit-learn does with mixtures.
+func (a *attrs) commonType() bool { return a.im.version != "" && !a.before(1, 2) }
+
+// common is a DataFrame that mixes True and False with numbers as an array of
+// their common type; any other matrix as it is.
+func (mix mixture) common(b *builder, m matrix) matrix {
+	if !mix.CommonType || !m.frame || !mixesBools(m) {
+		return m
+	}
+	dt := dtBool
+	for _, c := range m.cols {
+		dt = promote(dt, c.dt)
+	}
+	if dt.kind == 'O' {
+		return m
+	}
+	out := matrix{cols: make([]col, len(m.cols)), sparse: m.sparse}
+	for i, c := range m.cols {
+		out.cols[i] = b.cast(c, dt)
+	}
+	return out
 }
 
 func mixesBools(m matrix) bool {

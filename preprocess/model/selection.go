@@ -20,11 +20,13 @@ type selection struct {
 	// KeepTypes: with set_output, scikit-learn since 1.3 leaves each column its
 	// own type.
 	KeepTypes bool `json:"keep_types,omitempty"`
+	mixture
 }
 
 // keep keeps the columns of a mask.
 func (s *selection) keep(a *attrs, mask []bool) {
 	s.KeepTypes = s.Output == "pandas" && !a.before(1, 3)
+	s.CommonType = !s.KeepTypes && a.commonType()
 	s.Selected = []int{}
 	for i, on := range mask {
 		if on {
@@ -69,7 +71,7 @@ func (s *selection) names(in []string) []string {
 func (s *selection) pick(b *builder, in matrix) matrix {
 	m := in
 	if !s.KeepTypes {
-		m = in.array(b)
+		m = s.common(b, in).array(b)
 	}
 	for _, c := range m.cols {
 		switch {

@@ -14,10 +14,10 @@ import pandas as pd
 import sklearn
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import IncrementalPCA
-from sklearn.feature_selection import GenericUnivariateSelect, f_regression
+from sklearn.feature_selection import GenericUnivariateSelect, SelectKBest, f_regression
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import Binarizer, FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 HERE = pathlib.Path(__file__).parent
 TYPES = {"float64": "DOUBLE", "int64": "BIGINT", "bool": "BOOLEAN", "object": "VARCHAR"}
@@ -60,7 +60,7 @@ def case(name, model, data, array=None, expect="ok"):
         "sklearn_version": sklearn.__version__,
         "input_csv": f"{name}.in.csv",
         "input_schema": [
-            {"name": c, "type": "VARCHAR" if c == "heating" else "BOOLEAN" if c == "garden" else TYPES[str(data[c].dtype)]} for c in data
+            {"name": c, "type": "VARCHAR" if c == "heating" else "BOOLEAN" if c in ("garden", "quiet") else TYPES[str(data[c].dtype)]} for c in data
         ],
         "rtol": 1e-12,
         "atol": 1e-12,
@@ -128,6 +128,13 @@ case(
 
 # A number is filled in among True and False, which then count as 1 and 0.
 case("fill_bool", ColumnTransformer([("b", make_pipeline(SimpleImputer(strategy="constant", fill_value=-1), StandardScaler()), ["garden"])]), GAPS)
+
+# True and False among numbers of a DataFrame take the type that is common to all.
+BOOLS = FRAME.assign(quiet=FRAME["rooms"] > 2)
+for kind, columns in {"alone": ["garden", "quiet"], "ints": ["garden", "rooms"], "floats": ["garden", "area", "rooms"]}.items():
+    case(f"bools_{kind}_binarizer", Binarizer(), BOOLS[columns])
+    case(f"bools_{kind}_valid", FunctionTransformer(validate=True, feature_names_out="one-to-one"), BOOLS[columns])
+    case(f"bools_{kind}_selection", SelectKBest(f_regression, k=1 if kind == "alone" else 2), BOOLS[columns])
 
 text = json.dumps({"cases": cases}, indent=1, ensure_ascii=False)
 (HERE / "manifest.json").write_text(text + "\n", encoding="utf-8")
