@@ -32,7 +32,7 @@ func (a *AccountBudgetArgs) validate() error {
 	errs := []error{
 		a.Place.validate(),
 		named("BudgetName", checkName(a.BudgetName, 100, trailNamePattern, trailNameWant)),
-		named("MonthlyUSD", CheckRange(a.MonthlyUSD, 1, 1000000)),
+		named("MonthlyUSD", CheckBudget(a.MonthlyUSD, a.Place.Region)),
 		named("Emails", CheckEmails(a.Emails)),
 	}
 	return errors.Join(errs...)

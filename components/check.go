@@ -125,12 +125,14 @@ func literalStart(key string) (start string, several bool) {
 	return key, false
 }
 
-var parameterPrefixPattern = regexp.MustCompile(`^/([A-Za-z0-9_.-]+/){1,14}$`)
+// Parameter Store takes 15 levels, and the outputs of a stack are two below the
+// prefix.
+var parameterPrefixPattern = regexp.MustCompile(`^/([A-Za-z0-9_.-]+/){1,13}$`)
 
 // CheckParameterPrefix reports whether prefix can come before the names of
 // parameters in Parameter Store.
 func CheckParameterPrefix(prefix string) error {
-	const want = "want 1 to 14 levels of letters, digits, _ . - between slashes, such as /ds/preprocessing/," +
+	const want = "want 1 to 13 levels of letters, digits, _ . - between slashes, such as /ds/preprocessing/," +
 		" at most 900 characters, not starting with aws or ssm"
 	lower := strings.ToLower(prefix)
 	if len(prefix) > 900 || !parameterPrefixPattern.MatchString(prefix) ||

@@ -12,11 +12,11 @@ func TestChecks_acceptAndRefuse(t *testing.T) {
 		right, wrong []string
 	}{
 		{"account", CheckAccountID, []string{"111111111111", "012345678901"}, []string{"", "1", "1111111111111", "11111111111a", "111111111111\n"}},
-		{"region", CheckRegion, []string{"us-east-1", "ap-southeast-2", "us-gov-west-1", "cn-north-1", "me-central-1"}, []string{"", "us-east", "us-east-1a", "US-EAST-1", "useast1"}},
+		{"region", CheckRegion, []string{"us-east-1", "ap-southeast-2", "us-gov-west-1", "cn-north-1", "me-central-1"}, []string{"", "us-east", "us-east-1a", "US-EAST-1", "useast1", "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "eusc-de-east-1"}},
 		{"email", CheckEmail, []string{"a@b.co", "first.last+tag@mail.example.com"}, []string{"", "a", "a@b", "a@b.", "a b@c.d", "a@b.c,d@e.f", "<a@b.c>"}},
 		{"key", CheckObjectKey, []string{"a", "raw/data.csv", "ä/1 2.csv", strings.Repeat("k", 1024)}, []string{"", "/a", " a", "a ", "a/", "a{{b}}", "a\nb", strings.Repeat("k", 1025)}},
 		{"input", CheckInputKey, []string{"a", "raw/data.csv", "raw/", "raw/[x/", "*.csv", "raw/2026-[01]?.csv", `a\*`}, []string{"", "/", "/a", " a", "a/ ", "a{{b}}", "raw/[x.csv", `a\`, strings.Repeat("k", 1025)}},
-		{"prefix", CheckParameterPrefix, []string{"/ds/", "/ds/preprocessing/", "/a.b/c_d/e-f/"}, []string{"", "/", "ds/", "/ds", "//", "/ds//x/", "/aws/x/", "/SSM-x/", "/a b/", "/" + strings.Repeat("a/", 15)}},
+		{"prefix", CheckParameterPrefix, []string{"/ds/", "/ds/preprocessing/", "/a.b/c_d/e-f/", "/" + strings.Repeat("a/", 13)}, []string{"", "/", "ds/", "/ds", "//", "/ds//x/", "/aws/x/", "/SSM-x/", "/a b/", "/" + strings.Repeat("a/", 14)}},
 		{"network", CheckNetworkCIDR, []string{"10.0.0.0/24", "10.1.0.0/16", "192.168.4.0/26", "172.16.0.0/20"}, []string{"", "10.0.0.0", "10.0.0.1/24", "8.8.8.0/24", "10.0.0.0/15", "10.0.0.0/27", "fd00::/24"}},
 		{"image", CheckImageURI,
 			[]string{"111111111111.dkr.ecr.us-east-1.amazonaws.com/a/b@sha256:" + strings.Repeat("0", 64)},
@@ -48,13 +48,13 @@ func TestQuarter_cutsARangeIntoFour(t *testing.T) {
 }
 
 func TestPlace_knowsItsPartition(t *testing.T) {
-	for region, want := range map[string][3]string{
-		"us-east-1":     {"arn:aws:sqs:us-east-1:111111111111:q", "com.amazonaws.us-east-1.s3", "us-east-1.console.aws.amazon.com"},
-		"us-gov-west-1": {"arn:aws-us-gov:sqs:us-gov-west-1:111111111111:q", "com.amazonaws.us-gov-west-1.s3", "us-gov-west-1.console.amazonaws-us-gov.com"},
-		"cn-north-1":    {"arn:aws-cn:sqs:cn-north-1:111111111111:q", "cn.com.amazonaws.cn-north-1.s3", "cn-north-1.console.amazonaws.cn"},
+	for region, want := range map[string][4]string{
+		"us-east-1":     {"arn:aws:sqs:us-east-1:111111111111:q", "com.amazonaws.us-east-1.s3", "com.amazonaws.us-east-1.ecr.api", "us-east-1.console.aws.amazon.com"},
+		"us-gov-west-1": {"arn:aws-us-gov:sqs:us-gov-west-1:111111111111:q", "com.amazonaws.us-gov-west-1.s3", "com.amazonaws.us-gov-west-1.ecr.api", "us-gov-west-1.console.amazonaws-us-gov.com"},
+		"cn-north-1":    {"arn:aws-cn:sqs:cn-north-1:111111111111:q", "com.amazonaws.cn-north-1.s3", "cn.com.amazonaws.cn-north-1.ecr.api", "cn-north-1.console.amazonaws.cn"},
 	} {
 		p := Place{AccountID: "111111111111", Region: region}
-		if got := [3]string{p.arn("sqs", "q"), p.endpointService("s3"), p.consoleHost()}; got != want {
+		if got := [4]string{p.arn("sqs", "q"), p.endpointService("s3"), p.endpointService("ecr.api"), p.consoleHost()}; got != want {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	}

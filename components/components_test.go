@@ -425,7 +425,7 @@ func badArgs() []badArgsTest {
 		*a = OutputsArgs{ParameterPrefix: "ds", Values: validOutputs("").Values}
 		a.Values.StateMachineArn, a.Values.LogGroupName, a.Values.ScheduleRuleName = nil, nil, nil
 	},
-		`ParameterPrefix: got "ds", want 1 to 14 levels of letters, digits, _ . - between slashes, such as /ds/preprocessing/, at most 900 characters, not starting with aws or ssm
+		`ParameterPrefix: got "ds", want 1 to 13 levels of letters, digits, _ . - between slashes, such as /ds/preprocessing/, at most 900 characters, not starting with aws or ssm
 Values: logGroupName: missing
 Values: stateMachineArn: missing
 Values: scheduleRuleName, scheduleGroupName: want one of them`)
@@ -509,7 +509,7 @@ bucket name "ds-artifacts-dev-111111111111-us-east-1-a-very-long-suffix-indeed-s
 	}, `RepositoryName: got "Upper", want 1 to 256 characters: lower-case letters and digits, with single . _ - or / between them
 KeepImages: got 0, want 1 to 1000
 Network.CIDR: got "8.8.8.0/24", want a private IPv4 range of /16 to /26 such as 10.0.0.0/24
-ParameterPrefix: got "/ds", want 1 to 14 levels of letters, digits, _ . - between slashes, such as /ds/preprocessing/, at most 900 characters, not starting with aws or ssm
+ParameterPrefix: got "/ds", want 1 to 13 levels of letters, digits, _ . - between slashes, such as /ds/preprocessing/, at most 900 characters, not starting with aws or ssm
 InputKey: got "/raw", want an object such as raw/data.csv, a prefix such as raw/ or a glob such as raw/*.csv: 1 to 1024 bytes, no slash at the start, no white space at either end, no {{
 OutputBucketName: missing
 ScriptKey: got "a{{b", want 1 to 1024 bytes, no slash at the start or the end, no white space at either end, no {{
@@ -521,7 +521,7 @@ BuildContext: missing`)
 		"Attempts: got 1 with Spot, want 2 or more: the last attempt does not use it")
 	pipeline("email", func(a *PipelineArgs) { a.NotificationEmail = "someone" }, `NotificationEmail: got "someone", want one e-mail address`)
 	pipeline("no input", func(a *PipelineArgs) { a.InputBucketName, a.ParameterPrefix = nil, "/ds" },
-		"InputBucketName: missing\nParameterPrefix: got \"/ds\", want 1 to 14 levels of letters, digits, _ . - between slashes, such as /ds/preprocessing/, at most 900 characters, not starting with aws or ssm")
+		"InputBucketName: missing\nParameterPrefix: got \"/ds\", want 1 to 13 levels of letters, digits, _ . - between slashes, such as /ds/preprocessing/, at most 900 characters, not starting with aws or ssm")
 	pipeline("subscriptions", func(a *PipelineArgs) {
 		a.Subscriptions = []string{"https://example.com", "sms:12", "https://example.com", "http://example.com"}
 	}, `Subscriptions: number 2: the endpoint does not fit sms, want sms:+4915112345678

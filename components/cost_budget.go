@@ -8,6 +8,18 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
+// CheckBudget reports whether a budget in US dollars can be made by an account of
+// region: GovCloud has no service for budgets, and China bills in its own currency.
+func CheckBudget(monthlyUSD int, region string) error {
+	if err := CheckRange(monthlyUSD, 1, 1000000); err != nil {
+		return err
+	}
+	if (Place{Region: region}).partition() != "aws" {
+		return fmt.Errorf("got %d in %s, want none: accounts of this partition have no budgets in US dollars", monthlyUSD, region)
+	}
+	return nil
+}
+
 type costBudgetArgs struct {
 	place      Place
 	budgetName string // "" for one that Pulumi makes

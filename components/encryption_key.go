@@ -70,6 +70,9 @@ func CheckKMSKeyArn(arn, region string) error {
 	if m == nil {
 		return fmt.Errorf("got %q, want arn:aws:kms:<region>:<account>:key/<id>", arn)
 	}
+	if err := CheckPartition(arn, region); err != nil {
+		return err
+	}
 	if m[2] != region {
 		return fmt.Errorf("got a key of %s, want one of %s: logs, topics and queues take no other", m[2], region)
 	}

@@ -13,22 +13,33 @@ import (
 
 var (
 	repositoryNamePattern = regexp.MustCompile(`^[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*$`)
-	ecrImagePattern       = regexp.MustCompile(`^([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([a-z0-9._/-]+)@sha256:[0-9a-f]{64}$`)
+	ecrImagePattern       = regexp.MustCompile(`^([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.(amazonaws\.com(?:\.cn)?)/([a-z0-9._/-]+)@sha256:[0-9a-f]{64}$`)
 )
 
 // CheckImageURI reports whether uri names one image of an ECR repository by its
 // digest. A tag would not do: what it names can change between two runs.
 func CheckImageURI(uri string) error {
-	if !ecrImagePattern.MatchString(uri) {
+	m := ecrImagePattern.FindStringSubmatch(uri)
+	if m == nil {
 		return fmt.Errorf("got %q, want <account>.dkr.ecr.<region>.amazonaws.com/<repository>@sha256:<64 hex digits>", uri)
+	}
+	if want := (Place{Region: m[2]}).dnsSuffix(); m[3] != want {
+		return fmt.Errorf("got %q, want %s after %s", uri, want, m[2])
 	}
 	return nil
 }
 
-// CheckImageRegion reports whether an image that CheckImageURI accepted is in
-// region: without a way to the internet no other can be pulled.
-func CheckImageRegion(uri, region string) error {
-	if m := ecrImagePattern.FindStringSubmatch(uri); m != nil && m[2] != region {
+// CheckImagePlace reports whether tasks in region, in a network of mode, can pull an
+// image that CheckImageURI accepted: credentials are of one partition, and without a
+// way to the internet no other region can be reached.
+func CheckImagePlace(uri, region string, mode NetworkMode) error {
+	m := ecrImagePattern.FindStringSubmatch(uri)
+	switch {
+	case m == nil || m[2] == region:
+		return nil
+	case (Place{Region: m[2]}).partition() != (Place{Region: region}).partition():
+		return fmt.Errorf("got an image in %s, want one in the partition of %s", m[2], region)
+	case mode == NetworkEndpoints:
 		return fmt.Errorf("got an image in %s, want one in %s: endpoints lead to no other region", m[2], region)
 	}
 	return nil

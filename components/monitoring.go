@@ -75,7 +75,7 @@ func (a *MonitoringArgs) validate() error {
 	}
 	errs := []error{
 		a.Place.validate(),
-		named("Subscriptions", CheckSubscriptions(a.Subscriptions)),
+		named("Subscriptions", errors.Join(CheckSubscriptions(a.Subscriptions), CheckAudience(a.NotificationEmail, a.Subscriptions, a.Place.Region))),
 		present("StateMachineArn", a.StateMachineArn != nil),
 		present("WatchArn", a.WatchArn != nil),
 		present("Environment", a.Environment != ""),
@@ -89,7 +89,7 @@ func (a *MonitoringArgs) validate() error {
 		present("WatchDeadLetterQueueName", a.WatchDeadLetterQueueName != nil),
 	}
 	if a.MonthlyBudgetUSD != 0 {
-		errs = append(errs, named("MonthlyBudgetUSD", CheckRange(a.MonthlyBudgetUSD, 1, 1000000)))
+		errs = append(errs, named("MonthlyBudgetUSD", CheckBudget(a.MonthlyBudgetUSD, a.Place.Region)))
 	}
 	if a.DashboardName != "" {
 		errs = append(errs, named("DashboardName", checkName(a.DashboardName, 255, dashboardNamePattern, "letters, digits, _ and -")))
@@ -353,33 +353,32 @@ func newDashboard(ctx *pulumi.Context, name string, args *MonitoringArgs, parent
 			job := func(name string) []string {
 				return []string{contract.MetricNamespace, name, contract.MetricDimension, args.Environment}
 			}
-			// The metric is in us-east-1 alone, whatever region the costs are of, and
-			// only in an account that has switched billing alerts on.
-			cost := map[string]any{
-				"type": "metric", "x": 16, "y": 12, "width": 8, "height": 6,
-				"properties": map[string]any{
-					"title": "Cost of the account this month, USD", "region": "us-east-1", "stat": "Maximum", "period": 86400, "view": "timeSeries",
-					"metrics": [][]string{{"AWS/Billing", "EstimatedCharges", "Currency", "USD"}},
-				},
+			widgets := []any{
+				widget(0, 0, "Runs", "Sum", executions("ExecutionsStarted"), executions("ExecutionsSucceeded"),
+					executions("ExecutionsFailed"), executions("ExecutionsTimedOut"), executions("ExecutionsAborted")),
+				widget(8, 0, "Duration of a run, ms", "Maximum", executions("ExecutionTime")),
+				widget(16, 0, "What got lost", "Maximum",
+					[]string{failed.namespace, failed.name, failed.dimension, schedule},
+					[]string{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue},
+					[]string{"AWS/SNS", "NumberOfNotificationsFailed", "TopicName", topic}),
+				widget(0, 6, "Rows of a run", "Maximum", job(contract.MetricRowsIn), job(contract.MetricRowsOut)),
+				widget(8, 6, "Rejected rows of a run", "Maximum", job(contract.MetricRowsRejected)),
+				widget(16, 6, "Columns that drifted", "Maximum", job(contract.MetricDriftedColumns)),
+				widget(0, 12, "Duration of the job, s", "Maximum", job(contract.MetricSeconds)),
+				widget(8, 12, "Bytes of a run", "Maximum", job(contract.MetricBytesIn), job(contract.MetricBytesOut)),
 			}
-			return map[string]any{
-				"start": "-P3M",
-				"widgets": []any{
-					widget(0, 0, "Runs", "Sum", executions("ExecutionsStarted"), executions("ExecutionsSucceeded"),
-						executions("ExecutionsFailed"), executions("ExecutionsTimedOut"), executions("ExecutionsAborted")),
-					widget(8, 0, "Duration of a run, ms", "Maximum", executions("ExecutionTime")),
-					widget(16, 0, "What got lost", "Maximum",
-						[]string{failed.namespace, failed.name, failed.dimension, schedule},
-						[]string{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue},
-						[]string{"AWS/SNS", "NumberOfNotificationsFailed", "TopicName", topic}),
-					widget(0, 6, "Rows of a run", "Maximum", job(contract.MetricRowsIn), job(contract.MetricRowsOut)),
-					widget(8, 6, "Rejected rows of a run", "Maximum", job(contract.MetricRowsRejected)),
-					widget(16, 6, "Columns that drifted", "Maximum", job(contract.MetricDriftedColumns)),
-					widget(0, 12, "Duration of the job, s", "Maximum", job(contract.MetricSeconds)),
-					widget(8, 12, "Bytes of a run", "Maximum", job(contract.MetricBytesIn), job(contract.MetricBytesOut)),
-					cost,
-				},
+			if args.Place.partition() == "aws" {
+				// The metric is in us-east-1 alone, whatever region the costs are of, and
+				// only in an account that has switched billing alerts on.
+				widgets = append(widgets, map[string]any{
+					"type": "metric", "x": 16, "y": 12, "width": 8, "height": 6,
+					"properties": map[string]any{
+						"title": "Cost of the account this month, USD", "region": "us-east-1", "stat": "Maximum", "period": 86400, "view": "timeSeries",
+						"metrics": [][]string{{"AWS/Billing", "EstimatedCharges", "Currency", "USD"}},
+					},
+				})
 			}
+			return map[string]any{"start": "-P3M", "widgets": widgets}
 		}, args.StateMachineArn, failed.value, args.DeadLetterQueueName, args.TopicName),
 	}, pulumi.Parent(parent))
 	if err != nil {

@@ -166,3 +166,12 @@ func TestMonitoring_driftHasAnAlarmOnlyWhenAskedFor(t *testing.T) {
 		}
 	}
 }
+
+func TestMonitoring_dashboardShowsCostsOnlyWhereTheyAre(t *testing.T) {
+	for region, want := range map[string]bool{"us-east-1": true, "eu-central-1": true, "us-gov-west-1": false, "cn-north-1": false} {
+		text := recordMonitoring(t, func(a *MonitoringArgs) { a.Place.Region = region }).one(t, "monitoring-dashboard").text("dashboardBody")
+		if got := strings.Contains(text, "AWS/Billing"); got != want {
+			t.Errorf("%s: got costs on the dashboard: %v, want %v", region, got, want)
+		}
+	}
+}

@@ -136,7 +136,7 @@ func (a *PipelineArgs) validate() error {
 	if a.NotificationEmail != "" {
 		errs = append(errs, named("NotificationEmail", CheckEmail(a.NotificationEmail)))
 	}
-	errs = append(errs, named("Subscriptions", CheckSubscriptions(a.Subscriptions)))
+	errs = append(errs, named("Subscriptions", errors.Join(CheckSubscriptions(a.Subscriptions), CheckAudience(a.NotificationEmail, a.Subscriptions, a.Place.Region))))
 	return errors.Join(errs...)
 }
 

@@ -16,6 +16,10 @@ type Place struct {
 var (
 	accountIDPattern = regexp.MustCompile(`^[0-9]{12}$`)
 	regionPattern    = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+
+	// Regions of partitions that partition does not know: the isolated ones, and
+	// the European Sovereign Cloud.
+	otherRegionPattern = regexp.MustCompile(`^(eusc|eu-isoe|us-iso[a-z]?)-`)
 )
 
 // CheckAccountID reports whether id is an AWS account number.
@@ -26,8 +30,12 @@ func CheckAccountID(id string) error {
 	return nil
 }
 
-// CheckRegion reports whether region is shaped like the name of an AWS region.
+// CheckRegion reports whether region is shaped like the name of an AWS region in a
+// partition that ARNs can be written for.
 func CheckRegion(region string) error {
+	if otherRegionPattern.MatchString(region) {
+		return fmt.Errorf("got %q, want a region of the partitions aws, aws-cn or aws-us-gov", region)
+	}
 	if !regionPattern.MatchString(region) {
 		return fmt.Errorf("got %q, want the name of an AWS region such as us-east-1", region)
 	}
@@ -63,10 +71,22 @@ func (p Place) bucketArn(bucket string) string {
 	return fmt.Sprintf("arn:%s:s3:::%s", p.partition(), bucket)
 }
 
-// endpointService names the VPC endpoint of an AWS service in the region.
+// CheckPartition reports whether arn, of a shape that was checked before, can be
+// used in region: nothing reaches into another partition.
+func CheckPartition(arn, region string) error {
+	want := Place{Region: region}.partition()
+	if got := strings.Split(arn, ":"); len(got) < 2 || got[1] != want {
+		return fmt.Errorf("got %q, want an ARN of the partition of %s, arn:%s:...", arn, region, want)
+	}
+	return nil
+}
+
+// endpointService names the VPC endpoint of an AWS service in the region. In China
+// some begin with cn., among them those of ECR, and others do not: CloudWatch
+// Logs, Parameter Store and the gateway of S3.
 func (p Place) endpointService(service string) string {
 	name := "com.amazonaws." + p.Region + "." + service
-	if p.partition() == "aws-cn" {
+	if p.partition() == "aws-cn" && strings.HasPrefix(service, "ecr.") {
 		return "cn." + name
 	}
 	return name

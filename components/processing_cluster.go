@@ -173,10 +173,8 @@ func (a *ProcessingClusterArgs) validate() error {
 		errs = append(errs, named("ScriptStage", CheckScriptStage(a.ScriptStage)))
 	}
 	if a.ImageURI != "" {
-		errs = append(errs, named("ImageURI", CheckImageURI(a.ImageURI)))
-		if a.Network.Mode == NetworkEndpoints {
-			errs = append(errs, named("ImageURI", CheckImageRegion(a.ImageURI, a.Place.Region)))
-		}
+		errs = append(errs, named("ImageURI", CheckImageURI(a.ImageURI)),
+			named("ImageURI", CheckImagePlace(a.ImageURI, a.Place.Region, a.Network.Mode)))
 	} else {
 		errs = append(errs, present("BuildContext", a.BuildContext != ""))
 	}
@@ -490,7 +488,7 @@ func imageRepositoryArn(imageURI, own string) string {
 	if m == nil {
 		return own
 	}
-	return Place{AccountID: m[1], Region: m[2]}.arn("ecr", "repository/"+m[3])
+	return Place{AccountID: m[1], Region: m[2]}.arn("ecr", "repository/"+m[4])
 }
 
 // newTaskDefinition describes one run. Old revisions stay registered, so that a

@@ -90,6 +90,24 @@ func CheckSubscriptions(subscriptions []string) error {
 	return errors.Join(errs...)
 }
 
+// CheckAudience reports what does not go together of those that CheckSubscriptions
+// accepts: the address of email once more, as a topic has each subscriber once, and
+// queues and functions that no topic of region reaches.
+func CheckAudience(email string, subscriptions []string, region string) error {
+	partition := Place{Region: region}.partition()
+	var errs []error
+	for i, text := range subscriptions {
+		protocol, endpoint := splitSubscription(text)
+		switch {
+		case protocol == "email" && email != "" && endpoint == email:
+			errs = append(errs, fmt.Errorf("number %d: got the address that gets all messages already, want each once", i+1))
+		case (protocol == "sqs" || protocol == "lambda") && CheckPartition(endpoint, region) != nil:
+			errs = append(errs, fmt.Errorf("number %d: got one of another partition, want arn:%s:%s:..., as topics are in %s", i+1, partition, protocol, region))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 func checkSubscription(text string) error {
 	protocol, endpoint := splitSubscription(text)
 	var examples []string

@@ -352,12 +352,7 @@ func checkTogether(cfg Config, wrong map[string]bool) error {
 	if cfg.ProtectData && cfg.ForceDestroyData {
 		errs = append(errs, errors.New("forceDestroyData: got true together with protectData, want one of them at most"))
 	}
-	errs = append(errs, checkLifecycles(cfg, wrong), checkNetwork(cfg, wrong), checkKey(cfg, wrong))
-	if cfg.AccountID != "" && !wrong["accountId"] && !wrong["resourceSuffix"] &&
-		components.CheckEnvironment(cfg.Environment) == nil && components.CheckRegion(cfg.Region) == nil {
-		place := components.Place{AccountID: cfg.AccountID, Region: cfg.Region}
-		errs = append(errs, components.CheckBucketNames(cfg.Environment, place, cfg.ResourceSuffix))
-	}
+	errs = append(errs, checkLifecycles(cfg, wrong), checkNetwork(cfg, wrong), checkKey(cfg, wrong), checkPlace(cfg, wrong))
 	return errors.Join(errs...)
 }
 
@@ -486,11 +481,45 @@ func checkNetwork(cfg Config, wrong map[string]bool) error {
 			return nil
 		}
 	}
-	errs := []error{components.CheckNetwork(cfg.network("flow"), func(field string) string { return networkKeys[field] })}
-	if cfg.NetworkMode == components.NetworkEndpoints && cfg.ImageURI != "" && !wrong["imageUri"] && components.CheckRegion(cfg.Region) == nil {
-		errs = append(errs, settings.Prefixed("imageUri", components.CheckImageRegion(cfg.ImageURI, cfg.Region)))
+	return components.CheckNetwork(cfg.network("flow"), func(field string) string { return networkKeys[field] })
+}
+
+// checkPlace checks what has to be in the account, the region or its partition.
+func checkPlace(cfg Config, wrong map[string]bool) error {
+	if components.CheckRegion(cfg.Region) != nil {
+		return nil
+	}
+	var errs []error
+	if cfg.AccountID != "" && !wrong["accountId"] && !wrong["resourceSuffix"] && components.CheckEnvironment(cfg.Environment) == nil {
+		place := components.Place{AccountID: cfg.AccountID, Region: cfg.Region}
+		errs = append(errs, components.CheckBucketNames(cfg.Environment, place, cfg.ResourceSuffix))
+	}
+	if cfg.ImageURI != "" && !wrong["imageUri"] && !wrong["networkMode"] {
+		errs = append(errs, settings.Prefixed("imageUri", components.CheckImagePlace(cfg.ImageURI, cfg.Region, cfg.NetworkMode)))
+	}
+	if !wrong["notificationSubscriptions"] {
+		errs = append(errs, settings.Prefixed("notificationSubscriptions",
+			components.CheckAudience(cfg.NotificationEmail, settings.SplitList(cfg.NotificationSubscriptions), cfg.Region)))
+	}
+	if cfg.MonthlyBudgetUSD > 0 && !wrong["monthlyBudgetUSD"] {
+		errs = append(errs, settings.Prefixed("monthlyBudgetUSD", components.CheckBudget(cfg.MonthlyBudgetUSD, cfg.Region)))
+	}
+	if cfg.PermissionsBoundaryArn != "" && !wrong["permissionsBoundaryArn"] {
+		errs = append(errs, settings.Prefixed("permissionsBoundaryArn", checkBoundary(cfg)))
 	}
 	return errors.Join(errs...)
+}
+
+// checkBoundary reports a boundary that no role of the account can have.
+func checkBoundary(cfg Config) error {
+	if err := components.CheckPartition(cfg.PermissionsBoundaryArn, cfg.Region); err != nil {
+		return err
+	}
+	owner := policyArnPattern.FindStringSubmatch(cfg.PermissionsBoundaryArn)[2]
+	if cfg.AccountID != "" && owner != cfg.AccountID && owner != "aws" {
+		return fmt.Errorf("got a policy of account %s, want one of %s, whose roles it bounds", owner, cfg.AccountID)
+	}
+	return nil
 }
 
 func checkNetworkMode(text string) error {

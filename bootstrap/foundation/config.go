@@ -108,6 +108,9 @@ func LoadConfig(ctx *pulumi.Context) (Config, error) {
 	switch emails := settings.SplitList(cfg.BudgetEmails); {
 	case wrong["monthlyBudgetUSD"]:
 	case cfg.MonthlyBudgetUSD > 0:
+		if components.CheckRegion(cfg.Region) == nil {
+			errs = append(errs, settings.Prefixed("monthlyBudgetUSD", components.CheckBudget(cfg.MonthlyBudgetUSD, cfg.Region)))
+		}
 		if err := components.CheckEmails(emails); err != nil {
 			errs = append(errs, fmt.Errorf("budgetEmails: %w; or set monthlyBudgetUSD to 0", err))
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const cronWant = "want cron(minutes hours day-of-month month day-of-week year) or rate(<n> minutes|hours|days)"
@@ -21,7 +22,8 @@ var (
 // schedule, which is read in UTC. Its six fields differ from those of Unix: there
 // is a year, days of the week count from Sunday as 1, and exactly one of
 // day-of-month and day-of-week is "?". See "Cron expressions" in the EventBridge
-// user guide.
+// user guide. A day that never comes, such as February 30, is refused, too; one that
+// has passed is not.
 func Check(text string) error {
 	if rate := ratePattern.FindStringSubmatch(text); rate != nil {
 		if (rate[1] == "1") == strings.HasSuffix(rate[2], "s") {
@@ -48,6 +50,9 @@ func Check(text string) error {
 	}
 	if wrong != nil {
 		return fmt.Errorf("got %q: %s", text, strings.Join(wrong, "; "))
+	}
+	if _, ever := next(values, time.Date(fields[Year].low, time.January, 1, 0, 0, 0, -1, time.UTC), time.UTC); !ever {
+		return fmt.Errorf("got %q, want a day that there is: it would never start anything", text)
 	}
 	return nil
 }

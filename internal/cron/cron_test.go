@@ -13,7 +13,7 @@ func TestCheck_acceptsWhatEventBridgeAccepts(t *testing.T) {
 		"cron(0 9 15 * ? *)", "cron(0/15 * * * ? *)", "cron(0 10 * * ? *)", "cron(15 12 * * ? *)", "cron(0 18 ? * MON-FRI *)",
 		"cron(0 8 1 * ? *)", "cron(0/10 * ? * MON-FRI *)", "cron(0/5 8-17 ? * MON-FRI *)", "cron(30 20 ? * 7 2026-2030)",
 		"cron(0 9 L * ? *)", "cron(0 9 LW * ? *)", "cron(0 9 3W * ? *)", "cron(0 9 ? * 6#3 *)", "cron(0 9 ? * FRI#3 *)", "cron(0 9 ? * 6L *)",
-		"cron(0 9 1,15 JAN,jul ? *)", "cron(0 9 15 */3 ? *)", "cron(0 9 ? * sun *)", "cron(59 23 31 12 ? 2199)", "cron(0 9 1-7/2 * ? *)",
+		"cron(0 9 1,15 JAN,jul ? *)", "cron(0 9 15 */3 ? *)", "cron(0 9 29 2 ? 2028)", "cron(0 9 15 * ? 1970)", "cron(0 9 ? * sun *)", "cron(59 23 31 12 ? 2199)", "cron(0 9 1-7/2 * ? *)",
 		"rate(1 minute)", "rate(5 minutes)", "rate(1 hour)", "rate(12 hours)", "rate(1 day)", "rate(30 days)",
 	} {
 		if err := Check(text); err != nil {
@@ -50,6 +50,9 @@ func TestCheck_refusesTheRestAndSaysWhy(t *testing.T) {
 		"cron(61 25 15 * ? *)":        `hours "25"`,
 		"cron(L 9 15 * ? *)":          `minutes "L"`,
 		"cron(0 9 32W * ? *)":         `day-of-month "32W"`,
+		"cron(0 9 30 2 ? *)":          "want a day that there is",
+		"cron(0 9 29 FEB ? 2027)":     "want a day that there is",
+		"cron(0 9 31W 4,6 ? *)":       "want a day that there is",
 		"rate(1 days)":                "singular",
 		"rate(2 day)":                 "plural",
 		"rate(0 days)":                "want cron(",
@@ -74,7 +77,7 @@ func TestCheck_looksAtEveryFieldAlone(t *testing.T) {
 		}
 		values[rapid.SampledFrom([]int{2, 4}).Draw(t, "unused day")] = "?"
 		text := "cron(" + strings.Join(values, " ") + ")"
-		if err := Check(text); err != nil {
+		if err := Check(text); err != nil && !strings.Contains(err.Error(), "want a day that there is") {
 			t.Fatal(err)
 		}
 

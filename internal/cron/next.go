@@ -21,6 +21,11 @@ func Next(text string, after time.Time, zone *time.Location) (time.Time, bool) {
 	if expression == nil || Check(text) != nil {
 		return time.Time{}, false
 	}
+	return next(expression, after, zone)
+}
+
+// next is Next of six fields that are right.
+func next(expression []string, after time.Time, zone *time.Location) (time.Time, bool) {
 	minutes, hours := fields[Minutes].Values(expression[Minutes]), fields[Hours].Values(expression[Hours])
 	isMonth, isYear := fields[Month].Values(expression[Month]), fields[Year].Values(expression[Year])
 	local := after.In(zone)
