@@ -76,7 +76,7 @@ func (p Place) bucketArn(bucket string) string {
 func CheckPartition(arn, region string) error {
 	want := Place{Region: region}.partition()
 	if got := strings.Split(arn, ":"); len(got) < 2 || got[1] != want {
-		return fmt.Errorf("got %q, want an ARN of the partition of %s, arn:%s:...", arn, region, want)
+		return fmt.Errorf("got %q, want an ARN of the partition of %s, arn:%s:<...>", arn, region, want)
 	}
 	return nil
 }

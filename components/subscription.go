@@ -102,7 +102,7 @@ func CheckAudience(email string, subscriptions []string, region string) error {
 		case protocol == "email" && email != "" && endpoint == email:
 			errs = append(errs, fmt.Errorf("number %d: got the address that gets all messages already, want each once", i+1))
 		case (protocol == "sqs" || protocol == "lambda") && CheckPartition(endpoint, region) != nil:
-			errs = append(errs, fmt.Errorf("number %d: got one of another partition, want arn:%s:%s:..., as topics are in %s", i+1, partition, protocol, region))
+			errs = append(errs, fmt.Errorf("number %d: got one of another partition, want arn:%s:%s:<...>, as topics are in %s", i+1, partition, protocol, region))
 		}
 	}
 	return errors.Join(errs...)

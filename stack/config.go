@@ -486,7 +486,8 @@ func checkNetwork(cfg Config, wrong map[string]bool) error {
 
 // checkPlace checks what has to be in the account, the region or its partition.
 func checkPlace(cfg Config, wrong map[string]bool) error {
-	if components.CheckRegion(cfg.Region) != nil {
+	known := components.CheckRegion(cfg.Region) == nil
+	if !known {
 		return nil
 	}
 	var errs []error

@@ -181,3 +181,19 @@ func Touched(r *simstack.Result) map[string][]string {
 	}
 	return out
 }
+
+// SetSecret is Set for a value that is a secret, as `pulumi config set --secret`
+// makes it.
+func (s *Scenario) SetSecret(key, value string) {
+	s.t.Helper()
+	parsed, err := config.ParseKey(key)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	encrypted, err := config.Base64Crypter.EncryptValue(s.t.Context(), value)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.Config = maps.Clone(s.Config)
+	s.Config[parsed] = config.NewSecureValue(encrypted)
+}
