@@ -106,7 +106,7 @@ func TestDiff_saysWhyADeploymentCannotBeRead(t *testing.T) {
 			t.Errorf("%s: status %d, got %q, want %q", name, status, errs, tt.want)
 		}
 	}
-	if status, _, errs := plan(t, queue, phrase, "-s", "dev", "--dir", dir, "--diff", file, "--cost"); status != exitUsage || !strings.Contains(errs, "--diff plans nothing new") {
+	if status, _, errs := plan(t, queue, phrase, "-s", "dev", "--dir", dir, "--diff", file, "--cost"); status != exitUsage || !strings.Contains(errs, "got --cost and --diff, want one of them") {
 		t.Errorf("status %d, got %q", status, errs)
 	}
 	// An empty stack has everything to create.

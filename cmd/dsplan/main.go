@@ -48,7 +48,7 @@ type cli struct {
 	InputGB float64 `name:"input-gb" default:"1" help:"Size of one input, for --cost."`
 	Objects float64 `name:"objects" default:"100" help:"Objects in which it comes, where a run is spread over them, for --cost."`
 	Runs    float64 `name:"runs" default:"1" help:"Runs in a month, for --cost."`
-	Graph   string  `placeholder:"svg" enum:"svg," default:"" help:"Draw who starts, reads, writes and tells what, by the plan's permissions, instead: as SVG."`
+	Graph   string  `placeholder:"svg" help:"Draw who starts, reads, writes and tells what, by the plan's permissions, instead: as SVG."`
 	IAM     bool    `name:"iam" help:"List who may do what on which resources by the plan's policies, and under which conditions, instead; as JSON with --json."`
 	Diff    string  `placeholder:"FILE" type:"path" help:"Tell what a deployment would change instead, compared with what 'pulumi stack export' or --export wrote; as JSON with --json. What was changed in AWS by hand does not show."`
 	Review  string  `placeholder:"FILE" type:"path" help:"Compare with what --export wrote of the base of a pull request: changes, cost and rights, as JSON for 'dscomment', also when the plan has errors. An empty FILE stands for a stack that the base has not."`
@@ -86,17 +86,8 @@ func (p program) main(ctx context.Context, args []string) int {
 	if _, err = parser.Parse(args); asked {
 		return exitOK // --help was answered
 	}
-	if err == nil && flags.Diff != "" && (flags.Cost || flags.Graph != "" || flags.IAM || flags.Export != "") {
-		err = errors.New("--diff plans nothing new: want it without --cost, --graph, --iam and --export")
-	}
-	if err == nil && flags.Review != "" && (flags.JSON || flags.Cost || flags.Graph != "" || flags.IAM || flags.Diff != "" || flags.Export != "") {
-		err = errors.New("--review is all in one: want it without --json, --cost, --graph, --iam, --diff and --export")
-	}
-	if err == nil && flags.Account != "" && !isAccount(flags.Account) {
-		err = fmt.Errorf("--account: got %q, want 12 digits", flags.Account)
-	}
 	if err == nil {
-		err = p.files(flags)
+		err = errors.Join(flags.check(), p.files(flags))
 	}
 	if err != nil {
 		fmt.Fprintf(p.stderr, "dsplan: %v\ndsplan --help lists the flags\n", err)
@@ -136,6 +127,43 @@ func (p program) files(flags cli) error {
 		if f.path != "" {
 			errs = append(errs, f.check(f.argument, f.path))
 		}
+	}
+	return errors.Join(errs...)
+}
+
+// check reports every mistake that can be seen before anything is planned.
+func (flags cli) check() error {
+	var errs []error
+	var asked []string // what is printed instead of the plan
+	for _, answer := range []struct {
+		flag  string
+		given bool
+	}{{"--cost", flags.Cost}, {"--graph", flags.Graph != ""}, {"--iam", flags.IAM}, {"--diff", flags.Diff != ""}, {"--review", flags.Review != ""}} {
+		if answer.given {
+			asked = append(asked, answer.flag)
+		}
+	}
+	if len(asked) > 1 {
+		errs = append(errs, fmt.Errorf("got %s, want one of them: each is printed instead of the plan", strings.Join(asked, " and ")))
+	}
+	if flags.Graph != "" && flags.Graph != "svg" {
+		errs = append(errs, fmt.Errorf("--graph: got %q, want svg", flags.Graph))
+	}
+	if flags.JSON && flags.Graph != "" {
+		errs = append(errs, errors.New("--graph: got it with --json, want one of them: a drawing is SVG"))
+	}
+	if flags.JSON && flags.Review != "" {
+		errs = append(errs, errors.New("--review: got it with --json, want it alone: it prints JSON in any case"))
+	}
+	if flags.Export != "" && (flags.Diff != "" || flags.Review != "") {
+		errs = append(errs, errors.New("--export: got it with --diff or --review, which deploy nothing; want it without them"))
+	}
+	if flags.Account != "" && !isAccount(flags.Account) {
+		errs = append(errs, fmt.Errorf("--account: got %q, want 12 digits", flags.Account))
+	}
+	if err := flags.assumed().Check(); err != nil {
+		flag := strings.NewReplacer("inputGB:", "--input-gb:", "runsPerMonth:", "--runs:", "objects:", "--objects:")
+		errs = append(errs, errors.New(flag.Replace(err.Error())))
 	}
 	return errors.Join(errs...)
 }

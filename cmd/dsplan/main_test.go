@@ -294,6 +294,11 @@ func TestUsage_errorsAre64(t *testing.T) {
 		{"no project", []string{"--stack", "dev", "--dir", t.TempDir()}, "no Pulumi.yaml in "},
 		{"nearly a deployment", []string{"--stack", "dev", "--dir", dir, "--diff", filepath.Join(dir, "Pulumi.yml")}, `did you mean "Pulumi.yaml"?`},
 		{"nearly a base", []string{"--stack", "dev", "--dir", dir, "--review", filepath.Join(dir, "Pulumi.yml")}, `did you mean "Pulumi.yaml"?`},
+		{"a drawing of another kind", []string{"--stack", "dev", "--graph", "png"}, `--graph: got "png", want svg`},
+		{"a drawing as JSON", []string{"--stack", "dev", "--graph", "svg", "--json"}, "--graph: got it with --json"},
+		{"two answers", []string{"--stack", "dev", "--cost", "--iam"}, "got --cost and --iam, want one of them"},
+		{"all mistakes", []string{"--stack", "dev", "--account", "1", "--runs", "NaN", "--input-gb", "1e99"}, "--account: got \"1\", want 12 digits\n--runs: got NaN, want 0 to 1e+06\n--input-gb: got 1e+99"},
+		{"an export of nothing", []string{"--stack", "dev", "--diff", "x", "--export", "y"}, "--export: got it with --diff or --review"},
 		{"no such stack", []string{"--stack", "test", "--dir", dir}, `stack "test": no such stack: there is no ` + filepath.Join(dir, "Pulumi.test.yaml") + "; there are dev"},
 	}
 	status, _, errs := plan(t, queue, map[string]string{"PULUMI_CONFIG_PASSPHRASE_FILE": filepath.Join(dir, "phrase")}, "--stack", "dev", "--dir", dir)

@@ -93,7 +93,7 @@ func TestReview_takesAnEmptyFileForAStackThatIsNew(t *testing.T) {
 	if _, status, errs := reviewed(t, queue, "dev", dir, file+".none"); status != exitUsage || !strings.Contains(errs, "--review ") || !strings.Contains(errs, "there is no ") {
 		t.Errorf("status %d: %s", status, errs)
 	}
-	if status, _, errs := plan(t, queue, nil, "-s", "dev", "--dir", dir, "--review", file, "--cost"); status != exitUsage || !strings.Contains(errs, "--review is all in one") {
+	if status, _, errs := plan(t, queue, nil, "-s", "dev", "--dir", dir, "--review", file, "--cost"); status != exitUsage || !strings.Contains(errs, "got --cost and --review, want one of them") {
 		t.Errorf("status %d: %s", status, errs)
 	}
 }

@@ -392,7 +392,7 @@ func (b *backfill) draw() {
 // canDraw tells whether the table can be drawn in its own place: on a terminal
 // that is high enough.
 func (b *backfill) canDraw() bool {
-	f, ok := b.out.(*os.File)
+	f, ok := b.Stdout.(*os.File)
 	if !ok || !b.progress || b.Getenv("TERM") == "dumb" {
 		return false
 	}

@@ -2,6 +2,7 @@ package operate
 
 import (
 	"context"
+	"regexp"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -38,6 +39,12 @@ type cloud struct {
 	ecr       func(region string) *ecr.Client // an image may be in another region
 }
 
+// regionPattern is what can be part of the name of a host. Which regions there are
+// is for AWS to say; other services that speak its language have regions of their own.
+var regionPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
+const remedyRegion = "Choose a region with --region, AWS_REGION or in the profile, or name the stack with --stack."
+
 // newCloud reads the configuration as every AWS tool does.
 func newCloud(ctx context.Context) (*cloud, error) {
 	cfg, err := storage.LoadAWSConfig(ctx)
@@ -45,7 +52,10 @@ func newCloud(ctx context.Context) (*cloud, error) {
 		if e := explainCredentials(err); e != nil {
 			return nil, e
 		}
-		return nil, fail(exitConfig, "Choose a region with --region, AWS_REGION or in the profile, or name the stack with --stack.", "%w", err)
+		return nil, fail(exitConfig, remedyRegion, "%w", err)
+	}
+	if !regionPattern.MatchString(cfg.Region) {
+		return nil, fail(exitConfig, remedyRegion, "AWS region: got %q, want a name such as us-east-1", cfg.Region)
 	}
 	return &cloud{
 		cfg:       cfg,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -15,17 +16,51 @@ import (
 // console is what a person sees and answers. Colors and progress are for a
 // terminal only.
 type console struct {
-	out, err io.Writer
+	out      *output
+	err      io.Writer
 	in       *bufio.Reader
 	color    bool
 	progress bool // standard error is a terminal
 	person   bool // somebody can be asked
 }
 
+// output is the standard output. It remembers that something could not be written,
+// so that a command whose answer is lost, because a disk is full, does not end as a
+// success.
+type output struct {
+	w  io.Writer
+	mu sync.Mutex
+	// failed is the first failure.
+	failed error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	if err != nil {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.failed == nil {
+			o.failed = err
+		}
+	}
+	return n, err
+}
+
+// lost is the error of a command that did all it should, but whose answer could not
+// be written.
+func (o *output) lost() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.failed == nil {
+		return nil
+	}
+	return fail(exitIO, "", "write the answer: %w", o.failed)
+}
+
 func newConsole(p Program) console {
 	plain := p.Getenv("NO_COLOR") != "" || p.Getenv("TERM") == "dumb"
 	return console{
-		out: p.Stdout, err: p.Stderr, in: bufio.NewReader(p.Stdin),
+		out: &output{w: p.Stdout}, err: p.Stderr, in: bufio.NewReader(p.Stdin),
 		color:    show.IsTerminal(p.Stdout) && !plain,
 		progress: show.IsTerminal(p.Stderr),
 		person:   show.IsTerminal(p.Stderr) && show.IsTerminal(p.Stdin),
@@ -92,6 +127,9 @@ func (s *session) complain(err error) int {
 		return int(ended)
 	}
 	e := explain(err)
+	if e.Remedy == helpOf("") && s.command != "" {
+		e = &Error{e.Status, e.Err, helpOf(s.command)}
+	}
 	if s.JSON {
 		type problem struct {
 			Message string `json:"message"`

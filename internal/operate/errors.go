@@ -235,8 +235,7 @@ func deniedObject(err error) string {
 	if e.Op == "write" || e.Op == "copy" {
 		action = "s3:PutObject"
 	}
-	on := " on arn:aws:s3:::" + e.URI.Bucket + "/" + e.URI.Key
-	return fmt.Sprintf(remedyPermission, action, on)
+	return fmt.Sprintf(remedyPermission, action, " on "+e.URI.String())
 }
 
 // innermost is the cause of all causes: the rest is how the SDK is built.

@@ -76,6 +76,7 @@ type session struct {
 	globals
 	console
 	interrupts *interrupts
+	command    string // its name; "" before it is known
 	place      *place // once found
 	aws        *cloud // once connected
 }
@@ -111,19 +112,35 @@ func (p Program) Main(args []string) (status int) {
 	if !ok {
 		panic("no command: " + parsed.Command())
 	}
-	return s.complain(c.run(ctx, s))
+	s.command = parsed.Selected().Name
+	if err := c.run(ctx, s); err != nil {
+		return s.complain(err)
+	}
+	return s.complain(s.out.lost())
 }
 
 // usage is a mistake of the command line, with the help that fits.
 func usage(err error) error {
-	help := "dspipe --help"
+	command := ""
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil {
 		if node := parse.Context.Selected(); node != nil {
-			help = "dspipe " + node.Name + " --help"
+			command = node.Name
 		}
 	}
-	return &Error{Status: exitUsage, Err: err, Remedy: help + " shows what can be given."}
+	// A flag that need not be given may be "" for kong; nobody would write that.
+	if text := err.Error(); strings.Contains(text, `one of "",`) {
+		err = errors.New(strings.Replace(text, `one of "",`, "one of ", 1))
+	}
+	return &Error{Status: exitUsage, Err: err, Remedy: helpOf(command)}
+}
+
+// helpOf says which help to read about a command, or about all if it is "".
+func helpOf(command string) string {
+	if command != "" {
+		command += " "
+	}
+	return "dspipe " + command + "--help shows what can be given."
 }
 
 func usagef(format string, args ...any) error { return usage(fmt.Errorf(format, args...)) }

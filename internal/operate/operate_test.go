@@ -44,7 +44,7 @@ func TestExplain_namesStatusAndRemedy(t *testing.T) {
 		{apiError("EventBridge", "DescribeRule", "ResourceNotFoundException", "Rule x"), 66, "EventBridge DescribeRule: ResourceNotFoundException: Rule x"},
 		{&smithy.OperationError{ServiceID: "SQS", OperationName: "X", Err: &smithyhttp.RequestSendError{Err: &net.DNSError{Err: "no such host", Name: "h"}}}, 69, "SQS did not answer: lookup h: no such host"},
 		{&storage.Error{Op: "read", URI: object, Kind: storage.ErrUnavailable, Err: &smithy.OperationError{ServiceID: "S3", OperationName: "X", Err: &smithyhttp.RequestSendError{Err: errors.New("refused")}}}, 69, "read s3://b-1/k: S3 did not answer: refused\n"},
-		{&storage.Error{Op: "write", URI: object, Kind: storage.ErrDenied, Err: errors.New("AccessDenied: x")}, 77, "allow s3:PutObject on arn:aws:s3:::b-1/k;"},
+		{&storage.Error{Op: "write", URI: object, Kind: storage.ErrDenied, Err: errors.New("AccessDenied: x")}, 77, "allow s3:PutObject on s3://b-1/k;"},
 		{&storage.Error{Op: "read", URI: object, Kind: storage.ErrNotFound}, 66, "s3://b-1/k: it does not exist"},
 		{&fs.PathError{Op: "open", Path: "f", Err: fs.ErrNotExist}, 66, "open f"},
 		{&fs.PathError{Op: "open", Path: "f", Err: os.ErrPermission}, 74, "open f"},

@@ -148,7 +148,7 @@ func TestUpload_namesTheMissingPermission(t *testing.T) {
 	t.Parallel()
 	c := cloud(t)
 	c.Fail(awstest.Fault{Operation: "S3.PUT", Times: -1, Status: 403, Code: "AccessDenied"})
-	run(t, c.Env(), "upload", "--input", penguins+"penguins.csv").expect(t, 77, "permission denied", "s3:PutObject on arn:aws:s3:::"+awstest.Input+"/raw/monthly_data.csv")
+	run(t, c.Env(), "upload", "--input", penguins+"penguins.csv").expect(t, 77, "permission denied", "s3:PutObject on s3://"+awstest.Input+"/raw/monthly_data.csv")
 }
 
 // ran is a cloud in which a run of 2026-11 has succeeded.

@@ -1,9 +1,13 @@
 package dspipe
 
 import (
+	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"ds-pipeline/internal/awstest"
@@ -56,6 +60,7 @@ func TestErrors_withoutCredentialsOrRegion(t *testing.T) {
 	c := cloud(t)
 	run(t, []string{"AWS_EC2_METADATA_DISABLED=true", "AWS_REGION=us-east-1", "AWS_ENDPOINT_URL=" + c.URL}, "status").expect(t, 77, "no credentials for AWS were found", "--profile")
 	run(t, []string{"AWS_EC2_METADATA_DISABLED=true"}, "status").expect(t, 78, "AWS region: missing", "--region")
+	run(t, append(c.Env(), "AWS_REGION=US EAST"), "status").expect(t, 78, `AWS region: got "US EAST", want a name such as us-east-1`, "--region")
 	run(t, append(c.Env(), "AWS_PROFILE=nobody"), "status").expect(t, 78, "nobody", "list-profiles")
 	run(t, append(c.Env(), "AWS_ENDPOINT_URL=http://127.0.0.1:1"), "status").expect(t, 69, "did not answer", "AWS_ENDPOINT_URL")
 }
@@ -120,4 +125,45 @@ func TestHelp_namesTheExitStatuses(t *testing.T) {
 	run(t, nil, "--help").expect(t, 0, "Exit status:", "78 ", "retry ")
 	run(t, nil, "run", "--help").expect(t, 0, "--period=YYYY-MM", "--follow")
 	run(t, nil, "--version").expect(t, 0, "dspipe ")
+}
+
+// What a full disk has no room for was not told.
+func TestErrors_anAnswerThatCannotBeWrittenIsLost(t *testing.T) {
+	t.Parallel()
+	c := cloud(t)
+	run(t, c.Env(), "run", "--wait").expect(t, 0)
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("this system has no file that is always full: ", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = full.Close() }()
+	for _, args := range [][]string{{"status"}, {"status", "--json"}, {"list"}, {"logs"}, {"doctor"}, {"results"}, {"man"}, {"completion", "bash"}} {
+		cmd := command(t, c.Env(), args...)
+		var said bytes.Buffer
+		cmd.Stdout, cmd.Stderr = full, &said
+		if err := cmd.Run(); cmd.ProcessState.ExitCode() != 74 || !strings.Contains(said.String(), "no space left") {
+			t.Errorf("%q: got %v and %q, want exit status 74 and why", args, err, said.String())
+		}
+	}
+}
+
+// A reader that has seen enough, as head, is no fault.
+func TestErrors_aReaderThatGoesAwayEndsIt(t *testing.T) {
+	t.Parallel()
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = reader.Close()
+	cmd := command(t, nil, "man")
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = writer, &said
+	_ = cmd.Run() // by a signal
+	_ = writer.Close()
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGPIPE || said.Len() > 0 {
+		t.Errorf("got %v and %q, want SIGPIPE and nothing said", cmd.ProcessState, said.String())
+	}
 }

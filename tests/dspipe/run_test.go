@@ -132,8 +132,9 @@ func TestRun_refusesMistakesBeforeItAsksAnybody(t *testing.T) {
 		{[]string{"run", "--input-key", "s3://bucket/raw/data.csv"}, "want the key alone, without the bucket"},
 		{[]string{"run", "--perid", "2026-11"}, `unknown flag --perid, did you mean "--period"?`},
 		{[]string{"statsu"}, `did you mean "status"?`},
-		{[]string{"list", "--status", "good"}, `must be one of`},
+		{[]string{"list", "--status", "good"}, `--status must be one of "running","succeeded"`},
 		{[]string{"list", "--limit=-1"}, `--limit: got -1, want 0 or more`},
+		{[]string{"results", "--period", "x"}, "dspipe results --help shows"},
 		{[]string{"logs", "--since", "yesterday"}, `--since`},
 		{[]string{}, `expected one of`},
 	} {
