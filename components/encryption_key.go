@@ -191,7 +191,7 @@ func keyPolicy(args *EncryptionKeyArgs) policy {
 			// Alarms and budgets.
 			Sid:       "PublishToTopics",
 			Effect:    "Allow",
-			Principal: map[string]any{"Service": []string{awsBudgets, cloudWatch, eventBridge}},
+			Principal: map[string]any{"Service": []string{awsBudgets, cloudWatch}},
 			Action:    []string{"kms:Decrypt", "kms:GenerateDataKey"},
 			Resource:  thisKey,
 			Condition: map[string]any{"ArnLike": map[string]any{"kms:EncryptionContext:aws:sns:topicArn": place.arn("sns", "*")}},
@@ -200,7 +200,7 @@ func keyPolicy(args *EncryptionKeyArgs) policy {
 			// Dead letters.
 			Sid:       "SendToQueues",
 			Effect:    "Allow",
-			Principal: map[string]any{"Service": []string{eventBridge, snsService}},
+			Principal: map[string]any{"Service": eventBridge},
 			Action:    []string{"kms:Decrypt", "kms:GenerateDataKey"},
 			Resource:  thisKey,
 			Condition: map[string]any{"ArnLike": map[string]any{"kms:EncryptionContext:aws:sqs:arn": place.arn("sqs", "*")}},

@@ -17,7 +17,6 @@ const (
 	eventScheduler = "scheduler.amazonaws.com"
 	flowLogs       = "vpc-flow-logs.amazonaws.com"
 	s3Logging      = "logging.s3.amazonaws.com"
-	snsService     = "sns.amazonaws.com"
 	stepFunctions  = "states.amazonaws.com"
 )
 

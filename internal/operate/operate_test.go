@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +72,26 @@ func TestExitStatuses_areInOrderAndDoNotContradictTheJobs(t *testing.T) {
 		if !strings.Contains(fmt.Sprint(exitStatuses()), fmt.Sprint(e.Code)) {
 			t.Errorf("status %d of the job, which dspipe passes on, is not explained", e.Code)
 		}
+	}
+}
+
+func TestExitStatuses_areThoseOfThePage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/dspipe.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^\| ([0-9]+) \|`).FindAllStringSubmatch(string(page), -1) {
+		listed[m[1]] = true
+	}
+	for _, e := range exitStatuses() {
+		if !listed[strconv.Itoa(e.code)] {
+			t.Errorf("docs/dspipe.md has no exit status %d, %s", e.code, e.meaning)
+		}
+		delete(listed, strconv.Itoa(e.code))
+	}
+	for code := range listed {
+		t.Errorf("docs/dspipe.md has exit status %s, and the program has not", code)
 	}
 }
 

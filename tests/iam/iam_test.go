@@ -652,6 +652,8 @@ func TestResources_admitWhatTheyShouldAndNothingElse(t *testing.T) {
 		{"events.amazonaws.com", encrypt, key, context{sqsContext: other(deadLetters)}, false},
 		{"cloudtrail.amazonaws.com", encrypt, key, context{trailContext: trail, "aws:SourceArn": trail}, true},
 		{"cloudtrail.amazonaws.com", encrypt, key, context{trailContext: other(trail), "aws:SourceArn": other(trail)}, false},
+		{"events.amazonaws.com", encrypt, key, context{snsContext: topic}, false},
+		{"sns.amazonaws.com", encrypt, key, context{sqsContext: deadLetters}, false},
 		{"lambda.amazonaws.com", encrypt, key, context{snsContext: topic}, false},
 		{"logs.us-east-1.amazonaws.com", "kms:ScheduleKeyDeletion", key, context{logsContext: p.names["processing-logs"]}, false},
 
