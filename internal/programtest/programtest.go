@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 )
 
 // Program is one that is built before tests run.
@@ -45,4 +47,28 @@ func run(m *testing.M, prepare func(dir string) error, programs []Program) (int,
 		}
 	}
 	return m.Run(), nil
+}
+
+// WatchPeak looks at the memory of a running process, whose rusage would count
+// that of its parent too. The result tells the peak in KiB, after the end: 0 where
+// there is no /proc.
+func WatchPeak(cmd *exec.Cmd) (peak func() int) {
+	status := fmt.Sprintf("/proc/%d/status", cmd.Process.Pid)
+	result := make(chan int, 1)
+	go func() {
+		most := 0
+		for {
+			data, err := os.ReadFile(status)
+			_, rest, found := strings.Cut(string(data), "VmHWM:")
+			if err != nil || !found { // it has ended
+				result <- most
+				return
+			}
+			kib := 0
+			_, _ = fmt.Sscan(rest, &kib)
+			most = max(most, kib)
+			time.Sleep(2 * time.Millisecond)
+		}
+	}()
+	return func() int { return <-result }
 }

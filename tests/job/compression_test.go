@@ -3,16 +3,14 @@ package job
 import (
 	"bytes"
 	"compress/gzip"
-	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/klauspost/compress/zstd"
+
+	"ds-pipeline/internal/programtest"
 )
 
 // squeeze compresses a text as the name says.
@@ -158,7 +156,7 @@ func TestCompression_streamsABomb(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	peak := watchPeak(cmd)
+	peak := programtest.WatchPeak(cmd)
 	wait(t, cmd, &stdout, &stderr).expect(t, 65, "line 2: record at byte 25 is longer than 8388608 bytes")
 	if kib := peak(); kib == 0 || kib > 64<<10 {
 		t.Errorf("peak of %d KiB", kib)
@@ -207,27 +205,4 @@ func TestCompression_isNotBlamedForTheService(t *testing.T) {
 	})
 	run(t, c.env(), "run", "--input", "s3://ds-in/data.csv.gz", "--model", "s3://ds-art/model.pkl", "--output", filepath.Join(t.TempDir(), "out.csv")).
 		expect(t, 69, "read s3://ds-in/data.csv.gz: the service did not answer: SlowDown")
-}
-
-// watchPeak looks at the memory of a running process, whose rusage would count
-// that of its parent too. The result tells the peak in KiB, after the end.
-func watchPeak(cmd *exec.Cmd) (peak func() int) {
-	status := fmt.Sprintf("/proc/%d/status", cmd.Process.Pid)
-	result := make(chan int)
-	go func() {
-		most := 0
-		for {
-			data, err := os.ReadFile(status)
-			_, rest, found := strings.Cut(string(data), "VmHWM:")
-			if err != nil || !found { // it has ended
-				result <- most
-				return
-			}
-			kib := 0
-			_, _ = fmt.Sscan(rest, &kib)
-			most = max(most, kib)
-			time.Sleep(2 * time.Millisecond)
-		}
-	}()
-	return func() int { return <-result }
 }

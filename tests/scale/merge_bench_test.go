@@ -7,10 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
+	"ds-pipeline/internal/programtest"
 	"ds-pipeline/preprocess/contract"
 )
 
@@ -76,7 +76,7 @@ func BenchmarkMerge(b *testing.B) {
 func measureMerge(b *testing.B, r *spreadRun, items []item, results func() string) {
 	b.Helper()
 	var cpu time.Duration
-	memory := int64(0)
+	memory := 0
 	run := 0
 	limit = 10 * time.Minute
 	for b.Loop() {
@@ -90,11 +90,10 @@ func measureMerge(b *testing.B, r *spreadRun, items []item, results func() strin
 		list := results()
 		b.StartTimer()
 		p := r.merge(b, list)
+		peak := programtest.WatchPeak(p.Cmd)
 		p.expect(b, 0)
 		cpu += p.ProcessState.UserTime() + p.ProcessState.SystemTime()
-		if use, ok := p.ProcessState.SysUsage().(*syscall.Rusage); ok {
-			memory = max(memory, use.Maxrss)
-		}
+		memory = max(memory, peak())
 	}
 	b.ReportMetric(cpu.Seconds()/float64(b.N), "cpu-s/op")
 	b.ReportMetric(float64(memory)/1024, "peak-MiB")
