@@ -19,10 +19,13 @@ type cursor struct {
 	win    *window
 	rows   int64 // of the row group that are not in a page read so far
 
-	left   int // rows of the page
+	left   int    // rows of the page
+	rest   pieces // of the page, what is not in data yet
+	entire bool   // pages cannot be read in pieces
 	buf    []byte
 	defs   hybrid
-	data   []byte // values of the page that are left, padded
+	marks  []byte // of defs
+	data   []byte // values of the page that are left, padded; the end of buf
 	kind   source
 	index  hybrid // into the dictionary
 	diffs  delta
@@ -33,12 +36,13 @@ type cursor struct {
 	entries int
 	starts  []uint32 // of texts in the dictionary, and the end
 
-	levels  []uint32
-	indexes []uint32
-	bits    int // of booleans
-	store   [][]byte
-	texts   [][]byte // of store, read ahead: nil is null; they alias buf, dict or arena
-	arena   []byte
+	levels    []uint32
+	indexes   []uint32
+	bits      int // of booleans
+	store     [][]byte
+	textBytes int      // about how long one is
+	texts     [][]byte // of store, read ahead: nil is null; they alias buf, dict or arena
+	arena     []byte
 }
 
 // source is how the values of a page are stored.
@@ -84,15 +88,16 @@ func (c *cursor) start(g *groupMeta, windowSize int) error {
 		return errors.New("its place in the file is damaged")
 	}
 	c.meta, c.rows, c.left = m, g.NumRows, 0
+	c.rest.size, c.rest.packed = 0, 0
 	c.held -= len(c.dict)
 	c.dict, c.starts, c.entries = nil, nil, 0
 	c.texts = c.texts[:0]
 	size := int(min(int64(windowSize), max(m.TotalCompressedSize, 1)))
 	var base []byte // memory of the row group before, unless a fetch may still fill it
-	if c.win != nil && !c.ahead {
+	if c.win != nil && c.turns == nil {
 		base = c.win.base
 	}
-	c.win = newWindow(c.file.r, from, from+m.TotalCompressedSize, size, c.ahead)
+	c.win = newWindow(c.file.r, from, from+m.TotalCompressedSize, size, c.turns)
 	c.win.base = base
 	return nil
 }
@@ -139,6 +144,10 @@ func (c *cursor) header() (h format.PageHeader, err error) {
 }
 
 func (c *cursor) page() error {
+	if err := c.win.skip(int64(c.rest.packed)); err != nil { // its values were not asked for
+		return err
+	}
+	c.rest.size, c.rest.packed = 0, 0
 	h, err := c.header()
 	if err != nil {
 		return err
@@ -149,35 +158,53 @@ func (c *cursor) page() error {
 		return errors.New("a page has a negative size")
 	case int64(packed) > c.win.left():
 		return errors.New("a page is longer than its column")
-	case size > c.file.limits.PageBytes || packed > c.file.limits.PageBytes:
-		return fmt.Errorf("a page has %d bytes, %d unpacked, want at most %d", packed, size, c.file.limits.PageBytes)
-	}
-	body, err := c.win.take(packed, &c.scratch)
-	if err != nil {
-		return err
-	}
-	if h.CRC != 0 && crc32.ChecksumIEEE(body) != uint32(h.CRC) {
-		return errors.New("a page has a wrong checksum: the file is damaged")
 	}
 	c.bytes += int64(packed)
 	c.plain += int64(size)
 	switch h.Type {
 	case format.DictionaryPage:
+		body, err := c.body(&h)
+		if err != nil {
+			return err
+		}
 		return c.dictionaryPage(&h, body, size)
 	case format.DataPage:
 		d, ok := h.DataPageHeader.Get()
 		if !ok {
 			return errors.New("a page header is damaged")
 		}
-		return c.dataPage(&d, body, size)
+		return c.dataPage(&h, &d)
 	case format.DataPageV2:
 		d, ok := h.DataPageHeaderV2.Get()
 		if !ok {
 			return errors.New("a page header is damaged")
 		}
-		return c.dataPageV2(&d, body, size)
+		return c.dataPageV2(&h, &d)
 	}
-	return nil // of another kind, which may be skipped
+	return c.win.skip(int64(packed)) // of another kind, which may be skipped
+}
+
+// fits says what is wrong with a page that is to be unpacked as a whole.
+func (c *cursor) fits(size, packed int) error {
+	if most := c.file.limits.PageBytes; size > most || packed > most {
+		return fmt.Errorf("a page has %d bytes, %d unpacked, want at most %d", packed, size, most)
+	}
+	return nil
+}
+
+// body reads a page as a whole, as it is stored.
+func (c *cursor) body(h *format.PageHeader) ([]byte, error) {
+	if err := c.fits(int(h.UncompressedPageSize), int(h.CompressedPageSize)); err != nil {
+		return nil, err
+	}
+	body, err := c.win.take(int(h.CompressedPageSize), &c.scratch)
+	if err != nil {
+		return nil, err
+	}
+	if h.CRC != 0 && crc32.ChecksumIEEE(body) != uint32(h.CRC) {
+		return nil, errChecksum
+	}
+	return body, nil
 }
 
 // room is memory for a page of n bytes, padded.
@@ -254,80 +281,135 @@ func (c *cursor) width() int {
 	return 0
 }
 
-func (c *cursor) dataPage(d *format.DataPageHeader, body []byte, size int) error {
-	buf, err := c.room(size)
-	if err != nil {
-		return err
-	}
-	if err := c.unpack(c.meta.Codec, buf[:size], body); err != nil {
-		return err
-	}
-	var levels []byte
-	if c.column.optional {
-		switch d.DefinitionLevelEncoding {
-		case format.RLE:
-			if size < 4 {
-				return errShort
-			}
-			n := binary.LittleEndian.Uint32(buf)
-			if int64(n) > int64(size-4) {
-				return errShort
-			}
-			levels, buf = buf[4:4+int(n)], buf[4+int(n):]
-		default:
-			return fmt.Errorf("its nulls are encoded as %s, which is not supported", d.DefinitionLevelEncoding)
+func (c *cursor) dataPage(h *format.PageHeader, d *format.DataPageHeader) error {
+	size := int(h.UncompressedPageSize)
+	if c.inPieces(d.Encoding, c.meta.Codec, size) {
+		if err := c.open(c.meta.Codec, size, int(h.CompressedPageSize), uint32(h.CRC), 0); err != nil {
+			return err
+		}
+	} else {
+		body, err := c.body(h)
+		if err != nil {
+			return err
+		}
+		if c.data, err = c.room(size); err != nil {
+			return err
+		}
+		if err := c.unpack(c.meta.Codec, c.data[:size], body); err != nil {
+			return err
 		}
 	}
-	return c.begin(int(d.NumValues), levels, buf, d.Encoding)
+	if c.column.optional {
+		if d.DefinitionLevelEncoding != format.RLE {
+			return fmt.Errorf("its nulls are encoded as %s, which is not supported", d.DefinitionLevelEncoding)
+		}
+		const head = 4
+		if err := c.more(head); err != nil {
+			return err
+		}
+		if size < head {
+			return errShort
+		}
+		n := int64(binary.LittleEndian.Uint32(c.data))
+		if n > int64(size-head) {
+			return errShort
+		}
+		if err := c.fits(int(n), 0); err != nil {
+			return err
+		}
+		if err := c.more(head + int(n)); err != nil {
+			return err
+		}
+		if err := c.mark(c.data[head : head+int(n)]); err != nil {
+			return err
+		}
+		c.data = c.data[head+int(n):]
+	}
+	return c.begin(int(d.NumValues), d.Encoding)
 }
 
-func (c *cursor) dataPageV2(d *format.DataPageHeaderV2, body []byte, size int) error {
+func (c *cursor) dataPageV2(h *format.PageHeader, d *format.DataPageHeaderV2) error {
+	size, packed := int(h.UncompressedPageSize), int(h.CompressedPageSize)
 	n := int64(d.DefinitionLevelsByteLength) + int64(d.RepetitionLevelsByteLength)
-	if d.DefinitionLevelsByteLength < 0 || d.RepetitionLevelsByteLength < 0 || n > int64(size) || n > int64(len(body)) {
+	if d.DefinitionLevelsByteLength < 0 || d.RepetitionLevelsByteLength < 0 || n > int64(size) || n > int64(packed) {
 		return errShort
 	}
 	if d.NumRows != d.NumValues {
 		return errors.New("a page has more values than rows")
 	}
-	buf, err := c.room(size)
-	if err != nil {
-		return err
-	}
-	copy(buf, body[:n])
 	codec := c.meta.Codec
 	if compressed, ok := d.IsCompressed.Get(); ok && !compressed {
 		codec = format.Uncompressed
 	}
-	if int64(size) > n || len(body) > int(n) && codec == format.Uncompressed {
-		if err := c.unpack(codec, buf[n:size], body[n:]); err != nil {
+	size, packed = size-int(n), packed-int(n)
+	var levels []byte
+	if c.inPieces(d.Encoding, codec, size) {
+		err := c.fits(int(n), 0)
+		if err != nil {
 			return err
 		}
+		if levels, err = c.win.take(int(n), &c.scratch); err != nil {
+			return err
+		}
+		if err := c.mark(levels[d.RepetitionLevelsByteLength:]); err != nil {
+			return err
+		}
+		if err := c.open(codec, size, packed, uint32(h.CRC), crc32.ChecksumIEEE(levels)); err != nil {
+			return err
+		}
+	} else {
+		body, err := c.body(h)
+		if err != nil {
+			return err
+		}
+		if c.data, err = c.room(size); err != nil {
+			return err
+		}
+		if err := c.mark(body[d.RepetitionLevelsByteLength:n]); err != nil {
+			return err
+		}
+		if size > 0 || packed > 0 && codec == format.Uncompressed {
+			if err := c.unpack(codec, c.data[:size], body[n:]); err != nil {
+				return err
+			}
+		}
 	}
-	levels := buf[d.RepetitionLevelsByteLength:n]
-	if !c.column.optional {
-		levels = nil
-	}
-	return c.begin(int(d.NumValues), levels, buf[n:], d.Encoding)
+	return c.begin(int(d.NumValues), d.Encoding)
 }
 
-// begin starts a page of so many rows. What follows the levels in memory is
-// enough padding for them.
-func (c *cursor) begin(rows int, levels, values []byte, encoding format.Encoding) error {
+// mark takes over which rows of a page have a value.
+func (c *cursor) mark(levels []byte) error {
+	if !c.column.optional {
+		return nil
+	}
+	if n := len(levels) + padding; cap(c.marks) < n {
+		if err := c.hold(n - cap(c.marks)); err != nil {
+			return err
+		}
+		c.marks = make([]byte, n)
+	}
+	c.marks = c.marks[:len(levels)+padding]
+	clear(c.marks[copy(c.marks, levels):])
+	c.defs.reset(c.marks, 1)
+	return nil
+}
+
+// begin starts a page of so many rows, of which the values are in data.
+func (c *cursor) begin(rows int, encoding format.Encoding) error {
 	if rows < 0 || int64(rows) > c.rows {
 		return fmt.Errorf("a page has %d rows, and its row group %d more", rows, c.rows)
 	}
 	c.rows -= int64(rows)
 	c.left = rows
-	c.data, c.bits = values, 0
+	c.bits = 0
 	c.texts, c.arena = c.texts[:0], c.arena[:0]
-	if c.column.optional {
-		padded := make([]byte, len(levels)+padding)
-		copy(padded, levels)
-		c.defs.reset(padded, 1)
-	}
 	if rows == 0 {
-		return nil
+		return c.finish()
 	}
+	if err := c.more(1); err != nil {
+		return err
+	}
+	values := c.data
 	text := c.column.typ == format.ByteArray
 	number := c.column.typ == format.Int32 || c.column.typ == format.Int64
 	switch {
@@ -391,6 +473,10 @@ func (c *cursor) present(n int) (levels []uint32, values int, err error) {
 	if !c.column.optional {
 		return nil, n, nil
 	}
+	all, err := c.defs.skip(n, 1)
+	if all || err != nil {
+		return nil, n, err
+	}
 	c.levels = grow(c.levels, n)
 	if err := c.defs.read(c.levels); err != nil {
 		return nil, 0, err
@@ -410,6 +496,9 @@ func (c *cursor) fixed(n int, get func(i int, b []byte)) error {
 	width := c.width()
 	switch c.kind {
 	case plain:
+		if err := c.more(n * width); err != nil {
+			return err
+		}
 		if n > (len(c.data)-padding)/width {
 			return errShort
 		}
@@ -446,6 +535,13 @@ func (c *cursor) fixed(n int, get func(i int, b []byte)) error {
 
 // lookUp reads the next n indexes.
 func (c *cursor) lookUp(n int) error {
+	if c.rest.size > 0 {
+		c.data = c.index.b
+		if err := c.more(aheadBytes); err != nil { // more than so many indexes take
+			return err
+		}
+		c.index.b = c.data
+	}
 	c.indexes = grow(c.indexes, n)
 	if err := c.index.read(c.indexes); err != nil {
 		return err
@@ -491,7 +587,19 @@ func (c *cursor) floats(dst []float64) error {
 	if c.column.typ == format.Float {
 		return c.fixed(len(dst), func(i int, b []byte) { dst[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(b))) })
 	}
-	if c.kind == plain {
+	switch c.kind {
+	case dictionary:
+		if err := c.lookUp(len(dst)); err != nil {
+			return err
+		}
+		for i, at := range c.indexes {
+			dst[i] = math.Float64frombits(binary.LittleEndian.Uint64(c.dict[int(at)*8:]))
+		}
+		return nil
+	case plain:
+		if err := c.more(len(dst) * 8); err != nil {
+			return err
+		}
 		if len(dst) > (len(c.data)-padding)/8 {
 			return errShort
 		}
@@ -626,6 +734,12 @@ func (c *cursor) fill(n int) (int, error) {
 		most := max(c.file.limits.PageBytes/max(len(c.buf), 1), 1)
 		n = min(n, most)
 	}
+	if c.rest.size > 0 && c.kind == plain {
+		var err error
+		if n, err = c.ready(n); err != nil {
+			return 0, err
+		}
+	}
 	levels, values, err := c.present(n)
 	if err != nil {
 		return 0, err
@@ -650,6 +764,44 @@ func (c *cursor) fill(n int) (int, error) {
 		c.texts[i] = c.texts[at]
 	}
 	return n, nil
+}
+
+// ready sees to it that texts of a page that is read in pieces are there, and
+// tells of how many rows, up to n. At the end of the page it is n.
+func (c *cursor) ready(n int) (int, error) {
+	if width := c.width(); width > 0 {
+		return min(n, max(pieceBytes/width, 1)), nil
+	}
+	if err := c.more(min(n*c.textBytes, aheadBytes)); err != nil {
+		return 0, err
+	}
+	for at, texts := 0, 0; ; {
+		next := at + 4
+		if there := len(c.data) - padding; next <= there {
+			size := int64(binary.LittleEndian.Uint32(c.data[at:]))
+			if size > int64(c.file.limits.ValueBytes) {
+				return 0, c.tooLong(int(size))
+			}
+			next += int(size)
+		}
+		if next > len(c.data)-padding {
+			if texts > 0 && c.rest.size > 0 {
+				return texts, nil
+			}
+			if c.rest.size == 0 {
+				return n, nil
+			}
+			if err := c.more(next); err != nil {
+				return 0, err
+			}
+			continue
+		}
+		at = next
+		if texts++; texts == n {
+			c.textBytes = at/n + 1
+			return n, nil
+		}
+	}
 }
 
 // spread moves values to the rows that have one, from the end.

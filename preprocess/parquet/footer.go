@@ -53,6 +53,7 @@ type File struct {
 	r       io.ReaderAt
 	size    int64
 	limits  Limits
+	piece   int // bytes of a page that are unpacked at once, if they need not be more
 	footer  []byte
 	groups  []span
 	leaves  int // columns, with those inside nested ones
@@ -85,7 +86,7 @@ func Open(r io.ReaderAt, size int64, limits Limits) (*File, error) {
 	if length > maxFooter {
 		return nil, damaged("the footer has %d bytes, want at most %d: too many row groups", length, maxFooter)
 	}
-	f := &File{r: r, size: size, limits: limits, footer: make([]byte, length)}
+	f := &File{r: r, size: size, limits: limits, piece: pieceBytes, footer: make([]byte, length)}
 	if err := readAt(r, f.footer, size-tail-length); err != nil {
 		return nil, err
 	}

@@ -4,7 +4,8 @@
 //	io.ReaderAt ──File──► Reader ──► frame.Columns
 //	frame.Columns ──Encoder──► block of pages ──Writer──► io.Writer
 //
-// A Reader holds one page and one dictionary of each column it reads. A Writer
+// A Reader holds a piece of a page, or the page where that has to be whole, and a
+// dictionary of each column it reads. A Writer
 // holds the compressed pages of one row group, which Encoders have made in
 // parallel.
 //
@@ -29,11 +30,11 @@ const magicEncrypted = "PARE"
 
 // Limits bound the memory that a file can ask for.
 type Limits struct {
-	// PageBytes is the most that a page or a dictionary may hold, in bytes,
-	// unpacked. Each column holds a page and a dictionary.
+	// PageBytes is the most that a dictionary, or a page that has to be unpacked as
+	// a whole, may hold, in bytes. Other pages may be longer.
 	PageBytes int
-	// HeldBytes is the most that the pages and dictionaries of all columns may
-	// hold together.
+	// HeldBytes is the most that is held of the pages and dictionaries of all
+	// columns together, in bytes.
 	HeldBytes int
 	// ValueBytes is the longest text that is read.
 	ValueBytes int

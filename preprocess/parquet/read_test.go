@@ -134,7 +134,7 @@ func draw(t *rapid.T) sample {
 		s := all[rapid.IntRange(0, len(all)-1).Draw(t, "type")]
 		name := fmt.Sprintf("c%d", i)
 		node := pq.Encoded(s.node, rapid.SampledFrom(s.encodings).Draw(t, "encoding"))
-		node = pq.Compressed(node, rapid.SampledFrom([]compress.Codec{&pq.Uncompressed, &pq.Snappy, &pq.Gzip, &pq.Zstd, &pq.Lz4Raw}).Draw(t, "codec"))
+		node = pq.Compressed(node, rapid.SampledFrom([]compress.Codec{&pq.Uncompressed, &pq.Snappy, blockSnappy{}, &pq.Gzip, &pq.Zstd, &pq.Lz4Raw}).Draw(t, "codec"))
 		if optional[name] = rapid.Bool().Draw(t, "optional"); optional[name] {
 			node = pq.Optional(node)
 		}
@@ -193,11 +193,12 @@ func draw(t *rapid.T) sample {
 }
 
 // readAll reads all columns in pieces.
-func readAll(data []byte, limits parquet.Limits, kinds []frame.Kind, ahead bool, limit, budget int) ([][]string, error) {
+func readAll(data []byte, limits parquet.Limits, kinds []frame.Kind, ahead bool, limit, budget, piece int) ([][]string, error) {
 	f, err := parquet.Open(bytes.NewReader(data), int64(len(data)), limits)
 	if err != nil {
 		return nil, err
 	}
+	f.SetPiece(piece)
 	var wants []parquet.Want
 	for i := range f.Columns() {
 		wants = append(wants, parquet.Want{Column: i, Kind: kinds[i]})
@@ -247,7 +248,7 @@ func TestReader_readsWhatAnotherLibraryWrites(t *testing.T) {
 		s := draw(t)
 		limit := rapid.SampledFrom([]int{1, 7, 1 << 10, 1 << 20}).Draw(t, "limit")
 		budget := rapid.SampledFrom([]int{1, 100, 1 << 20}).Draw(t, "budget")
-		got, err := readAll(s.data, parquet.DefaultLimits(), s.kinds, rapid.Bool().Draw(t, "ahead"), limit, budget)
+		got, err := readAll(s.data, parquet.DefaultLimits(), s.kinds, rapid.Bool().Draw(t, "ahead"), limit, budget, rapid.SampledFrom([]int{1, 100, 1 << 16}).Draw(t, "piece"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -271,6 +272,7 @@ func TestFile_tellsWhetherAColumnHasNulls(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		f.SetPiece(rapid.SampledFrom([]int{1, 1 << 16}).Draw(t, "piece"))
 		for c := range s.names {
 			nulls, err := f.Nulls(c)
 			if err != nil {
@@ -301,7 +303,7 @@ func TestReader_survivesDamage(t *testing.T) {
 		if rapid.IntRange(0, 9).Draw(t, "cut") == 0 {
 			data = data[:rapid.IntRange(0, len(data)).Draw(t, "length")]
 		}
-		check(t, data, limits)
+		check(t, data, limits, rapid.SampledFrom([]int{1, 1 << 16}).Draw(t, "piece"))
 	})
 }
 
@@ -316,9 +318,10 @@ func TestOpen_refusesEveryTruncation(t *testing.T) {
 }
 
 // check reads a file that may be anything.
-func check(t interface{ Fatalf(string, ...any) }, data []byte, limits parquet.Limits) {
+func check(t interface{ Fatalf(string, ...any) }, data []byte, limits parquet.Limits, piece int) {
 	f, err := parquet.Open(bytes.NewReader(data), int64(len(data)), limits)
 	if err == nil {
+		f.SetPiece(piece)
 		var wants []parquet.Want
 		for i := range f.Columns() {
 			if c := &f.Columns()[i]; c.Refusal(c.Natural()) == "" {
@@ -355,5 +358,8 @@ func FuzzReader(f *testing.F) {
 		f.Add(data)
 	}
 	limits := parquet.Limits{PageBytes: 1 << 20, HeldBytes: 4 << 20, ValueBytes: 1 << 10}
-	f.Fuzz(func(t *testing.T, data []byte) { check(t, data, limits) })
+	f.Fuzz(func(t *testing.T, data []byte) {
+		check(t, data, limits, 1)
+		check(t, data, limits, 1<<16)
+	})
 }

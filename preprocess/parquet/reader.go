@@ -46,13 +46,14 @@ type Reader struct {
 	file    *File
 	wants   []Want
 	cursors []*cursor
-	group   int   // the next row group
-	rows    int64 // of the current one that are left
-	row     int64 // in the file
-	ahead   bool  // fetch while reading
-	held    int   // bytes of pages and dictionaries
-	bytes   int64 // of pages read, as they are stored
-	plain   int64 // unpacked
+	textual []*cursor     // of those, the ones that are stored as bytes that are looked at
+	group   int           // the next row group
+	rows    int64         // of the current one that are left
+	row     int64         // in the file
+	turns   chan struct{} // of fetching while reading; nil for no such thing
+	held    int           // bytes of pages and dictionaries
+	bytes   int64         // of pages read, as they are stored
+	plain   int64         // unpacked
 	ints    []int64
 	scratch []byte // a page as it is stored
 }
@@ -62,12 +63,19 @@ const (
 	windowBytes = 8 << 20 // of all columns together
 	maxWindow   = 128 << 10
 	minWindow   = 16 << 10
+
+	// fetchesAtOnce bounds the connections to a service, of which each takes
+	// memory, however many columns there are.
+	fetchesAtOnce = 16
 )
 
 // NewReader reads columns. Where ahead is set, the next piece of each column is
 // fetched while the last one is used, which suits a slow service.
 func (f *File) NewReader(wants []Want, ahead bool) (*Reader, error) {
-	r := &Reader{file: f, wants: wants, ahead: ahead}
+	r := &Reader{file: f, wants: wants}
+	if ahead {
+		r.turns = make(chan struct{}, fetchesAtOnce)
+	}
 	for _, w := range wants {
 		c := &f.columns[w.Column]
 		why := c.Refusal(w.Kind)
@@ -79,7 +87,10 @@ func (f *File) NewReader(wants []Want, ahead bool) (*Reader, error) {
 		if why != "" {
 			return nil, &Error{Column: c.Name, Reason: why}
 		}
-		r.cursors = append(r.cursors, &cursor{Reader: r, column: c, stored: w.Stored})
+		one := &cursor{Reader: r, column: c, stored: w.Stored}
+		if r.cursors = append(r.cursors, one); one.isText() {
+			r.textual = append(r.textual, one)
+		}
 	}
 	return r, nil
 }
@@ -204,33 +215,26 @@ func (c *cursor) isText() bool {
 
 // fit cuts n to the rows of which the texts fit, one at least.
 func (r *Reader) fit(b *Batch, n, budget int) (int, error) {
-	any := false
-	for _, c := range r.cursors {
-		if !c.isText() {
-			continue
-		}
-		any = true
+	for _, c := range r.textual {
 		got, err := c.fill(n)
 		if err != nil {
 			return 0, r.fault(c, err)
 		}
 		n = min(n, got)
 	}
-	if !any {
+	if len(r.textual) == 0 {
 		return n, nil
 	}
 	used := len(b.arena)
 	for i := range n {
 		row := 0
-		for _, c := range r.cursors {
-			if c.isText() {
-				size := len(c.texts[i])
-				if row += size; row > r.file.limits.ValueBytes {
-					return 0, r.fault(c, c.tooLong(row))
-				}
-				used += size
-			}
+		for _, c := range r.textual {
+			row += len(c.texts[i])
 		}
+		if row > r.file.limits.ValueBytes {
+			return 0, r.longRow(i)
+		}
+		used += row
 		if used > budget && b.Rows+i > 0 {
 			return i, nil
 		}
@@ -238,11 +242,29 @@ func (r *Reader) fit(b *Batch, n, budget int) (int, error) {
 	return n, nil
 }
 
+// longRow says which column makes the texts of a row too long.
+func (r *Reader) longRow(i int) error {
+	row := 0
+	for _, c := range r.textual {
+		if row += len(c.texts[i]); row > r.file.limits.ValueBytes {
+			return r.fault(c, c.tooLong(row))
+		}
+	}
+	return nil
+}
+
 // take appends the next n rows of a column.
 func (r *Reader) take(b *Batch, i int, c *cursor, n int) error {
 	if n == 0 {
 		return nil
 	}
+	if err := r.values(b, i, c, n); err != nil || c.left > 0 {
+		return err
+	}
+	return c.finish()
+}
+
+func (r *Reader) values(b *Batch, i int, c *cursor, n int) error {
 	col := &b.Columns[i]
 	c.left -= n
 	if c.isText() {
@@ -444,10 +466,15 @@ func (c *cursor) addTexts(b *Batch, i int, texts [][]byte) error {
 		return nil
 	}
 	if c.column.Meaning != Decimal || c.stored {
+		arena, refs, mark := b.arena, b.refs[i], b.mark
 		for _, text := range texts {
-			b.arena = append(b.arena, text...)
-			b.end(i, text == nil)
+			ref := span{mark, mark + len(text)}
+			if arena, mark = append(arena, text...), ref.end; text == nil {
+				ref.start = -1
+			}
+			refs = append(refs, ref)
 		}
+		b.arena, b.refs[i], b.mark = arena, refs, mark
 		return nil
 	}
 	for _, text := range texts {

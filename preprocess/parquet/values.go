@@ -12,17 +12,18 @@ const padding = 8
 var (
 	errShort = errors.New("a page has fewer values than it says")
 	errLong  = errors.New("a text is longer than its page")
+
+	errChecksum = errors.New("a page has a wrong checksum: the file is damaged")
 )
 
 // hybrid reads the RLE and bit-packing hybrid, as far as it is asked for.
 type hybrid struct {
-	b      []byte // padded
+	b      []byte // that are left, padded
 	width  uint
 	repeat uint64 // of value
 	value  uint32
-	packed uint64 // values in bits
-	bits   []byte // padded
-	bit    uint64
+	packed uint64 // values from bit of b on
+	bit    uint64 // less than 8
 }
 
 func (h *hybrid) reset(b []byte, width uint) {
@@ -42,13 +43,19 @@ func (h *hybrid) read(dst []uint32) error {
 			dst = dst[n:]
 		case h.packed > 0:
 			n := min(uint64(len(dst)), h.packed)
+			// The last group of some writers is cut where its values end.
+			if there := uint64(len(h.b)-padding) * 8; h.bit+n*uint64(h.width) > there {
+				if n = (there - h.bit) / uint64(h.width); n == 0 {
+					return errShort
+				}
+			}
 			mask := uint64(1)<<h.width - 1
-			bit := h.bit
+			b, bit := h.b, h.bit
 			for i := range dst[:n] {
-				dst[i] = uint32(binary.LittleEndian.Uint64(h.bits[bit>>3:]) >> (bit & 7) & mask)
+				dst[i] = uint32(binary.LittleEndian.Uint64(b[bit>>3:]) >> (bit & 7) & mask)
 				bit += uint64(h.width)
 			}
-			h.bit = bit
+			h.b, h.bit = b[bit>>3:], bit&7
 			h.packed -= n
 			dst = dst[n:]
 		default:
@@ -58,6 +65,18 @@ func (h *hybrid) read(dst []uint32) error {
 		}
 	}
 	return nil
+}
+
+// skip leaves out the next n values if they are one run of value.
+func (h *hybrid) skip(n int, value uint32) (skipped bool, err error) {
+	if h.repeat == 0 && h.packed == 0 && n > 0 {
+		err = h.next()
+	}
+	if err != nil || h.repeat < uint64(n) || h.value != value {
+		return false, err
+	}
+	h.repeat -= uint64(n)
+	return true, nil
 }
 
 // next starts the next run.
@@ -91,15 +110,8 @@ func (h *hybrid) next() error {
 	if groups > limitRows {
 		return errors.New("a run is too long")
 	}
-	// The last group of some writers is cut where its values end.
-	size := min(uint64(len(b)), groups*uint64(h.width))
-	h.packed = groups
-	h.packed *= 8
-	if h.width > 0 {
-		h.packed = min(h.packed, size*8/uint64(h.width))
-	}
-	h.bits, h.bit = h.b[n:n+int(size)+padding], 0
-	h.b = h.b[n+int(size):]
+	h.packed = groups * 8
+	h.b = h.b[n:]
 	return nil
 }
 

@@ -8,10 +8,12 @@ import "io"
 type window struct {
 	r       io.ReaderAt
 	at, end int64  // of what was not asked for yet
+	pos     int64  // in the file of what was not taken yet
 	size    int    // of a piece
 	buf     []byte // what was read and not taken
 	base    []byte // memory of the last piece
 	flying  chan piece
+	turns   chan struct{} // has room for as many as may be fetched at once
 }
 
 type piece struct {
@@ -19,9 +21,10 @@ type piece struct {
 	err  error
 }
 
-func newWindow(r io.ReaderAt, start, end int64, size int, ahead bool) *window {
-	w := &window{r: r, at: start, end: end, size: size}
-	if ahead {
+// newWindow fetches ahead if turns is not nil.
+func newWindow(r io.ReaderAt, start, end int64, size int, turns chan struct{}) *window {
+	w := &window{r: r, at: start, end: end, pos: start, size: size, turns: turns}
+	if turns != nil {
 		w.flying = make(chan piece, 1)
 		w.fetch(nil)
 	}
@@ -35,7 +38,10 @@ func (w *window) fetch(buf []byte) {
 	at := w.at
 	w.at += int64(n)
 	go func() {
-		w.flying <- piece{buf, readAt(w.r, buf, at)}
+		w.turns <- struct{}{}
+		err := readAt(w.r, buf, at)
+		<-w.turns
+		w.flying <- piece{buf, err}
 	}()
 }
 
@@ -77,11 +83,47 @@ func (w *window) peek(n int) ([]byte, error) {
 	return w.buf, nil
 }
 
-func (w *window) discard(n int) { w.buf = w.buf[n:] }
+func (w *window) discard(n int) {
+	w.buf = w.buf[n:]
+	w.pos += int64(n)
+}
+
+// fill makes at least a byte available.
+func (w *window) fill() error {
+	if len(w.buf) > 0 {
+		return nil
+	}
+	p, err := w.next()
+	if err == nil && len(p) == 0 {
+		err = damaged("its pages end too early")
+	}
+	w.buf = p
+	return err
+}
+
+// skip goes on after n bytes.
+func (w *window) skip(n int64) error {
+	for n > 0 {
+		if len(w.buf) == 0 && w.flying == nil {
+			n = min(n, w.end-w.at)
+			w.at += n
+			w.pos += n
+			return nil
+		}
+		if err := w.fill(); err != nil {
+			return err
+		}
+		some := min(n, int64(len(w.buf)))
+		w.discard(int(some))
+		n -= some
+	}
+	return nil
+}
 
 // take is the next n bytes, valid until the window is used again. It may be in
 // scratch, which is grown if need be.
 func (w *window) take(n int, scratch *[]byte) ([]byte, error) {
+	w.pos += int64(n)
 	if n <= len(w.buf) {
 		b := w.buf[:n]
 		w.buf = w.buf[n:]

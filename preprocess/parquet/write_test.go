@@ -179,7 +179,7 @@ func TestWriter_isReadBack(t *testing.T) {
 				kinds[i] = frame.Text // as they may have nulls, by the schema
 			}
 		}
-		got, err := readAll(data, parquet.DefaultLimits(), kinds, false, 1<<10, 1<<20)
+		got, err := readAll(data, parquet.DefaultLimits(), kinds, false, 1<<10, 1<<20, rapid.SampledFrom([]int{1, 1 << 16}).Draw(t, "piece"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -439,7 +439,7 @@ func dictionaries(t *testing.T, rows int, distinct []int) []int64 {
 		t.Fatal(err)
 	}
 	kinds := slices.Repeat([]frame.Kind{frame.Float}, len(distinct))
-	got, err := readAll(out.Bytes(), parquet.DefaultLimits(), append(kinds, frame.Text), false, 1<<10, 1<<20)
+	got, err := readAll(out.Bytes(), parquet.DefaultLimits(), append(kinds, frame.Text), false, 1<<10, 1<<20, 1<<16)
 	if err != nil {
 		t.Fatal(err)
 	}
