@@ -30,6 +30,7 @@ func openParquet(ctx context.Context, o storage.Object, maxRecord int) (*parquet
 	if err != nil {
 		return nil, err
 	}
+	storage.Forget(o)
 	limits := parquet.DefaultLimits()
 	limits.ValueBytes = maxRecord
 	return parquet.Open(r, o.Size(), limits)

@@ -21,6 +21,15 @@ func ReaderAt(ctx context.Context, o Object) (io.ReaderAt, error) {
 	return nil, &Error{Op: "read", URI: o.URI(), Kind: ErrOnce}
 }
 
+// Forget drops what Open has read of an object's beginning, unless that is all of
+// it: who reads here and there does not need it in memory all the time. It is not
+// safe while something of the object is read.
+func Forget(o Object) {
+	if o, ok := o.(*s3Object); ok && int64(len(o.first)) < o.size {
+		o.first = nil
+	}
+}
+
 // Section reads the bytes from start up to end of an object, of the version that
 // was opened: ErrChanged if it is another one meanwhile, ErrOnce if it is a pipe.
 // Of an object of S3 it is read ahead, and not compared with a checksum.

@@ -23,12 +23,16 @@ import (
 // How patient the network code is. AWS_MAX_ATTEMPTS and the other settings of the AWS SDK
 // apply as usual.
 const (
-	maxAttempts    = 8
-	dialTimeout    = 5 * time.Second
-	answerTimeout  = 60 * time.Second // from the request's end to the answer's start
-	stallTimeout   = 30 * time.Second // between two bytes of a body
-	abortTimeout   = 10 * time.Second
-	commitGrace    = 15 * time.Second // for a commit under way when the run is interrupted
+	maxAttempts   = 8
+	dialTimeout   = 5 * time.Second
+	answerTimeout = 60 * time.Second // from the request's end to the answer's start
+	stallTimeout  = 30 * time.Second // between two bytes of a body
+	abortTimeout  = 10 * time.Second
+	commitGrace   = 15 * time.Second // for a commit under way when the run is interrupted
+	// Connections that are kept for use again: a merge and the columns of Parquet ask
+	// for 16 objects at once, and each that is not kept costs a handshake.
+	idleConnections = 20
+
 	readPart       = 1 << 20
 	firstReads     = 2 // at once; more when they are waited for
 	readsAtOnce    = 6
@@ -41,7 +45,10 @@ const (
 func LoadAWSConfig(ctx context.Context) (aws.Config, error) {
 	client := awshttp.NewBuildableClient().
 		WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout }).
-		WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = answerTimeout })
+		WithTransportOptions(func(t *http.Transport) {
+			t.ResponseHeaderTimeout = answerTimeout
+			t.MaxIdleConnsPerHost = idleConnections
+		})
 	options := []func(*config.LoadOptions) error{
 		config.WithHTTPClient(client),
 		// What matters comes as an error; its own lines, such as one for each read that

@@ -1,14 +1,12 @@
 package storage
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -30,24 +28,17 @@ type s3Object struct {
 
 // open reads the first part, which tells the size and the ETag too.
 func (c *s3Client) open(ctx context.Context, u URI) (Object, error) {
-	o := &s3Object{client: c, uri: u, size: -1}
-	buf := firstParts.Get().(*[readPart]byte)
-	n, err := o.fetch(ctx, buf[:], 0)
-	if err != nil {
+	o := &s3Object{client: c, uri: u, size: -1, first: []byte{}}
+	// Not before the answer is it known how much memory that takes: who reads
+	// thousands of small objects needs little.
+	if _, err := o.fill(ctx, nil, readPart, 0, func(n int) []byte {
+		o.first = make([]byte, n)
+		return o.first
+	}); err != nil {
 		return nil, err
 	}
-	if n > readPart/16 {
-		o.first = buf[:n]
-		return o, nil
-	}
-	o.first = bytes.Clone(buf[:n])
-	firstParts.Put(buf)
 	return o, nil
 }
-
-// firstParts has buffers for objects that turn out to be small: who reads thousands
-// of them needs as many buffers as are read at once.
-var firstParts = sync.Pool{New: func() any { return new([readPart]byte) }}
 
 func (o *s3Object) URI() URI        { return o.uri }
 func (o *s3Object) Size() int64     { return o.size }
@@ -55,13 +46,24 @@ func (o *s3Object) Version() string { return objectVersion(o.size, o.etag) }
 
 func (o *s3Object) Close() error { return nil }
 
-// fetch fills buf from offset on and returns how much there was. A body that
+// fetch fills buf from offset on and returns how much there was.
+func (o *s3Object) fetch(ctx context.Context, buf []byte, offset int64) (int, error) {
+	return o.fill(ctx, buf, len(buf), offset, nil)
+}
+
+// fill reads up to most bytes from offset on, into buf or, if that is nil, into
+// what room makes of what there is, and returns how much that was. A body that
 // breaks off is asked for again from where it broke; the SDK retries only what
 // comes before the body.
-func (o *s3Object) fetch(ctx context.Context, buf []byte, offset int64) (int, error) {
+func (o *s3Object) fill(ctx context.Context, buf []byte, most int, offset int64, room func(n int) []byte) (int, error) {
 	got := 0
 	for attempt := 1; ; attempt++ {
-		n, err := o.fetchOnce(ctx, buf[got:], offset+int64(got))
+		n, err := o.fetchOnce(ctx, most-got, offset+int64(got), func(n int) []byte {
+			if buf == nil {
+				buf = room(n)
+			}
+			return buf[got : got+n]
+		})
 		got += n
 		if err == nil {
 			return got, nil
@@ -86,13 +88,13 @@ type bodyError struct{ err error }
 func (e *bodyError) Error() string { return e.err.Error() }
 func (e *bodyError) Unwrap() error { return e.err }
 
-func (o *s3Object) fetchOnce(parent context.Context, buf []byte, offset int64) (int, error) {
+func (o *s3Object) fetchOnce(parent context.Context, most int, offset int64, room func(n int) []byte) (int, error) {
 	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
 	in := &s3.GetObjectInput{
 		Bucket: &o.uri.Bucket,
 		Key:    &o.uri.Key,
-		Range:  aws.String(fmt.Sprintf("bytes=%d-%d", offset, offset+int64(len(buf))-1)),
+		Range:  aws.String(fmt.Sprintf("bytes=%d-%d", offset, offset+int64(most)-1)),
 	}
 	if o.etag != "" {
 		in.IfMatch = &o.etag
@@ -129,9 +131,10 @@ func (o *s3Object) fetchOnce(parent context.Context, buf []byte, offset int64) (
 	// A body that stops coming is given up.
 	stall := time.AfterFunc(o.client.stall, cancel)
 	defer stall.Stop()
-	want := int(min(int64(len(buf)), o.size-offset))
+	want := int(min(int64(most), o.size-offset))
+	buf := room(want)
 	for n := 0; ; {
-		m, err := out.Body.Read(buf[n:want])
+		m, err := out.Body.Read(buf[n:])
 		n += m
 		stall.Reset(o.client.stall)
 		switch {
