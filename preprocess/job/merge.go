@@ -234,6 +234,7 @@ func (m *merge) findItems(ctx context.Context) error {
 			return err
 		}
 	}
+	m.handed = nil
 	all := handed
 	if m.Round > 1 {
 		if all, err = m.readItems(ctx, m.file(scaleAll)); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -98,7 +99,7 @@ func (m *merge) publishOutputs(ctx context.Context) (record manifest.Manifest, o
 			return err
 		}
 		part, err := readRecord[scale.Part](ctx, m.spread, m.partFile(item.Item, partSuffix))
-		if err != nil || part == nil || part.Sum != item.output.Checksum || part.Output != u.String() {
+		if err != nil || part == nil || part.Sum != item.output.Checksum || part.Output != u.String() || !reflect.DeepEqual(part.Input, item.input) {
 			return cmpErr(err, fail(contract.ExitTempFail, "the record of %s changed while the parts were put together; try again", item.Item))
 		}
 		seen, err := m.store.Stat(ctx, u)
@@ -109,7 +110,9 @@ func (m *merge) publishOutputs(ctx context.Context) (record manifest.Manifest, o
 		if err != nil {
 			return fmt.Errorf("output: %w", err)
 		}
-		record.Inputs[i], record.Outputs[i] = part.Input, described(info, part.Sum)
+		// Of thousands, the names are not kept twice.
+		record.Inputs[i], record.Outputs[i] = item.input, item.output
+		record.Outputs[i].Size, record.Outputs[i].Version = info.Size, info.Version
 		return nil
 	})
 	return record, only, err

@@ -3,12 +3,16 @@
 package manifest
 
 import (
+	"bufio"
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"reflect"
+	"slices"
 	"time"
 
 	"ds-pipeline/preprocess/contract"
@@ -163,13 +167,48 @@ func Write(w io.Writer, m Manifest) error {
 	if err := m.check(); err != nil {
 		return err
 	}
+	// Of a run that was spread there are thousands of objects: each is written by
+	// itself, in place of the only one that the rest is written with.
+	lists := [][]Object{m.Inputs, m.Outputs}
+	place := Object{URI: "\x00"} // which none has
+	for i, list := range []*[]Object{&m.Inputs, &m.Outputs} {
+		if len(lists[i]) > 0 {
+			*list = []Object{place}
+		}
+	}
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(append(text, '\n'))
-	return err
+	mark, err := indented(place)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(w)
+	for _, list := range lists {
+		if len(list) == 0 {
+			continue
+		}
+		before, after, _ := bytes.Cut(text, mark)
+		_, _ = out.Write(before) // the last call tells of errors
+		for i, o := range list {
+			one, err := indented(o)
+			if err != nil {
+				return err
+			}
+			if i > 0 {
+				_, _ = out.WriteString(",\n    ")
+			}
+			_, _ = out.Write(one)
+		}
+		text = after
+	}
+	_, _ = out.Write(append(text, '\n'))
+	return out.Flush()
 }
+
+// indented is an object as it stands in a list of a manifest.
+func indented(o Object) ([]byte, error) { return json.MarshalIndent(o, "    ", "  ") }
 
 // Read reads what Write wrote, and refuses everything else: with ErrForeign what
 // is not a manifest of this program.
@@ -219,7 +258,7 @@ func (m Manifest) check() error {
 	if len(m.Inputs) == 0 {
 		problem("inputs: none")
 	}
-	for _, o := range m.objects() {
+	for o := range m.objects() {
 		if o.URI == "" {
 			problem("%s.uri: missing", o.Name)
 		}
@@ -280,42 +319,52 @@ type Named struct {
 	Object
 }
 
-func (m Manifest) objects() []Named {
-	named := []Named{{"model", m.Model}}
-	for i, o := range m.Inputs {
-		named = append(named, Named{fmt.Sprintf("inputs[%d]", i), o})
-	}
-	for _, o := range []struct {
-		name string
-		*Object
-	}{{"script", m.Script}, {"package", m.Package}} {
-		if o.Object != nil {
-			named = append(named, Named{o.name, *o.Object})
+func (m Manifest) objects() iter.Seq[Named] {
+	return func(yield func(Named) bool) {
+		if !yield(Named{"model", m.Model}) {
+			return
 		}
+		for i, o := range m.Inputs {
+			if !yield(Named{fmt.Sprintf("inputs[%d]", i), o}) {
+				return
+			}
+		}
+		for _, o := range []struct {
+			name string
+			*Object
+		}{{"script", m.Script}, {"package", m.Package}} {
+			if o.Object != nil && !yield(Named{o.name, *o.Object}) {
+				return
+			}
+		}
+		m.published()(yield)
 	}
-	return append(named, m.Published()...)
 }
 
 // Read lists what the run read: its inputs, then model, script and package.
 func (m Manifest) Read() []Named {
-	all := m.objects()
+	all := slices.Collect(m.objects())
 	return append(append([]Named{}, all[1:len(all)-len(m.Published())]...), all[0])
 }
 
 // Published lists what the run published beside the manifest.
-func (m Manifest) Published() []Named {
-	named := []Named{{"output", m.Output}}
-	if len(m.Outputs) > 0 {
-		named = named[:0]
+func (m Manifest) Published() []Named { return slices.Collect(m.published()) }
+
+func (m Manifest) published() iter.Seq[Named] {
+	return func(yield func(Named) bool) {
+		if len(m.Outputs) == 0 && !yield(Named{"output", m.Output}) {
+			return
+		}
 		for i, o := range m.Outputs {
-			named = append(named, Named{fmt.Sprintf("outputs[%d]", i), o})
+			if !yield(Named{fmt.Sprintf("outputs[%d]", i), o}) {
+				return
+			}
+		}
+		if m.Rejects != nil && !yield(Named{"rejects", *m.Rejects}) {
+			return
+		}
+		if m.Report != nil {
+			yield(Named{"report", *m.Report})
 		}
 	}
-	if m.Rejects != nil {
-		named = append(named, Named{"rejects", *m.Rejects})
-	}
-	if m.Report != nil {
-		named = append(named, Named{"report", *m.Report})
-	}
-	return named
 }

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"reflect"
 	"strings"
@@ -107,4 +108,26 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("%v: what was read is not what is written", err)
 		}
 	})
+}
+
+// The objects of a list are written one by one, which nobody is to see.
+func TestWrite_indentsListsAsAll(t *testing.T) {
+	one := example().Inputs[0]
+	for n := range 4 {
+		m := example()
+		m.Scale = &Scale{Run: "run", Parts: n + 1, Rounds: 1}
+		for range n {
+			m.Inputs = append(m.Inputs, one)
+		}
+		if n > 0 {
+			m.Output, m.Outputs = Object{}, m.Inputs
+		}
+		want, err := json.MarshalIndent(m, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := text(t, m); got != string(want)+"\n" {
+			t.Errorf("%d inputs: got %s\nwant %s", n+1, got, want)
+		}
+	}
 }
