@@ -249,9 +249,9 @@ func triedText(c job.Checked) string {
 // tryJob does what a run of the container would do before it writes. Of its
 // environment only what the contract calls settings counts.
 func tryJob(ctx context.Context, input, model string, parameters, environment map[string]string, env job.Env) (job.Checked, error) {
-	output := "data.csv" // beside nothing of theirs
+	output := "s3://result/data.csv" // over nothing of theirs; nothing is written
 	if environment[contract.EnvOutputFormat] == "parquet" {
-		output = "data.parquet"
+		output = "s3://result/data.parquet"
 	}
 	flags := job.Flags{Input: &input, Model: &model, Output: &output, ScriptStage: given(parameters[contract.ScriptStage])}
 	if key := parameters[contract.ScriptKey]; key != "" {
