@@ -38,6 +38,7 @@ const (
 	readsAtOnce    = 6
 	writesAtOnce   = 2       // if one is not enough
 	firstWritePart = 5 << 20 // the least that S3 accepts
+	smallWrite     = 256 << 10
 )
 
 // LoadAWSConfig reads the environment as every AWS tool does, with more

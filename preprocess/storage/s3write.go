@@ -125,11 +125,16 @@ func (up *s3Upload) Write(p []byte) (int, error) {
 			}
 			continue
 		}
-		if cap(up.buf) < size {
-			// At once: memory that is not written to is not used either.
-			up.buf = append(make([]byte, 0, size), up.buf...)
-		}
 		n := min(len(p), size-len(up.buf))
+		if cap(up.buf) < len(up.buf)+n {
+			// Once for what is small, and else for all of a part: what growing leaves
+			// behind would be as large as that.
+			room := size
+			if len(up.buf)+n <= smallWrite {
+				room = smallWrite
+			}
+			up.buf = append(make([]byte, 0, room), up.buf...)
+		}
 		// Here, as what was just computed is near to the processor: in memory of
 		// 5 MiB it is not any more.
 		up.sum, up.partSum = crc64nvme.Update(up.sum, p[:n]), crc64nvme.Update(up.partSum, p[:n])
@@ -262,6 +267,7 @@ func (up *s3Upload) Commit() (Info, error) {
 	}
 	up.done = true
 	up.cancel()
+	up.buf = nil
 	return info, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/minio/crc64nvme"
@@ -44,10 +45,9 @@ func damaging(t *testing.T, change func(r *http.Request, body []byte)) *Store {
 func TestUpload_isSentAgainWhenItWasDamagedOnTheWay(t *testing.T) {
 	for name, text := range two {
 		t.Run(name, func(t *testing.T) {
-			damaged := 0
+			var damaged atomic.Int32
 			s := damaging(t, func(r *http.Request, body []byte) {
-				if part := r.URL.Query().Get("partNumber"); damaged == 0 && (part == "" || part == "2") {
-					damaged++
+				if part := r.URL.Query().Get("partNumber"); (part == "" || part == "2") && damaged.CompareAndSwap(0, 1) {
 					body[len(body)/2] ^= 1
 				}
 			})
@@ -55,8 +55,8 @@ func TestUpload_isSentAgainWhenItWasDamagedOnTheWay(t *testing.T) {
 			if _, err := put(t, s, u, text, Condition{}); err != nil {
 				t.Error(err)
 			}
-			if damaged != 1 || content(t, s, u) != text {
-				t.Errorf("damaged %d times, and what is there is right: %t", damaged, content(t, s, u) == text)
+			if damaged.Load() != 1 || content(t, s, u) != text {
+				t.Errorf("damaged: %t, and what is there is right: %t", damaged.Load() == 1, content(t, s, u) == text)
 			}
 		})
 	}
