@@ -98,12 +98,6 @@ func run(ctx context.Context, folder string, size int64, runs int, only string) 
 		{"job, Parquet in and out", job(asParquet(input), "parquet"), nil},
 		{"job with S3", withS3, &s3Kind{}},
 		{"job with S3 without TLS", withS3, &s3Kind{plain: true}},
-		{"job, one processor", func(shape, output string) []string {
-			return pinned("0", job(input, "csv")(shape, output))
-		}, nil},
-		{"job with S3, one processor each", func(shape, output string) []string {
-			return pinned("0", withS3(shape, output))
-		}, &s3Kind{processor: "1"}},
 		{"duckdb", func(shape, output string) []string {
 			return []string{filepath.Join(folder, "duckdb"), filepath.Join(folder, shape+".sql"), input, output}
 		}, nil},

@@ -18,8 +18,7 @@ import (
 
 // s3Kind is how an S3 server runs.
 type s3Kind struct {
-	plain     bool // without TLS, which AWS has
-	processor string
+	plain bool // without TLS, which AWS has
 }
 
 // s3Server is an S3 server as a process of its own, so that what it takes does
@@ -37,8 +36,8 @@ func startS3(ctx context.Context, folder string, files []string, kind s3Kind) (*
 	if err != nil {
 		return nil, err
 	}
-	args := pinned(kind.processor, append([]string{program, "-serve", fmt.Sprintf("-tls=%t", !kind.plain)}, files...))
-	command := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // the program itself
+	args := append([]string{"-serve", fmt.Sprintf("-tls=%t", !kind.plain)}, files...)
+	command := exec.CommandContext(ctx, program, args...) //nolint:gosec // the program itself
 	command.Stderr = os.Stderr
 	stdin, err := command.StdinPipe()
 	if err != nil {
@@ -60,14 +59,6 @@ func startS3(ctx context.Context, folder string, files []string, kind s3Kind) (*
 		return nil, fmt.Errorf("S3 server: %w", err)
 	}
 	return s, nil
-}
-
-// pinned is a command line on one processor only, unless that is "".
-func pinned(processor string, args []string) []string {
-	if processor == "" {
-		return args
-	}
-	return append([]string{"taskset", "-c", processor}, args...)
 }
 
 // meet reads what the server says of itself, and keeps its certificate in a file.
