@@ -16,6 +16,7 @@ type Array struct {
 	data    []byte  // elements as in the file, unless DType is object
 	objects []Value // elements as in the file, if DType is object
 	strides []int   // per axis, in elements; nil: row-major already
+	pitch   int     // bytes from one element of data to the next; 0: DType.Size
 	built   bool
 	node    node
 }
@@ -117,7 +118,11 @@ func (a *Array) Strings() ([]string, error) {
 
 // Values are the elements as Values: bool, int64, *big.Int (only beyond int64), float64
 // (float16 and float32 too), string or Bytes after DType; for objects whatever they are.
+// Those of records are taken field by field.
 func (a *Array) Values() ([]Value, error) {
+	if a.DType.Kind == 'V' {
+		return nil, fmt.Errorf("an array of %s has values by field only", a.DType)
+	}
 	return collect(a, "text", func(at int) (Value, bool) {
 		v := a.at(at)
 		_, bad := v.(badText)
@@ -128,16 +133,35 @@ func (a *Array) Values() ([]Value, error) {
 // badText stands for the characters of an element of kind 'U' that are not Unicode.
 type badText struct{}
 
+// Field is an array of what the records of a have in the field of that name. ok is false if
+// they have none, or a is not of records.
+func (a *Array) Field(name string) (field *Array, ok bool) {
+	for _, f := range a.DType.Fields {
+		if f.Name == name {
+			data := a.data[min(f.Offset, len(a.data)):]
+			return &Array{DType: f.DType, Shape: a.Shape, data: data, strides: a.strides, pitch: a.DType.Size, built: true}, true
+		}
+	}
+	return nil, false
+}
+
 // at is the element at a place in the file.
 func (a *Array) at(at int) Value {
 	if a.DType.Kind == 'O' {
 		return a.objects[at]
 	}
-	return a.DType.element(a.data[at*a.DType.Size:][:a.DType.Size])
+	return a.DType.element(a.bytes(at))
 }
 
-func (a *Array) float(at int) float64 {
-	return a.DType.float(a.data[at*a.DType.Size:][:a.DType.Size])
+func (a *Array) float(at int) float64 { return a.DType.float(a.bytes(at)) }
+
+// bytes are those of the element at a place in the file.
+func (a *Array) bytes(at int) []byte {
+	pitch := a.DType.Size
+	if a.pitch > 0 {
+		pitch = a.pitch
+	}
+	return a.data[at*pitch:][:a.DType.Size]
 }
 
 // element is the value of one element's bytes.

@@ -53,6 +53,8 @@ var bombs = []struct {
 	{"tuple key of shared parts", repeat("\x80\x04N", "2\x86", 60, "\x940}h\x00Ns."), "a tuple with more than 4096 bytes"},
 	{"array of nothing", arrayState("(J\xff\xff\xff\x7fJ\xff\xff\xff\x7ft", "U0"), "the limit"},
 	{"array of empty texts", arrayState("J\x00\x00\x00\x01\x85", "U0"), "unfold to more than"},
+	{"array of empty records", arrayOf("J\x00\x00\x00\x01\x85", "cnumpy\ndtype\nX\x02\x00\x00\x00V0\x89\x88\x87R(K\x03\x8c\x01|N\x8c\x01a\x85}\x8c\x01acnumpy\ndtype\nX\x02\x00\x00\x00U0\x89\x88\x87RK\x00\x86sK\x00K\x01K\x10tb"), "unfold to more than"},
+	{"array of many fields", manyFields, "unfold to more than"},
 	{"array overflowing", arrayState("(\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7ft", "f8"), "the limit"},
 	{"array of 64 axes", arrayState("("+strings.Repeat("K\xff", 64)+"t", "f8"), "the limit"},
 	{"array of -1", arrayState("J\xff\xff\xff\xff\x85", "f8"), "axis of length -1"},
@@ -171,12 +173,25 @@ func keyAgain(w io.Writer) error {
 
 // arrayState is a numpy array whose shape is made by the given instructions, with no bytes.
 func arrayState(shape, dtype string) func(io.Writer) error {
-	return func(w io.Writer) error {
-		_, err := io.WriteString(w, "\x80\x04cnumpy.core.multiarray\n_reconstruct\n"+
-			"cnumpy\nndarray\nK\x00\x85C\x01b\x87R(K\x01"+shape+
-			"cnumpy\ndtype\nX\x02\x00\x00\x00"+dtype+"\x89\x88\x87R\x89C\x00tb.")
-		return err
+	return arrayOf(shape, "cnumpy\ndtype\nX\x02\x00\x00\x00"+dtype+"\x89\x88\x87R")
+}
+
+// arrayOf is one whose dtype is made by instructions too.
+func arrayOf(shape, dtype string) func(io.Writer) error {
+	return repeat("\x80\x04cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R(K\x01"+shape+dtype+"\x89C\x00tb.", "", 0)
+}
+
+// manyFields is an array of a million bytes as records whose 64 fields are all the same byte.
+func manyFields(w io.Writer) error {
+	var names, fields strings.Builder
+	for i := range 64 {
+		name := "\x8c\x01" + string([]byte{byte('0' + i)})
+		names.WriteString(name)
+		fields.WriteString(name + "h\x01")
 	}
+	return repeat("\x80\x04cnumpy\ndtype\n\x8c\x02u1\x89\x88\x87R\x94K\x00\x86\x940cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R(K\x01J\x40\x42\x0f\x00\x85"+
+		"cnumpy\ndtype\n\x8c\x02V1\x89\x88\x87R(K\x03\x8c\x01|N("+names.String()+"t}("+fields.String()+"uK\x01K\x01K\x10tb\x89B\x40\x42\x0f\x00",
+		"a", 1e6, "tb.")(w)
 }
 
 // names is 400,000 different names that are not allowed.

@@ -131,12 +131,24 @@ func leafBytes(v Value) int {
 		switch {
 		case v.DType.Kind == 'O':
 			return nodeBytes
-		case v.DType.numeric():
-			return nodeBytes + 16*v.Len()
+		case v.DType.Kind == 'V':
+			n := nodeBytes
+			for _, f := range v.DType.Fields {
+				n = min(n+f.DType.walkBytes(v.Len()), maxWeight)
+			}
+			return n
 		}
-		return nodeBytes + 48*v.Len() + len(v.data)
+		return nodeBytes + v.DType.walkBytes(v.Len())
 	}
 	return slotBytes
+}
+
+// walkBytes is what n elements of a type take as Values.
+func (d DType) walkBytes(n int) int {
+	if d.numeric() {
+		return 16 * n
+	}
+	return (48 + d.Size) * n
 }
 
 // unfinished refuses what was begun and never given its contents.
@@ -148,6 +160,8 @@ func unfinished(v Value) error {
 		if !v.built {
 			return fail("a numpy array without elements; the file is damaged")
 		}
+	case *DType:
+		return v.usable()
 	case *Index:
 		if v.Data == nil {
 			return fail("a %s without values; the file is damaged", v.Class)

@@ -135,7 +135,7 @@ func (r *reader) build() error {
 	case *Array:
 		return r.setArray(t, state)
 	case *DType:
-		return t.setState(state)
+		return r.setDType(t, state)
 	case *Index:
 		return t.setSeries(state)
 	case *arrayWrapper:

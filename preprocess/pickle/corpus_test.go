@@ -177,8 +177,19 @@ func describe(v Value) any {
 	case *Range:
 		return map[string]any{"range": []any{v.Start, v.Stop, v.Step}}
 	case *DType:
-		return map[string]any{"dtype": v.String()}
+		m := map[string]any{"dtype": v.String()}
+		if v.Fields != nil {
+			fields := []any{}
+			for _, f := range v.Fields {
+				fields = append(fields, []any{f.Name, f.DType.String(), f.Offset})
+			}
+			m["fields"] = fields
+		}
+		return m
 	case *Array:
+		if v.DType.Fields != nil {
+			return describeRecords(v)
+		}
 		items, err := v.Values()
 		if err != nil {
 			return err.Error()
@@ -210,6 +221,19 @@ func describe(v Value) any {
 		return describeObject(v)
 	}
 	return fmt.Sprintf("%T", v)
+}
+
+func describeRecords(a *Array) any {
+	fields := []any{}
+	for _, f := range a.DType.Fields {
+		of, _ := a.Field(f.Name)
+		items, err := of.Values()
+		if err != nil {
+			return err.Error()
+		}
+		fields = append(fields, []any{f.Name, elements(items), f.DType.String()})
+	}
+	return map[string]any{"records": fields, "shape": append([]int{}, a.Shape...)}
 }
 
 func describeObject(o *Object) any {

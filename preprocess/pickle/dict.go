@@ -65,6 +65,11 @@ type (
 	bytesKey string
 	bigKey   string
 	tupleKey string
+	dtypeKey struct {
+		kind byte
+		size int
+		big  bool
+	}
 )
 
 // hashKey is a Go value that is equal for two keys when Python takes them for the same:
@@ -95,7 +100,9 @@ func hashKey(v Value) (any, error) {
 	case *Scalar:
 		return hashKey(v.Value)
 	case *DType:
-		return *v, nil
+		if v.Fields == nil {
+			return dtypeKey{v.Kind, v.Size, v.Big}, nil
+		}
 	case *Range:
 		return *v, nil
 	case *Tuple:

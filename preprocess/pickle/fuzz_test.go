@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strings"
 	"testing"
 )
 
@@ -64,7 +65,13 @@ func FuzzProgram(f *testing.F) {
 		return "cnumpy\ndtype\n" + x(kind) + "\x89\x88\x87R(K\x03" + x("<") + "NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
 	}
 	const array = "cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R"
+	const record = "cnumpy\ndtype\n\x8c\x03V16\x89\x88\x87R(K\x03\x8c\x01|N\x8c\x01a\x8c\x01b\x86}(\x8c\x01acnumpy\ndtype\n\x8c\x02f8\x89\x88\x87RK\x08\x86" +
+		"\x8c\x01bcnumpy\ndtype\n\x8c\x02U1\x89\x88\x87RK\x02\x86uK\x10K\x01K\x10tb"
 	wrapper := func(kind, order string) string {
+		if kind == "V16" {
+			return "cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(" + x("subclass") + "cnumpy\nndarray\n" + x("shape") + "K\x01\x85" +
+				x("order") + x(order) + x("dtype") + record + "ub"
+		}
 		return "cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(" + x("subclass") + "cnumpy\nndarray\n" + x("shape") + "K\x01K\x02\x86" +
 			x("order") + x(order) + x("dtype") + dtype(kind) + "ub"
 	}
@@ -72,6 +79,7 @@ func FuzzProgram(f *testing.F) {
 		dtype("f8"), dtype("O"), dtype("U1"), dtype("i2"), dtype("u8"),
 		array, array+"(K\x01K\x01\x85"+dtype("f8")+"\x89C\x08\x00\x00\x00\x00\x00\x00\xf0\x3ftb", array+"(K\x01K\x02\x85"+dtype("O")+"\x89]("+x("a")+"Netb",
 		array+"(K\x01K\x01K\x02\x86"+dtype("U1")+"\x88C\x08a\x00\x00\x00b\x00\x00\x00tb",
+		record, array+"(K\x01K\x02\x85"+record+"\x89C\x20"+strings.Repeat("\x00\x00a\x00\x00\x00\x00\x3f", 4)+"tb", wrapper("V16", "C"), x("V16"), x("b"), "K\x10",
 		wrapper("f8", "C"), wrapper("f8", "F"), wrapper("i2", "C"), wrapper("O", "C")+"\x80\x02", "\x80\x02", "\x80\x05", ".",
 		"C\x00", "C\x01b", "C\x08\x00\x00\x00\x00\x00\x00\xf0\x3f", "\x00\x01\x02\x03", "\xff\xff\xff\xff",
 		"J\xff\xff\xff\xff", "M\x00\x01", "\x8a\x09\xff\xff\xff\xff\xff\xff\xff\xff\x00", "G\x7f\xf8\x00\x00\x00\x00\x00\x00", "G\x3f\xf0\x00\x00\x00\x00\x00\x00",
@@ -219,6 +227,13 @@ func walk(t *testing.T, v Value, depth int) {
 }
 
 func walkArray(t *testing.T, a *Array, depth int) {
+	for _, f := range a.DType.Fields {
+		of, ok := a.Field(f.Name)
+		if !ok {
+			t.Fatalf("field %q is not found", f.Name)
+		}
+		walkArray(t, of, depth)
+	}
 	n := a.Len()
 	check := func(name string, got int, err error) {
 		if err == nil && got != n {

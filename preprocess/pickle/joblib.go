@@ -45,6 +45,9 @@ func (r *reader) readWrapped(state Value) (*Array, error) {
 	if !ok {
 		return nil, fail("the dtype is %s", Describe(v))
 	}
+	if err := d.usable(); err != nil {
+		return nil, err
+	}
 	order, _ := attrs.Get("order")
 	if order != "C" && order != "F" {
 		return nil, fail("the order is %s, want 'C' or 'F'", Describe(order))

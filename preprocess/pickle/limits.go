@@ -46,6 +46,7 @@ const (
 	nodeBytes   = 64  // a container without its items
 	objectBytes = 208 // an Object without its attributes
 	entryBytes  = 144 // an entry of a Dict or Set, with its place in the index
+	fieldBytes  = 80  // a Field
 )
 
 const (
@@ -63,6 +64,8 @@ const (
 	maxHashed   = 1 << 30
 	// maxRefused is how many names that are not allowed are reported.
 	maxRefused = 20
+	// maxFields bounds the fields of a record; those of scikit-learn have up to 13.
+	maxFields = 64
 	// maxAxes is numpy's own bound (64 since numpy 2).
 	maxAxes = 64
 )

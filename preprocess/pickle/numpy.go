@@ -39,28 +39,29 @@ func newDType(r *reader, args []Value) (Value, error) {
 	}
 	name, ok := args[0].(string)
 	if !ok {
-		return nil, fail("called with %s, want text; a structured type is not supported", Describe(args[0]))
+		return nil, fail("called with %s, want text", Describe(args[0]))
 	}
 	d, err := parseDType(name)
 	return &d, firstError(err, r.charge(nodeBytes))
 }
 
-// setState gives a dtype its state: (version, byte order, subarray, names, fields, size,
+// setDType gives a dtype its state: (version, byte order, subarray, names, fields, size,
 // alignment, flags), and in version 4 the metadata.
-func (d *DType) setState(state Value) error {
+func (r *reader) setDType(d *DType, state Value) error {
 	t, ok := state.(*Tuple)
 	if !ok || len(t.Items) < 6 || len(t.Items) > 9 {
 		return fail("the state of a numpy.dtype is %s, want a tuple of 8", Describe(state))
 	}
-	for _, part := range t.Items[2:5] {
-		if part != nil {
-			return fail("a structured numpy.dtype is not supported; supported are bool, int8 to int64, uint8 to uint64, float16 to float64, str, bytes and object")
-		}
+	if t.Items[2] != nil {
+		return fail("a numpy.dtype of arrays is not supported; %s", supported)
+	}
+	if d.Fields != nil {
+		return fail("a numpy.dtype of records is given its fields twice")
 	}
 	order, ok := t.Items[1].(string)
 	switch {
 	case ok && order == ">":
-		d.Big = d.Size > 1 && d.Kind != 'O' && d.Kind != 'S' || d.Kind == 'U'
+		d.Big = d.Size > 1 && d.numeric() || d.Kind == 'U'
 	case ok && (order == "<" || order == "|" || order == "="):
 		d.Big = false
 	default:
@@ -71,12 +72,15 @@ func (d *DType) setState(state Value) error {
 	case !ok:
 		return fail("the element size of a numpy.dtype is %s, want an int", Describe(t.Items[5]))
 	case size == -1:
-	case d.Kind == 'S' && size >= 0 && size < 1<<30, d.Kind == 'U' && size >= 0 && size < 1<<30 && size%4 == 0:
+	case (d.Kind == 'S' || d.Kind == 'V') && size >= 0 && size < 1<<30, d.Kind == 'U' && size >= 0 && size < 1<<30 && size%4 == 0:
 		d.Size = int(size)
 	case size != int64(d.Size):
 		return fail("the element size of a numpy.dtype is %d and its type is %s", size, d)
 	}
-	return nil
+	if t.Items[3] == nil && t.Items[4] == nil {
+		return nil
+	}
+	return firstError(d.setFields(t.Items[3], t.Items[4]), r.charge(fieldBytes*len(d.Fields)))
 }
 
 // reconstructArray is an array without contents; BUILD gives it them.
@@ -137,7 +141,7 @@ func (r *reader) setArray(a *Array, state Value) error {
 // shape says.
 func (r *reader) fill(a *Array, d DType, shape []int, raw []byte, objects []Value) error {
 	count, err := r.shape(shape)
-	if err != nil {
+	if err = firstError(err, d.usable()); err != nil {
 		return err
 	}
 	if d.Kind == 'O' {
@@ -197,6 +201,9 @@ func newScalar(r *reader, args []Value) (Value, error) {
 	}
 	if d.Kind == 'O' {
 		return args[1], nil
+	}
+	if d.Kind == 'V' {
+		return nil, fail("a scalar of %s is not supported", d)
 	}
 	raw, ok := args[1].(Bytes)
 	if !ok || len(raw) != d.Size {

@@ -18,6 +18,11 @@ func TestRead_saysWhatIsWrong(t *testing.T) {
 	array := "cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R"
 	float8 := "cnumpy\ndtype\n" + x("f8") + "\x89\x88\x87R"
 	wrapper := "cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}("
+	// record is the dtype of records of 16 bytes with the given names and fields.
+	record := func(names, fields string) string {
+		return "cnumpy\ndtype\n" + x("V16") + "\x89\x88\x87R(K\x03" + x("|") + "N(" + names + "t}(" + fields + "uK\x10K\x01K\x10tb"
+	}
+	a := x("a") + float8 + "K\x08\x86"
 	objects := wrapper + x("subclass") + "cnumpy\nndarray\n" + x("shape") + ")" + x("order") + x("C") + x("dtype") + "cnumpy\ndtype\n" + x("O8") + "\x89\x88\x87Rub"
 	tests := []struct {
 		name, file, want string
@@ -64,11 +69,28 @@ func TestRead_saysWhatIsWrong(t *testing.T) {
 		{"type called", "\x80\x04cbuiltins\nint\n" + x("1") + "\x85R.", `builtins.int is called, which is not supported`},
 		{"dtype of dates", "\x80\x04cnumpy\ndtype\n" + x("M8") + "\x89\x88\x87R.", `numpy.dtype("M8"): datetime64 is not supported; supported are bool`},
 		{"dtype of time spans", "\x80\x04cnumpy\ndtype\n" + x("m8") + "\x89\x88\x87R.", `timedelta64 is not supported`},
-		{"dtype of records", "\x80\x04cnumpy\ndtype\n" + x("V16") + "\x89\x88\x87R.", `structured or void data is not supported`},
+		{"dtype of void", "\x80\x04cnumpy\ndtype\n" + x("V16") + "\x89\x88\x87R.", `numpy.dtype("V16") has no fields, void data is not supported; supported are bool`},
+		{"array of void", "\x80\x04" + array + "(K\x01)cnumpy\ndtype\n" + x("V2") + "\x89\x88\x87R\x89C\x02abtb.", `numpy.dtype("V2") has no fields`},
+		{"scalar of void", "\x80\x04cnumpy.core.multiarray\nscalar\ncnumpy\ndtype\n" + x("V1") + "\x89\x88\x87RC\x01a\x86R.", `a scalar of records of 0 fields is not supported`},
+		{"wrapper of void", "\x80\x04" + wrapper + x("subclass") + "cnumpy\nndarray\n" + x("shape") + ")" + x("order") + x("C") + x("dtype") + "cnumpy\ndtype\n" + x("V2") + "\x89\x88\x87Rubab.", `numpy.dtype("V2") has no fields`},
+		{"record without fields", "\x80\x04" + record("", "") + ".", `records with 0 fields, want 1 to 64`},
+		{"record of too many fields", "\x80\x04" + record(strings.Repeat(x("a"), 65), a) + ".", `records with 65 fields, want 1 to 64`},
+		{"record with a field twice", "\x80\x04" + record(x("a")+x("a"), a) + ".", `two fields of a numpy.dtype have the name "a"`},
+		{"record with a name that is none", "\x80\x04" + record("K\x01", a) + ".", `the name of a field of a numpy.dtype is 1, want text`},
+		{"record without a field", "\x80\x04" + record(x("b"), a) + ".", `the field "b" of a numpy.dtype is None, want a tuple of dtype and offset`},
+		{"field without a type", "\x80\x04" + record(x("a"), x("a")+"NK\x00\x86") + ".", `the field "a" of a numpy.dtype is None; records within records`},
+		{"field of objects", "\x80\x04" + record(x("a"), x("a")+"cnumpy\ndtype\n"+x("O")+"\x89\x88\x87RK\x00\x86") + ".", `the field "a" of a numpy.dtype is the dtype object; records within records and objects in them are not supported`},
+		{"field of records", "\x80\x04" + record(x("b"), x("b")+record(x("a"), a)+"K\x00\x86") + ".", `the field "b" of a numpy.dtype is the dtype records of 1 fields; records within records`},
+		{"field beyond its record", "\x80\x04" + record(x("a"), x("a")+float8+"K\x09\x86") + ".", `the field "a" of a numpy.dtype is 8 bytes at 9, which is not within the 16 bytes of a record`},
+		{"field before its record", "\x80\x04" + record(x("a"), x("a")+float8+"J\xff\xff\xff\xff\x86") + ".", `8 bytes at -1, which is not within`},
+		{"fields twice", "\x80\x04" + record(x("a"), a) + "(K\x03" + x("|") + "N" + x("a") + "\x85}K\x10K\x01K\x10tb.", `records is given its fields twice`},
+		{"array of records too short", "\x80\x04" + array + "(K\x01)" + record(x("a"), a) + "\x89C\x0801234567tb.", `a numpy array of records of 1 fields and shape () has 8 bytes, want 16`},
+		{"record as a key", "\x80\x04}" + record(x("a"), a) + "Ns.", `the dtype records of 1 fields is a key of a dict or in a set`},
 		{"dtype of complex", "\x80\x04cnumpy\ndtype\n" + x("c16") + "\x89\x88\x87R.", `complex numbers are not supported`},
 		{"dtype of long double", "\x80\x04cnumpy\ndtype\n" + x("f16") + "\x89\x88\x87R.", `a long double is not supported`},
 		{"dtype of nothing", "\x80\x04cnumpy\ndtype\n" + x("") + "\x89\x88\x87R.", `is not a type`},
-		{"dtype with fields", "\x80\x04" + float8 + "(K\x03" + x("<") + "N" + x("a") + "\x85}J\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb.", `a structured numpy.dtype is not supported`},
+		{"dtype with fields", "\x80\x04" + float8 + "(K\x03" + x("<") + "N" + x("a") + "\x85}J\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb.", `the fields of a numpy.dtype of float64 are a tuple of 1 and a dict of 0, want a tuple of names and a dict, and those only of records`},
+		{"dtype of arrays", "\x80\x04" + float8 + "(K\x03" + x("<") + float8 + "K\x02\x86NNK\x08K\x08K\x00tb.", `a numpy.dtype of arrays is not supported`},
 		{"dtype of another size", "\x80\x04" + float8 + "(K\x03" + x("<") + "NNNK\x04K\x04K\x00tb.", `the element size of a numpy.dtype is 4 and its type is float64`},
 		{"array too short", "\x80\x04" + array + "(K\x01K\x02\x85" + float8 + "\x89C\x08" + "01234567tb.", `a numpy array of float64 and shape (2,) has 8 bytes, want 16`},
 		{"array too long", "\x80\x04" + array + "(K\x01)" + float8 + "\x89C\x10" + "0123456701234567tb.", `shape () has 16 bytes, want 8`},

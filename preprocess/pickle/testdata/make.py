@@ -138,7 +138,14 @@ def describe(v):
     if t is range:
         return {"range": [v.start, v.stop, v.step]}
     if isinstance(v, np.dtype):
+        if v.names:
+            return {"dtype": "records of %d fields" % len(v.names), "fields": [[n, dtype_name(v[n]), v.fields[n][1]] for n in v.names]}
         return {"dtype": dtype_name(v)}
+    if t is np.ndarray and v.dtype.names:
+        return {
+            "records": [[name, [element(x) for x in v[name].ravel(order="C")], dtype_name(v.dtype[name])] for name in v.dtype.names],
+            "shape": list(v.shape),
+        }
     if t is np.ndarray or t is np.memmap:
         return {
             "array": [element(x) for x in v.ravel(order="C")],
@@ -294,6 +301,27 @@ def values():
     yield "slots", s
     yield "made with keyword arguments", Keyed(size=3)
     yield "index of pandas strings", pd.Index(pd.array(["a", "b"], dtype="string"))
+    yield "dtypes of records", [np.dtype(d) for d in (PACKED, ALIGNED, SPREAD)]
+    yield "records", [records(3, d) for d in (PACKED, ALIGNED, SPREAD)]
+    yield "records of shapes", [records(0, ALIGNED), records(1, ALIGNED).reshape(()), records(6, PACKED).reshape(2, 3)]
+    yield "records by column", np.asfortranarray(records(6, ALIGNED).reshape(2, 3))
+    yield "records twice", twice(records(2, PACKED))
+
+
+# Fields without gaps, with the gaps of C, and in an order and with gaps of their own.
+PACKED = np.dtype([("left", "<i8"), ("share", ">f4"), ("leaf", "?"), ("name", "<U2"), ("raw", "S3")])
+ALIGNED = np.dtype([("left", "<i8"), ("weight", "<f8"), ("leaf", "u1")], align=True)
+SPREAD = np.dtype({"names": ["b", "a"], "formats": ["<u2", "<f8"], "offsets": [13, 2], "itemsize": 24})
+
+
+def records(n, dtype):
+    a = np.zeros(n, dtype=dtype)
+    for name in dtype.names:
+        if dtype[name].kind in "US":
+            a[name] = ["x", "yy", ""][:n] if n <= 3 else "z"
+        else:
+            a[name] = np.arange(n) * (0.5 if dtype[name].kind == "f" else 1)
+    return a
 
 
 def numbers(code):
