@@ -128,27 +128,28 @@ func leafBytes(v Value) int {
 	case *Range:
 		return nodeBytes + 8*int(min(uint64(v.Len()), maxRange))
 	case *Array:
-		switch {
-		case v.DType.Kind == 'O':
+		switch v.DType.Kind {
+		case 'O':
 			return nodeBytes
-		case v.DType.Kind == 'V':
+		case 'V':
 			n := nodeBytes
 			for _, f := range v.DType.Fields {
-				n = min(n+f.DType.walkBytes(v.Len()), maxWeight)
+				n = min(n+v.Len()*f.DType.walkBytes(8), maxWeight)
 			}
 			return n
 		}
-		return nodeBytes + v.DType.walkBytes(v.Len())
+		return nodeBytes + v.Len()*v.DType.walkBytes(16)
 	}
 	return slotBytes
 }
 
-// walkBytes is what n elements of a type take as Values.
-func (d DType) walkBytes(n int) int {
+// walkBytes is what an element takes: a number as many bytes as given, which are 16 of a
+// Value and 8 in Floats and Ints, the way to take a field of records.
+func (d DType) walkBytes(number int) int {
 	if d.numeric() {
-		return 16 * n
+		return number
 	}
-	return (48 + d.Size) * n
+	return 48 + d.Size
 }
 
 // unfinished refuses what was begun and never given its contents.
