@@ -67,6 +67,7 @@ type importer struct {
 	version  string
 	steps    int
 	numbers  int
+	treeSums int
 	errs     []error
 	warnings []string
 }

@@ -291,8 +291,6 @@ func advice(g pickle.Global) string {
 		return "the file holds Python code, such as a lambda, and this job runs none; save with joblib.dump or pickle.dump, and use a numpy function such as numpy.log1p or a scikit-learn transformer instead"
 	case g.Name == "KNNImputer" || g.Name == "IterativeImputer":
 		return "it needs the training data or a model per column; use SimpleImputer"
-	case g.Module == "sklearn.tree._tree":
-		return "this job prepares data and does not predict; save the preprocessing part alone, such as pipeline[:-1], and replace a selector that was fitted with trees by a ColumnTransformer that passes on the columns it selected"
 	case part == "model_selection":
 		return "save the preprocessing part of its best_estimator_ alone, such as search.best_estimator_[:-1]"
 	case part == "feature_extraction":

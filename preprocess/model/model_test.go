@@ -211,7 +211,7 @@ func TestLoad_refusesByNameWithAdvice(t *testing.T) {
 	tests := []struct{ id, want string }{
 		{"no_knn", "sklearn.impute._knn.KNNImputer is not supported: it needs the training data or a model per column; use SimpleImputer"},
 		{"no_predictor", "Pipeline \"logisticregression\": sklearn.linear_model._logistic.LogisticRegression is not supported: this job prepares data and does not predict; save the preprocessing part alone, such as pipeline[:-1]"},
-		{"no_tree_selector", "sklearn.tree._tree.Tree is not supported: this job prepares data and does not predict; save the preprocessing part alone, such as pipeline[:-1], and replace a selector"},
+		{"no_forest", "Pipeline \"randomforestclassifier\": sklearn.ensemble._forest.RandomForestClassifier is not supported: this job prepares data and does not predict; save the preprocessing part alone, such as pipeline[:-1]"},
 		{"no_class", "__main__.Custom is not supported: it is defined in the program that saved the model, and this job runs no Python"},
 		{"no_count", "sklearn.feature_extraction.text.CountVectorizer is not supported: text and dictionary features are not supported"},
 	}

@@ -45,6 +45,16 @@ func init() {
 	}
 }
 
+// cythonLosses are the compiled parts of losses, and the functions that unpickle
+// them.
+var cythonLosses = func() (names []string) {
+	for _, n := range []string{"AbsoluteError", "ExponentialLoss", "HalfBinomialLoss", "HalfGammaLoss", "HalfMultinomialLoss", "HalfPoissonLoss",
+		"HalfSquaredError", "HuberLoss", "PinballLoss"} {
+		names = append(names, "Cy"+n, "__pyx_unpickle_Cy"+n)
+	}
+	return names
+}()
+
 // inert are names that a model may hold beside its steps. They are never run:
 // types, functions that were used in fitting, and parts that do not matter to
 // transform.
@@ -70,19 +80,34 @@ var inert = func() map[pickle.Global]bool {
 		// How they were fitted.
 		"sklearn.model_selection._split": {"GroupKFold", "KFold", "LeaveOneOut", "RepeatedKFold", "RepeatedStratifiedKFold",
 			"ShuffleSplit", "StratifiedGroupKFold", "StratifiedKFold", "StratifiedShuffleSplit", "TimeSeriesSplit"},
-		"numpy.random._pickle":                {"__bit_generator_ctor", "__generator_ctor", "__randomstate_ctor"},
-		"numpy.random._mt19937":               {"MT19937"},
-		"numpy.random._pcg64":                 {"PCG64", "PCG64DXSM"},
-		"numpy.random._philox":                {"Philox"},
-		"numpy.random._sfc64":                 {"SFC64"},
-		"numpy.random.bit_generator":          {"SeedSequence", "__pyx_unpickle_SeedSequence"},
-		"joblib.memory":                       {"Memory"},
-		"joblib._store_backends":              {"FileSystemStoreBackend"},
-		"sklearn.svm._classes":                {"LinearSVC", "LinearSVR", "SVC", "SVR"},
-		"sklearn.neighbors._classification":   {"KNeighborsClassifier"},
-		"sklearn.neighbors._regression":       {"KNeighborsRegressor"},
-		"sklearn.tree._classes":               {"DecisionTreeClassifier", "DecisionTreeRegressor"},
-		"sklearn.ensemble._forest":            {"RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor"},
+		"numpy.random._pickle":              {"__bit_generator_ctor", "__generator_ctor", "__randomstate_ctor"},
+		"numpy.random._mt19937":             {"MT19937"},
+		"numpy.random._pcg64":               {"PCG64", "PCG64DXSM"},
+		"numpy.random._philox":              {"Philox"},
+		"numpy.random._sfc64":               {"SFC64"},
+		"numpy.random.bit_generator":        {"SeedSequence", "__pyx_unpickle_SeedSequence"},
+		"joblib.memory":                     {"Memory"},
+		"joblib._store_backends":            {"FileSystemStoreBackend"},
+		"sklearn.svm._classes":              {"LinearSVC", "LinearSVR", "SVC", "SVR"},
+		"sklearn.neighbors._classification": {"KNeighborsClassifier"},
+		"sklearn.neighbors._regression":     {"KNeighborsRegressor"},
+		"sklearn.tree._classes":             {"DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor"},
+		treeClass.Module:                    {treeClass.Name},
+		"sklearn.ensemble._forest":          {"RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor"},
+		"sklearn.ensemble._gb":              {"GradientBoostingClassifier", "GradientBoostingRegressor"},
+		"sklearn.ensemble._hist_gradient_boosting.gradient_boosting": {"HistGradientBoostingClassifier", "HistGradientBoostingRegressor"},
+		"sklearn.ensemble._hist_gradient_boosting.binning":           {"_BinMapper"},
+		"sklearn.ensemble._hist_gradient_boosting.predictor":         {"TreePredictor"},
+		"sklearn.dummy":                {"DummyClassifier", "DummyRegressor"},
+		"sklearn.preprocessing._label": {"LabelEncoder"},
+		// What boosting made smaller: until 1.0, until 1.3 and since.
+		"sklearn.ensemble._hist_gradient_boosting.loss": {"BinaryCrossEntropy", "CategoricalCrossEntropy", "LeastAbsoluteDeviation", "LeastSquares", "Poisson"},
+		"sklearn.ensemble._gb_losses": {"BinomialDeviance", "ExponentialLoss", "HuberLossFunction", "LeastAbsoluteError", "LeastSquaresError",
+			"MultinomialDeviance", "QuantileLossFunction"},
+		"sklearn._loss.loss": {"AbsoluteError", "ExponentialLoss", "HalfBinomialLoss", "HalfGammaLoss", "HalfMultinomialLoss", "HalfPoissonLoss",
+			"HalfSquaredError", "HuberLoss", "PinballLoss"},
+		"sklearn._loss.link":                  {"HalfLogitLink", "IdentityLink", "Interval", "LogLink", "LogitLink", "MultinomialLogit"},
+		"sklearn._loss._loss":                 cythonLosses,
 		"sklearn.compose._column_transformer": {"make_column_selector", "_RemainderColsList"},
 		"scipy.interpolate._bsplines":         {"BSpline"},
 		// Held by a BSpline of a recent scipy.

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strconv"
@@ -9,8 +10,8 @@ import (
 	"ds-pipeline/preprocess/pickle"
 )
 
-// SelectFromModel keeps the columns to which a linear model gave weights of at
-// least a threshold. See sklearn.feature_selection.SelectFromModel.
+// SelectFromModel keeps the columns to which a linear model gave weights, or trees
+// importances, of at least a threshold. See sklearn.feature_selection.SelectFromModel.
 type SelectFromModel struct{ selection }
 
 func (s *SelectFromModel) read(a *attrs) {
@@ -23,26 +24,11 @@ func (s *SelectFromModel) read(a *attrs) {
 	}
 	o, ok := v.(*pickle.Object)
 	if !ok {
-		a.fail("estimator: got %s, want a fitted linear model", pickle.Describe(v))
+		a.fail("estimator: got %s, want a fitted model", pickle.Describe(v))
 		return
 	}
 	s.AllowNaN = a.allowsNaN(v)
-	getter := "coef_"
-	if g, ok := a.get("importance_getter"); ok && g != "auto" {
-		name, isText := g.(string)
-		if _, has := o.Attr(name); !isText || !has {
-			a.fail("importance_getter: got %s, want auto or an attribute that the estimator has", pickle.Describe(g))
-			return
-		}
-		getter = name
-	}
-	coef, ok := o.Attr(getter)
-	arr, isArr := coef.(*pickle.Array)
-	if !ok || !isArr || len(arr.Shape) < 1 || len(arr.Shape) > 2 {
-		a.fail("its estimator %s has no %s to select by: keep the chosen columns with a ColumnTransformer instead", o.Class, getter)
-		return
-	}
-	scores, ok := a.importances(arr)
+	scores, ok := a.importancesOf(o)
 	if !ok {
 		return
 	}
@@ -64,15 +50,8 @@ func (s *SelectFromModel) read(a *attrs) {
 		for i := range order {
 			order[i] = i
 		}
-		slices.SortStableFunc(order, func(i, j int) int {
-			switch {
-			case scores[i] > scores[j]:
-				return -1
-			case scores[i] < scores[j]:
-				return 1
-			}
-			return 0
-		})
+		// Descending, and NaN last.
+		slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(scores[j], scores[i]) })
 		mask = all(len(scores), false)
 		for _, i := range order[:min(int64(len(order)), n)] {
 			mask[i] = true
@@ -87,6 +66,39 @@ func (s *SelectFromModel) read(a *attrs) {
 }
 
 func (s *SelectFromModel) compile(b *builder, in matrix) matrix { return s.pick(b, in) }
+
+// importancesOf are what a model says of its columns: the absolute weights of a
+// linear one, the importances of trees.
+func (a *attrs) importancesOf(o *pickle.Object) ([]float64, bool) {
+	const ofTrees = "feature_importances_"
+	getter := "coef_"
+	if _, has := o.Attr(getter); !has && treeModels[o.Class] != "" {
+		getter = ofTrees
+	}
+	if g, ok := a.get("importance_getter"); ok && g != "auto" {
+		name, isText := g.(string)
+		_, has := o.Attr(name)
+		if !isText || !has && (name != ofTrees || treeModels[o.Class] == "") {
+			a.fail("importance_getter: got %s, want auto or an attribute that the estimator has", pickle.Describe(g))
+			return nil, false
+		}
+		getter = name
+	}
+	if getter == ofTrees && treeModels[o.Class] != "" {
+		scores, ok := a.treeImportances(o)
+		for i, v := range scores {
+			scores[i] = math.Abs(v) // rounding leaves some just below 0
+		}
+		return scores, ok
+	}
+	coef, ok := o.Attr(getter)
+	arr, isArr := coef.(*pickle.Array)
+	if !ok || !isArr || len(arr.Shape) < 1 || len(arr.Shape) > 2 {
+		a.fail("its estimator %s has no %s to select by: keep the chosen columns with a ColumnTransformer instead", o.Class, getter)
+		return nil, false
+	}
+	return a.importances(arr)
+}
 
 // importances are the absolute weights, or their norm over the classes.
 func (a *attrs) importances(arr *pickle.Array) ([]float64, bool) {
@@ -171,7 +183,7 @@ func (a *attrs) threshold(o *pickle.Object, scores []float64) (float64, bool) {
 		sorted := slices.Clone(scores)
 		slices.Sort(sorted)
 		n := len(sorted)
-		if n == 0 {
+		if n == 0 || sorted[0] != sorted[0] { // NaN is first
 			return math.NaN(), true
 		}
 		if n%2 == 1 {

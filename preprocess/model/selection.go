@@ -33,6 +33,9 @@ func (s *selection) keep(a *attrs, mask []bool) {
 			s.Selected = append(s.Selected, i)
 		}
 	}
+	if s.Inputs != 0 && s.Inputs != len(mask) {
+		a.fail("fitted on %d columns, and selects of %d", s.Inputs, len(mask))
+	}
 	s.fixWidth(len(mask))
 }
 
@@ -179,15 +182,26 @@ func (a *attrs) allowsNaN(v pickle.Value) bool {
 	if !ok {
 		return false
 	}
-	switch n := o.Class.Name; {
-	case strings.HasPrefix(n, "HistGradientBoosting"):
+	name := o.Class.Name
+	if strings.HasPrefix(name, "HistGradientBoosting") {
 		return true
-	case strings.HasPrefix(n, "DecisionTree"):
-		return !a.before(1, 3)
-	case strings.HasPrefix(n, "RandomForest"):
+	}
+	// Trees do if their criterion and the way they look for splits do.
+	if c, _ := o.Attr("criterion"); (c == "absolute_error" || c == "mae") && a.before(1, 9) {
+		return false
+	}
+	splitter, _ := o.Attr("splitter")
+	switch {
+	case strings.HasPrefix(name, "RandomForest"):
 		return !a.before(1, 4)
-	case strings.HasPrefix(n, "ExtraTree"):
+	case strings.HasPrefix(name, "ExtraTrees"):
 		return !a.before(1, 6)
+	case strings.HasPrefix(name, "DecisionTree") && !a.before(1, 6):
+		return true
+	case strings.HasPrefix(name, "ExtraTree") && !a.before(1, 6):
+		return splitter == "random"
+	case strings.HasPrefix(name, "DecisionTree"), strings.HasPrefix(name, "ExtraTree"):
+		return !a.before(1, 3) && splitter == "best"
 	}
 	return false
 }

@@ -11,7 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -45,12 +47,19 @@ func support(t *testing.T) string {
 	options := map[string]map[string]bool{} // class, option
 	refusedBy := map[string][]string{}      // class or function, releases
 	total := map[string]int{}
+	fittedWith := map[string]map[string]int{} // class, release
 	for _, release := range releases {
 		for _, c := range loadManifest(t, openRelease(t, release)) {
 			total[release]++
 			if c.Expect == "unsupported" {
 				refusedBy[c.ErrorContains] = append(refusedBy[c.ErrorContains], release)
 				continue
+			}
+			for _, m := range estimators(c.Sklearn) {
+				if fittedWith[m] == nil {
+					fittedWith[m] = map[string]int{}
+				}
+				fittedWith[m][release]++
 			}
 			seen := map[string]bool{}
 			for _, call := range calls(c.Sklearn) {
@@ -84,15 +93,7 @@ func support(t *testing.T) string {
 	b.WriteString(strings.Repeat("--:|", len(releases)))
 	b.WriteString("---|\n")
 	for _, class := range model.Classes() {
-		fmt.Fprintf(&b, "| %s |", class)
-		for _, r := range releases {
-			n := "–"
-			if k := counts[class][r]; k > 0 {
-				n = fmt.Sprint(k)
-			}
-			fmt.Fprintf(&b, " %s |", n)
-		}
-		fmt.Fprintf(&b, " %s |\n", strings.Join(slices.Sorted(maps.Keys(options[class])), ", "))
+		fmt.Fprintf(&b, "| %s |%s %s |\n", class, byRelease(counts[class]), strings.Join(slices.Sorted(maps.Keys(options[class])), ", "))
 	}
 	b.WriteString("\nCases in all:")
 	for _, r := range releases {
@@ -101,13 +102,49 @@ func support(t *testing.T) string {
 	b.WriteString(" every one of the supported is also written as JSON and YAML, read back, and applied with the same result.\n\n")
 	b.WriteString("A class marked – did not exist in that release. Releases between those listed are read by the same rules;\n")
 	b.WriteString("an older or newer one is read with a warning.\n\n")
-	b.WriteString("## Refused by name\n\nEverything else. Tried, in each release:\n\n")
+	b.WriteString("## What selectors were fitted with\n\n")
+	b.WriteString("SelectFromModel, RFE, RFECV and SequentialFeatureSelector hold the model that they were fitted with. It is never run.\n")
+	b.WriteString("SelectFromModel selects by the weights of a linear model, or by the importances of trees, which are computed in the\n")
+	b.WriteString("order of scikit-learn: what equals a threshold there equals it here. The others hold the columns that they selected.\n\n| model |")
+	for _, r := range releases {
+		fmt.Fprintf(&b, " %s |", r)
+	}
+	b.WriteString("\n|---|" + strings.Repeat("--:|", len(releases)) + "\n")
+	for _, m := range slices.Sorted(maps.Keys(fittedWith)) {
+		fmt.Fprintf(&b, "| %s |%s\n", m, byRelease(fittedWith[m]))
+	}
+	b.WriteString("\n## Refused by name\n\nEverything else. Tried, in each release:\n\n")
 	for _, name := range slices.Sorted(maps.Keys(refusedBy)) {
 		fmt.Fprintf(&b, "- `%s`\n", name)
 	}
 	b.WriteString("\nThe message names the class or function and says what to do instead.\n")
 	b.WriteString(form(t))
 	return b.String()
+}
+
+// byRelease are the cells of a row of counts.
+func byRelease(counts map[string]int) string {
+	var b strings.Builder
+	for _, r := range releases {
+		n := "–"
+		if k := counts[r]; k > 0 {
+			n = fmt.Sprint(k)
+		}
+		fmt.Fprintf(&b, " %s |", n)
+	}
+	return b.String()
+}
+
+var estimator = regexp.MustCompile(`\bestimator=([A-Za-z]+)\(`)
+
+// estimators are the models that the selectors in a case were fitted with, each once.
+func estimators(text string) []string {
+	var names []string
+	for _, m := range estimator.FindAllStringSubmatch(text, -1) {
+		names = append(names, m[1])
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // form describes the JSON and YAML form, from the structs that it is read into.
@@ -247,6 +284,11 @@ func isWord(c byte) bool {
 	return c == '_' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
 }
 
+func isNumber(text string) bool {
+	_, err := strconv.ParseFloat(text, 64)
+	return err == nil
+}
+
 // arguments are the keyword arguments up to the closing bracket; of long
 // values only the name.
 func arguments(text string) []string {
@@ -258,7 +300,7 @@ func arguments(text string) []string {
 			return
 		}
 		value = strings.TrimSpace(value)
-		if len(value) > 24 || strings.ContainsAny(value, "[(<|") {
+		if len(value) > 24 || strings.ContainsAny(value, "[(<|") || len(value) > 8 && isNumber(value) {
 			value = "…"
 		}
 		out = append(out, "`"+name+"="+value+"`")

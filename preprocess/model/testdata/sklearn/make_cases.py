@@ -702,6 +702,133 @@ case("own_score", lambda: SelectKBest(own_score, k=2), NUM, y=Y)
 case("own_inverse", lambda: FunctionTransformer(np.log1p, inverse_func=own_inverse, check_inverse=False, **O2O), ["area", "rooms"])
 
 
+# Selectors by trees. Those of a threshold keep what equals it to the last bit.
+from sklearn.base import clone
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
+
+WIDE = NUM + ["year", "floor", "big"]
+RATING = TRAIN["rating"].values
+LAD, LSE = ("absolute_error", "squared_error") if VERSION >= (1, 0) else ("lad", "ls")
+MAE = LAD if VERSION >= (1, 0) else "mae"
+
+
+def small(cls, **options):
+    options.setdefault("max_depth", 3)
+    if "n_estimators" in cls().get_params():
+        options.setdefault("n_estimators", 6)
+    return cls(random_state=0, **options)
+
+
+def at_importance(model, k, cols, y, **options):
+    """A selector with the k-th smallest importance for its threshold."""
+    importances = clone(model).fit(TRAIN[cols], y).feature_importances_
+    return SelectFromModel(model, threshold=float(np.sort(importances)[k]), **options)
+
+
+case("sfm_tree", lambda: SelectFromModel(small(DecisionTreeClassifier)), NUM, y=Y)
+case("sfm_tree_entropy", lambda: at_importance(small(DecisionTreeClassifier, criterion="entropy", max_depth=6), 5, WIDE, RATING), WIDE, y=RATING)
+case("sfm_tree_regressor", lambda: SelectFromModel(small(DecisionTreeRegressor, max_depth=None), threshold="median"), NUM, y=YF)
+case("sfm_tree_mae", lambda: at_importance(small(DecisionTreeRegressor, criterion=MAE, max_depth=5), 3, NUM, YF), NUM, y=YF)
+if VERSION >= (1, 2):
+    case("sfm_tree_frame", lambda: SelectFromModel(small(DecisionTreeRegressor), max_features=2).set_output(transform="pandas"), NUM, y=YF)
+case("sfm_tree_root", lambda: SelectFromModel(small(DecisionTreeRegressor)), NUM, y=np.ones(150))
+case("sfm_extra_tree", lambda: SelectFromModel(small(ExtraTreeClassifier), max_features=2, threshold=-np.inf), NUM, y=Y)
+case("sfm_extra_tree_regressor", lambda: at_importance(small(ExtraTreeRegressor, max_depth=7), 2, NUM, YF), NUM, y=YF)
+case("sfm_forest", lambda: SelectFromModel(small(RandomForestClassifier), threshold="1.25*mean"), NUM, y=Y)
+case("sfm_forest_weights", lambda: at_importance(small(RandomForestClassifier, class_weight="balanced"), 4, WIDE, RATING), WIDE, y=RATING)
+case("sfm_forest_regressor", lambda: SelectFromModel(small(RandomForestRegressor), max_features=2, threshold=-np.inf), NUM, y=YF)
+case("sfm_forest_equal", lambda: at_importance(small(RandomForestRegressor, n_estimators=12, max_features=2), 5, WIDE, YF), WIDE, y=YF)
+case("sfm_forest_two_targets", lambda: SelectFromModel(small(RandomForestRegressor), threshold="0.5*mean"), NUM, y=np.c_[YF, Y])
+case("sfm_forest_some_roots", lambda: at_importance(small(RandomForestRegressor, min_samples_leaf=70, max_features=1), 4, NUM, YF), NUM, y=YF)
+case("sfm_forest_roots", lambda: SelectFromModel(small(RandomForestRegressor)), NUM, y=np.ones(150))
+case("sfm_extra_trees", lambda: at_importance(small(ExtraTreesClassifier, n_estimators=9), 3, WIDE, RATING), WIDE, y=RATING)
+case("sfm_extra_trees_regressor", lambda: SelectFromModel(small(ExtraTreesRegressor, bootstrap=True), threshold="median"), NUM, y=YF)
+case(
+    "sfm_extra_trees_many",
+    lambda: make_pipeline(PolynomialFeatures(3), SelectFromModel(small(ExtraTreesRegressor, n_estimators=9, max_depth=5), threshold="3*mean")),
+    NUM + ["year", "floor", "const"],
+    y=YF,
+)
+case("sfm_boosting", lambda: SelectFromModel(small(GradientBoostingClassifier)), NUM, y=Y)
+case("sfm_boosting_classes", lambda: at_importance(small(GradientBoostingClassifier), 5, WIDE, RATING), WIDE, y=RATING)
+case("sfm_boosting_exponential", lambda: SelectFromModel(small(GradientBoostingClassifier, loss="exponential", init="zero"), threshold=0.1), NUM, y=Y)
+for loss in (LSE, LAD, "huber", "quantile"):
+    case("sfm_boosting_" + loss, lambda: at_importance(small(GradientBoostingRegressor, loss=loss), 3, NUM, YF), NUM, y=YF)
+case("sfm_boosting_early", lambda: SelectFromModel(small(GradientBoostingRegressor, n_estimators=30, n_iter_no_change=2, subsample=0.5, max_depth=2)), NUM, y=YF)
+case("sfm_boosting_roots", lambda: SelectFromModel(small(GradientBoostingRegressor)), NUM, y=np.ones(150))
+
+
+def corners(x):
+    """Two columns of which neither tells alone what XOR is, so that no split gains anything."""
+    i = np.arange(len(x) // 4 * 4)
+    return pd.DataFrame({"a": i % 2, "b": i // 2 % 2})
+
+
+XOR = np.logical_xor(*corners(TRAIN).values.T).astype(int)
+for name, cls, options in (
+    ("tree", DecisionTreeRegressor, {}),
+    ("forest", RandomForestClassifier, {"threshold": "median"}),
+    ("extra_trees", ExtraTreesRegressor, {"max_features": 1}),
+    ("boosting", GradientBoostingRegressor, {}),
+    ("boosting_median", GradientBoostingClassifier, {"threshold": "0.5*median"}),
+    ("boosting_max", GradientBoostingRegressor, {"threshold": 0.5, "max_features": 1}),
+):
+    bootstrap = {"bootstrap": False} if "Forest" in cls.__name__ else {}
+    case("sfm_no_gain_" + name, lambda: SelectFromModel(small(cls, max_depth=1, **bootstrap), **options), NUM, y=XOR, fit_as=corners)
+case("sfm_prefit_tree", lambda: SelectFromModel(small(DecisionTreeRegressor).fit(TRAIN[NUM], YF), prefit=True), NUM, y=YF)
+case("sfm_getter", lambda: SelectFromModel(small(RandomForestRegressor), importance_getter="feature_importances_"), NUM, y=YF)
+case(
+    "sfm_forest_in_columns",
+    ct(
+        ("n", make_pipeline(SimpleImputer(add_indicator=True), SelectFromModel(small(RandomForestClassifier))), GAP),
+        ("h", make_pipeline(OneHotEncoder(), SelectFromModel(small(ExtraTreesClassifier), threshold="median")), ["heating", "district"]),
+    ),
+    GAP + ["heating", "district"],
+    y=Y,
+)
+case("rfe_tree", lambda: RFE(small(DecisionTreeClassifier), n_features_to_select=2), NUM, y=Y)
+case("rfe_forest", lambda: RFE(small(RandomForestRegressor), n_features_to_select=2, step=2), WIDE, y=YF)
+case("rfe_boosting", lambda: RFE(small(GradientBoostingClassifier, n_estimators=2), n_features_to_select=1), NUM, y=RATING)
+case("rfecv_extra_trees", lambda: RFECV(small(ExtraTreesRegressor), cv=3), NUM, y=YF)
+# Trees take missing cells or not, by release, criterion and the way they look for splits.
+for name, cls, options in (
+    ("tree", DecisionTreeRegressor, {}),
+    ("tree_mae", DecisionTreeRegressor, {"criterion": MAE}),
+    ("tree_random", DecisionTreeClassifier, {"splitter": "random"}),
+    ("extra_tree", ExtraTreeClassifier, {}),
+    ("extra_tree_best", ExtraTreeRegressor, {"splitter": "best"}),
+    ("forest", RandomForestClassifier, {}),
+    ("forest_mae", RandomForestRegressor, {"criterion": MAE}),
+    ("extra_trees", ExtraTreesRegressor, {}),
+    ("boosting", GradientBoostingRegressor, {}),
+):
+    target = Y if "Classifier" in cls.__name__ else YF
+    case("sfm_gap_" + name, lambda: SelectFromModel(small(cls, **options)), NUM, y=target, test=with_nan(TEST, "temp"))
+if VERSION >= (0, 24):
+    case("sfs_tree", lambda: SequentialFeatureSelector(small(DecisionTreeRegressor), n_features_to_select=2, cv=3), NUM, y=YF)
+if VERSION >= (1, 0):
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    HIST = {"max_iter": 3, "max_depth": 2, "max_bins": 8, "random_state": 0}
+    # Of a model that is fitted before, the selector keeps what was fitted.
+    case(
+        "sfs_hist",
+        lambda: SequentialFeatureSelector(HistGradientBoostingClassifier(**HIST).fit(TRAIN[NUM], RATING), n_features_to_select=1, cv=2),
+        NUM,
+        y=Y,
+        test=with_nan(TEST, "temp"),
+    )
+    case("sfs_hist_regressor", lambda: SequentialFeatureSelector(HistGradientBoostingRegressor(loss="poisson", **HIST).fit(TRAIN[NUM], YF), n_features_to_select=1, cv=2), NUM, y=YF)
+
+
 # Refused by name
 class Custom(StandardScaler):
     """Not scikit-learn's."""
@@ -729,20 +856,17 @@ from functools import partial
 
 from sklearn.cluster import KMeans
 from sklearn.decomposition import NMF, KernelPCA
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.impute import IterativeImputer, KNNImputer
 from sklearn.preprocessing import KernelCenterer
-from sklearn.tree import DecisionTreeClassifier
 
 refused("no_knn", KNNImputer, GAP, "KNNImputer")
 refused("no_iterative", IterativeImputer, GAP, "IterativeImputer")
 refused("no_count", ct(("t", CountVectorizer(), "district")), ALL, "CountVectorizer")
 refused("no_tfidf", ct(("t", TfidfVectorizer(), "district"), ("s", StandardScaler(), ["area"])), ALL, "TfidfVectorizer")
 refused("no_predictor", lambda: make_pipeline(StandardScaler(), LogisticRegression()), NUM, "LogisticRegression", y=Y)
-refused("no_forest", lambda: make_pipeline(StandardScaler(), RandomForestClassifier(n_estimators=2)), NUM, "Tree", y=Y)
-refused("no_tree_selector", lambda: SelectFromModel(DecisionTreeClassifier(max_depth=3)), NUM, "Tree", y=Y)
+refused("no_forest", lambda: make_pipeline(StandardScaler(), RandomForestClassifier(n_estimators=2)), NUM, "RandomForestClassifier", y=Y)
 refused("no_kmeans", lambda: make_pipeline(StandardScaler(), KMeans(2, n_init=1)), NUM, "KMeans")
 refused("no_nmf", lambda: NMF(1), ["rooms", "floor"], "NMF")
 refused("no_kpca", lambda: KernelPCA(1), ["temp"], "KernelPCA")
