@@ -116,7 +116,7 @@ func openFile(u URI) (Object, error) {
 		return nil, errors.Join(fileError("read", u, err), f.Close())
 	}
 	if info.IsDir() {
-		return nil, errors.Join(&Error{Op: "read", URI: u, Kind: ErrTarget, Err: fmt.Errorf("it is a directory; want a file, or %s/ for all that is in it", strings.TrimRight(path, "/"))}, f.Close())
+		return nil, errors.Join(&Error{Op: "read", URI: u, Kind: ErrTarget, Err: errors.New("it is a directory; want a file")}, f.Close())
 	}
 	return &fileObject{uri: u, f: f, info: info}, nil
 }
