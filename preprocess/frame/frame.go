@@ -7,14 +7,26 @@ package frame
 type Kind uint8
 
 // Kinds of column. They are what pandas would call float64, float32, int64,
-// bool and object.
+// bool and, of the last two, object.
 const (
 	Float   Kind = iota // Floats; NaN is missing
 	Float32             // Floats, each value exactly a float32; NaN is missing
 	Int                 // Ints; never missing
 	Bool                // Ints: 0 false, 1 true, -1 missing
 	Text                // Texts; nil is missing
+
+	// BoolGaps is what a column as a whole is, not any batch of it: true and
+	// false, of which some are missing. Its cells are Bool.
+	BoolGaps
 )
+
+// Cells is the kind of a Column that holds cells of a column of kind k.
+func (k Kind) Cells() Kind {
+	if k == BoolGaps {
+		return Bool
+	}
+	return k
+}
 
 // Column is one column of a batch, or a run of adjacent indicator columns.
 //

@@ -147,7 +147,7 @@ func (s *before) planInput(ctx context.Context, first []byte) error {
 	s.gaps = make([]bool, len(l.Inputs))
 	for i := range s.gaps {
 		// The schema of Parquet does not tell: any column may have gaps.
-		s.gaps[i] = in.Parquet || s.scriptFacts[i]&table.SawMissing != 0
+		s.gaps[i] = in.Parquet || l.Inputs[i].Kind == frame.BoolGaps
 	}
 	return nil
 }
@@ -331,12 +331,8 @@ func (s *before) parse(u *unit) (contradiction *contradictionError, err error) {
 	parser := s.parser
 	parser.Reset(u.data, s.feed.Offset()-int64(len(u.data)))
 	for b := parser.Next(maxRows); b != nil; b = parser.Next(maxRows) {
-		for i, in := range s.plan.layout.Inputs {
-			f := b.Facts[i]
-			if in.Kind == frame.Bool && !s.gaps[i] && slices.Contains(b.Inputs[i].Ints[:b.Rows], -1) {
-				f |= table.SawMissing
-			}
-			s.scriptFacts[i] |= f
+		for i := range s.plan.layout.Inputs {
+			s.scriptFacts[i] |= b.Facts[i]
 		}
 		u.rejects = append(u.rejects, b.Rejects...)
 		for row := range b.Rows {
@@ -355,10 +351,8 @@ func (s *before) contradiction() *contradictionError {
 		return nil
 	}
 	for i, in := range s.plan.layout.Inputs {
-		now := in.As.Kind(s.scriptFacts[i])
-		gaps := now == frame.Bool && s.scriptFacts[i]&table.SawMissing != 0
-		if now != in.Kind || gaps != (s.gaps[i] && now == frame.Bool) {
-			return &contradictionError{column: in.Name, was: in.Kind, now: now, gaps: now == in.Kind, ofScript: true}
+		if now := in.As.Kind(s.scriptFacts[i]); now != in.Kind {
+			return &contradictionError{column: in.Name, was: in.Kind, now: now, ofScript: true}
 		}
 	}
 	return nil

@@ -607,8 +607,8 @@ func (m *merge) bind() (*plan, error) {
 	return bind(m.model, fields, m.Settings)
 }
 
-// settleParquet is settle where schemas say what columns are: only whole numbers
-// with nulls in some object are numbers in all of them.
+// settleParquet is settle where schemas say what columns are: only whole numbers,
+// and true and false, with nulls in some object are something else in all of them.
 func (m *merge) settleParquet(ctx context.Context, next scale.Start) error {
 	var again []scale.Item
 	all, _ := json.Marshal(m.total.all)
@@ -627,7 +627,7 @@ func (m *merge) settleParquet(ctx context.Context, next scale.Start) error {
 		return nil
 	}
 	next.Facts = m.total.all
-	return m.another(ctx, next, again, fmt.Sprintf("whole numbers of %d objects have nulls in others", len(again)))
+	return m.another(ctx, next, again, fmt.Sprintf("columns of %d objects without nulls have some in others", len(again)))
 }
 
 func (m *merge) uriOf(i scale.Item) storage.URI {

@@ -68,8 +68,8 @@ func planColumns(pl *plan, columns []parquet.Column, s Settings) *columnPlan {
 	}
 	for _, in := range pl.layout.Inputs {
 		c := &columns[in.Index]
-		direct := len(s.Nulls) == 0 && c.Refusal(in.Kind) == ""
-		kind := in.Kind
+		kind := in.Kind.Cells()
+		direct := len(s.Nulls) == 0 && c.Refusal(kind) == ""
 		if !direct {
 			kind = c.Natural()
 		}
@@ -317,7 +317,8 @@ func (f *feed) readParquet() error {
 }
 
 // parquetKinds are the kinds of the plan's inputs by the schema: as pandas would
-// read them, whole numbers with nulls are numbers.
+// read them, whole numbers with nulls are numbers, and true and false with nulls
+// are objects.
 func (p *runPass) parquetKinds(ctx context.Context, f *feed, pl *plan) ([]frame.Kind, error) {
 	inputs := pl.layout.Inputs
 	if p.facts == nil || p.part == nil {
@@ -338,15 +339,21 @@ func (p *runPass) parquetKinds(ctx context.Context, f *feed, pl *plan) ([]frame.
 			switch c.Meaning {
 			case parquet.Decimal:
 				in.Kind = frame.Float
-			case parquet.Int, parquet.Uint:
+			case parquet.Int, parquet.Uint, parquet.Bool:
 				nulls, err := p.facts[i]&table.SawMissing != 0, error(nil)
 				if !nulls {
 					if nulls, err = p.in.nulls(ctx, in.Index); err != nil {
 						return nil, err
 					}
 				}
-				if in.Kind = frame.Int; nulls {
+				switch {
+				case c.Meaning == parquet.Bool && nulls:
+					in.Kind = frame.BoolGaps
+				case c.Meaning == parquet.Bool:
+				case nulls:
 					in.Kind = frame.Float
+				default:
+					in.Kind = frame.Int
 				}
 				if nulls && p.part != nil {
 					p.facts[i] = table.SawMissing

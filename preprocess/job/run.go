@@ -224,7 +224,6 @@ type contradictionError struct {
 	refine   bool
 
 	ofScript bool   // of a column that the script gets or gives back
-	gaps     bool   // cells are missing in it
 	reason   string // in place of the rest
 }
 
@@ -232,7 +231,7 @@ func (e *contradictionError) Error() string {
 	switch {
 	case e.reason != "":
 		return e.reason
-	case e.gaps:
+	case e.was == frame.Bool && e.now == frame.BoolGaps:
 		return fmt.Sprintf("column %q looked as if no cell of it was missing", e.column)
 	}
 	if e.refine {
@@ -247,6 +246,8 @@ func kindName(k frame.Kind) string {
 		return "whole numbers"
 	case frame.Bool:
 		return "true and false"
+	case frame.BoolGaps:
+		return "true and false with missing cells"
 	case frame.Text:
 		return "text"
 	}

@@ -233,10 +233,10 @@ func (b *Binding) Compile(kinds []frame.Kind) (*Program, error) {
 	}
 	c := &builder{inputs: len(kinds)}
 	for _, k := range kinds {
-		if k > frame.Text {
+		if k > frame.BoolGaps {
 			return nil, fmt.Errorf("unknown kind of column %d", k)
 		}
-		c.regs = append(c.regs, k)
+		c.regs = append(c.regs, k.Cells())
 	}
 	in := matrix{frame: true}
 	for i, at := range b.slot {
@@ -244,7 +244,7 @@ func (b *Binding) Compile(kinds []frame.Kind) (*Program, error) {
 			in.cols = append(in.cols, col{reg: -1, kind: frame.Float, dt: dtFloat64, from: b.names[i]})
 			continue
 		}
-		in.cols = append(in.cols, col{reg: at, kind: kinds[at], dt: dtypeOf(kinds[at]), from: b.inputs[at].Name})
+		in.cols = append(in.cols, col{reg: at, kind: kinds[at].Cells(), dt: dtypeOf(kinds[at]), from: b.inputs[at].Name})
 	}
 	if b.model.fittedOnArray() {
 		in = in.array(c)

@@ -30,9 +30,9 @@ const (
 // Kind is the kind of a column of which f was seen.
 //
 // AsFound follows pandas: integers without gaps are Int, numbers are Float,
-// true and false are Bool even with gaps, and everything else is Text. A column
-// of integers that do not all fit in 64 bits is Text: as numbers they would lose
-// digits. AsFigures makes numbers of them all the same.
+// true and false are Bool, or BoolGaps with gaps, and everything else is Text. A
+// column of integers that do not all fit in 64 bits is Text: as numbers they
+// would lose digits. AsFigures makes numbers of them all the same.
 func (as As) Kind(f Facts) frame.Kind {
 	numbers := f & (SawInt | SawBigInt | SawFloat)
 	switch as {
@@ -48,7 +48,7 @@ func (as As) Kind(f Facts) frame.Kind {
 	case AsFigures:
 		switch {
 		case f&SawBool != 0 && numbers == 0:
-			return frame.Bool
+			return f.bools()
 		case numbers == SawInt && f&SawMissing == 0:
 			return frame.Int
 		}
@@ -58,7 +58,7 @@ func (as As) Kind(f Facts) frame.Kind {
 	case f&SawText != 0, f&SawBool != 0 && numbers != 0:
 		return frame.Text
 	case f&SawBool != 0:
-		return frame.Bool
+		return f.bools()
 	case f&SawFloat != 0, f&SawMissing != 0, numbers == 0:
 		return frame.Float
 	case f&SawBigInt != 0:
@@ -66,6 +66,18 @@ func (as As) Kind(f Facts) frame.Kind {
 	}
 	return frame.Int
 }
+
+// bools is the kind of a column of true and false.
+func (f Facts) bools() frame.Kind {
+	if f&SawMissing != 0 {
+		return frame.BoolGaps
+	}
+	return frame.Bool
+}
+
+// finds tells whether the kind of a column is that of the data, of which a gap is
+// a part.
+func (as As) finds() bool { return as == AsFound || as == AsFigures }
 
 // Open tells whether any cell may still change the kind of a column of which f
 // was seen: nothing was seen yet, or large integers that a fraction would make
@@ -90,6 +102,8 @@ func (as As) Settled(k frame.Kind, f Facts) bool {
 		return f&SawInt != 0
 	case frame.Bool:
 		return f&SawBool != 0
+	case frame.BoolGaps:
+		return f&SawBool != 0 && f&SawMissing != 0
 	case frame.Text:
 		return f&SawText != 0 || f&SawBool != 0 && numbers != 0
 	}

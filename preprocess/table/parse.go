@@ -487,7 +487,7 @@ func (p *Parser) convert(input int) {
 	col := &p.batch.Inputs[input]
 	refs := p.column(p.inSlot[input])
 	nulls := p.layout.Nulls
-	col.Kind = in.Kind
+	col.Kind = in.Kind.Cells()
 	var facts Facts
 
 	switch in.Kind {
@@ -535,15 +535,21 @@ func (p *Parser) convert(input int) {
 			col.Ints[row] = v
 		}
 
-	case frame.Bool:
+	case frame.Bool, frame.BoolGaps:
+		whole := in.Kind == frame.Bool && in.As.finds()
 		col.Ints = grow(col.Ints, p.rows)
 		for row, r := range refs {
 			b := p.bytesOf(r)
 			v, ok := parseBool(b)
 			if !ok || nulls.Has(b) {
 				v = -1
-				if r.len != 0 && !nulls.Has(b) {
+				switch missing := r.len == 0 || nulls.Has(b); {
+				case !missing:
 					facts |= p.unexpected(in, row, b)
+				case whole && in.Sure:
+					p.refuse(in, row, b, "missing, where the records that can be used have true or false", false)
+				case whole:
+					facts |= SawMissing
 				}
 			}
 			col.Ints[row] = v
@@ -571,7 +577,7 @@ func (p *Parser) unexpected(in Input, row int, b []byte) Facts {
 	f := look(b)
 	refuses := in.As.refuses(f)
 	switch {
-	case in.Sure && !refuses && (in.As == AsFound || in.As == AsFigures):
+	case in.Sure && !refuses && in.As.finds():
 		p.refuse(in, row, b, "not "+noun(in.Kind)+", where the records that can be used have one", false)
 		return 0
 	case in.As == AsFound, in.As == AsFigures && f != SawText && f != SawBool:
@@ -598,7 +604,7 @@ func noun(k frame.Kind) string {
 	switch k {
 	case frame.Int:
 		return "a whole number"
-	case frame.Bool:
+	case frame.Bool, frame.BoolGaps:
 		return "true or false"
 	}
 	return "a number"
