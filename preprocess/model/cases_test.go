@@ -174,6 +174,8 @@ func kindOf(in model.Input, rows [][]cell, types map[string]string) frame.Kind {
 		return frame.Int
 	case floats:
 		return frame.Float
+	case bools && missing:
+		return frame.BoolGaps
 	case bools:
 		return frame.Bool
 	}
@@ -181,10 +183,10 @@ func kindOf(in model.Input, rows [][]cell, types map[string]string) frame.Kind {
 }
 
 func columnOf(in model.Input, k frame.Kind, rows [][]cell) (frame.Column, error) {
-	col := frame.Column{Kind: k}
+	col := frame.Column{Kind: k.Cells()}
 	for _, r := range rows {
 		c := r[in.Index]
-		switch k {
+		switch col.Kind {
 		case frame.Float:
 			v := math.NaN()
 			if !c.missing() {

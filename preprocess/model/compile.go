@@ -418,8 +418,8 @@ func (o remap) run(w *Worker, rows int) {
 
 // stack puts matrices side by side as ColumnTransformer and FeatureUnion do:
 // DataFrames keep the dtypes of their columns if all are DataFrames and the
-// caller asks for one, otherwise all is promoted to one dtype, of which parts
-// without columns have a say too.
+// caller asks for one. Otherwise each becomes an array, and then all is promoted
+// to one dtype, of which parts without columns have a say too.
 func (b *builder) stack(parts []matrix, frames bool) matrix {
 	var out matrix
 	all := true
@@ -427,21 +427,23 @@ func (b *builder) stack(parts []matrix, frames bool) matrix {
 	for _, p := range parts {
 		out.sparse = out.sparse || p.sparse
 		all = all && p.frame
-		out.cols = append(out.cols, p.cols...)
 		if pt := p.dtype(); dt.kind == 0 {
 			dt = pt
 		} else {
 			dt = promote(dt, pt)
 		}
 	}
-	if frames && all {
-		out.frame = true
-		return out
+	out.frame = frames && all
+	for _, p := range parts {
+		if !out.frame {
+			p = p.array(b)
+			for i, c := range p.cols {
+				p.cols[i] = b.cast(c, dt)
+			}
+			out.bare = dt
+		}
+		out.cols = append(out.cols, p.cols...)
 	}
-	for i, c := range out.cols {
-		out.cols[i] = b.cast(c, dt)
-	}
-	out.bare = dt
 	return out
 }
 

@@ -70,7 +70,7 @@ func FuzzLoad(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, infer := range []frame.Kind{frame.Float, frame.Int, frame.Bool, frame.Text} {
+		for _, infer := range []frame.Kind{frame.Float, frame.Int, frame.Bool, frame.Text, frame.BoolGaps} {
 			apply(t, b, infer)
 		}
 	})
@@ -100,12 +100,12 @@ func apply(t *testing.T, b *model.Binding, infer frame.Kind) {
 	cols := make([]frame.Column, len(kinds))
 	for i, k := range kinds {
 		cols[i] = frame.Column{
-			Kind:   k,
+			Kind:   k.Cells(),
 			Floats: []float64{0, 1.5, -3, math.NaN(), math.Inf(1), 1e300},
 			Ints:   []int64{0, 1, 1, 0, 1, 0},
 			Texts:  [][]byte{[]byte("gas"), []byte(""), nil, []byte("A"), []byte("nan"), []byte("é")},
 		}
-		if k == frame.Bool {
+		if k.Cells() == frame.Bool {
 			cols[i].Ints = []int64{0, 1, -1, 0, 1, -1}
 		}
 	}

@@ -166,12 +166,12 @@ func tryTree(t *testing.T, name string, root pickle.Value) bool {
 	if err != nil {
 		return false
 	}
-	for _, infer := range []frame.Kind{frame.Float, frame.Int, frame.Bool, frame.Text} {
+	for _, infer := range []frame.Kind{frame.Float, frame.Int, frame.Bool, frame.Text, frame.BoolGaps} {
 		kinds := make([]frame.Kind, len(b.inputs))
 		cols := make([]frame.Column, len(kinds))
 		for i, in := range b.inputs {
 			kinds[i] = map[Want]frame.Kind{Number: frame.Float, Bool: frame.Bool, Texts: frame.Text, Infer: infer}[in.Want]
-			cols[i] = frame.Column{Kind: kinds[i], Floats: []float64{0, math.NaN(), math.Inf(-1), 4}, Ints: []int64{0, 1, -1, 1}, Texts: [][]byte{nil, {}, []byte("gas"), []byte("x")}}
+			cols[i] = frame.Column{Kind: kinds[i].Cells(), Floats: []float64{0, math.NaN(), math.Inf(-1), 4}, Ints: []int64{0, 1, -1, 1}, Texts: [][]byte{nil, {}, []byte("gas"), []byte("x")}}
 		}
 		p, err := b.Compile(kinds)
 		if err != nil {

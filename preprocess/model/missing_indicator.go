@@ -14,6 +14,7 @@ import (
 // See sklearn.impute.MissingIndicator.
 type MissingIndicator struct {
 	head
+	mixture
 	Missing Cell `json:"missing_values"`
 	// Columns lists the columns that are looked at.
 	Columns []int `json:"columns"`
@@ -25,6 +26,7 @@ type MissingIndicator struct {
 func (s *MissingIndicator) read(a *attrs) {
 	a.ignore("_precomputed", "_n_features")
 	s.Missing = a.missingValues()
+	s.CommonType = a.commonType()
 	if v, ok := a.must("features_"); ok {
 		s.Columns = a.indices("features_", v)
 	}
@@ -77,7 +79,7 @@ func (s *MissingIndicator) names(in []string) []string {
 }
 
 func (s *MissingIndicator) compile(b *builder, in matrix) matrix {
-	m := b.plain(in).array(b)
+	m := s.common(b, b.plain(in)).array(b)
 	if len(m.cols) > 0 && m.dtype().kind == 'b' {
 		b.fail(s, "does not take columns of True and False alone")
 		return m

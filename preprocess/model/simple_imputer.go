@@ -19,6 +19,7 @@ import (
 // See sklearn.impute.SimpleImputer.
 type SimpleImputer struct {
 	head
+	mixture
 	Strategy   string `json:"strategy"` // mean, median, most_frequent or constant
 	Missing    Cell   `json:"missing_values"`
 	Statistics []Cell `json:"statistics"`
@@ -38,6 +39,7 @@ func (s *SimpleImputer) read(a *attrs) {
 	a.ignore("fill_value", "_fill_dtype")
 	s.Strategy = a.option("strategy", "", "mean", "median", "most_frequent", "constant")
 	s.Missing = a.missingValues()
+	s.CommonType = a.commonType()
 	s.KeepEmpty = a.flag("keep_empty_features", false)
 	if s.Strategy == "constant" && a.before(1, 8) {
 		s.KeepEmpty = true
@@ -250,7 +252,7 @@ func (s *SimpleImputer) names(in []string) []string {
 }
 
 func (s *SimpleImputer) compile(b *builder, in matrix) matrix {
-	m := b.imputable(s, b.plain(in), s.DType, s.numeric())
+	m := b.imputable(s, s.mixture, b.plain(in), s.DType, s.numeric())
 	if len(b.errs) > 0 {
 		return m
 	}
@@ -280,7 +282,7 @@ func (s *SimpleImputer) compile(b *builder, in matrix) matrix {
 
 // imputable is m as the imputers see it: an array of floats where they
 // calculate, of objects where they were fitted on such, else as it comes.
-func (b *builder) imputable(s step, m matrix, dtype string, numeric bool) matrix {
+func (b *builder) imputable(s step, mix mixture, m matrix, dtype string, numeric bool) matrix {
 	switch {
 	case numeric:
 		return b.numbers(s, b.narrowed(m, dtype))
@@ -291,7 +293,7 @@ func (b *builder) imputable(s step, m matrix, dtype string, numeric bool) matrix
 		}
 		return out
 	}
-	m = b.narrowed(m, dtype).array(b)
+	m = mix.common(b, b.narrowed(m, dtype)).array(b)
 	if m.dtype().kind == 'b' {
 		b.fail(s, "does not take columns of True and False alone")
 	}

@@ -15,7 +15,7 @@ import sklearn
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import IncrementalPCA
 from sklearn.feature_selection import GenericUnivariateSelect, SelectKBest, f_regression
-from sklearn.impute import SimpleImputer
+from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import Binarizer, FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
@@ -35,7 +35,7 @@ FRAME = pd.DataFrame(
         "area": np.round(rng.normal(90, 20, N), 1),
     }
 )
-GAPS = FRAME[["garden", "area"]].copy()
+GAPS = FRAME.assign(quiet=FRAME["rooms"] > 2)
 GAPS["garden"] = GAPS["garden"].astype(object)
 GAPS.loc[::5, "garden"] = np.nan
 NUMBERS = FRAME[["rooms", "floor", "area"]]
@@ -127,7 +127,7 @@ case(
 )
 
 # A number is filled in among True and False, which then count as 1 and 0.
-case("fill_bool", ColumnTransformer([("b", make_pipeline(SimpleImputer(strategy="constant", fill_value=-1), StandardScaler()), ["garden"])]), GAPS)
+case("fill_bool", ColumnTransformer([("b", make_pipeline(SimpleImputer(strategy="constant", fill_value=-1), StandardScaler()), ["garden"])]), GAPS[["garden", "area"]])
 
 # True and False among numbers of a DataFrame take the type that is common to all.
 BOOLS = FRAME.assign(quiet=FRAME["rooms"] > 2)
@@ -135,6 +135,32 @@ for kind, columns in {"alone": ["garden", "quiet"], "ints": ["garden", "rooms"],
     case(f"bools_{kind}_binarizer", Binarizer(), BOOLS[columns])
     case(f"bools_{kind}_valid", FunctionTransformer(validate=True, feature_names_out="one-to-one"), BOOLS[columns])
     case(f"bools_{kind}_selection", SelectKBest(f_regression, k=1 if kind == "alone" else 2), BOOLS[columns])
+    if kind != "alone":
+        case(f"bools_{kind}_imputer", SimpleImputer(strategy="most_frequent"), BOOLS[columns])
+        case(f"bools_{kind}_indicator", MissingIndicator(missing_values=0, features="all"), BOOLS[columns])
+
+# True and False of which some are missing are Python objects, and make such of all that stands beside them.
+for kind, beside in {"floats": ["area"], "ints": ["rooms"], "bools": ["quiet"], "texts": ["heating"], "alone": []}.items():
+    parts = [("g", "passthrough", ["garden"])] + [("b", "passthrough", beside)] * bool(beside)
+    case(f"gaps_{kind}", ColumnTransformer(parts), GAPS)
+    if beside:
+        case(f"gaps_{kind}_array", SimpleImputer(strategy="most_frequent"), GAPS[["garden", *beside]], GAPS[["garden", *beside]].to_numpy())
+PASS = [("all", "passthrough", ["garden", "rooms", "area"])]
+case("gaps_one_part", ColumnTransformer(PASS), GAPS)
+case("gaps_frame", ColumnTransformer([("n", StandardScaler(), ["area"])], remainder="passthrough").set_output(transform="pandas"), GAPS)
+case("gaps_remainder", ColumnTransformer([("n", StandardScaler(), ["area"]), ("h", OneHotEncoder(), ["heating"])], remainder="passthrough"), GAPS)
+case("gaps_sparse", ColumnTransformer([("h", OneHotEncoder(), ["heating"]), ("g", "passthrough", ["garden"])], sparse_threshold=1), GAPS)
+case("gaps_function", ColumnTransformer([("f", FunctionTransformer(feature_names_out="one-to-one"), ["garden", "floor"])]), GAPS)
+case("gaps_weight", ColumnTransformer([("g", "passthrough", ["garden"]), ("n", "passthrough", ["rooms"])], transformer_weights={"g": 0.5}), GAPS)
+case("gaps_imputer", ColumnTransformer([("f", SimpleImputer(strategy="most_frequent", add_indicator=True), ["garden"]), ("n", "passthrough", ["rooms"])]), GAPS)
+case("gaps_constant", ColumnTransformer([("f", SimpleImputer(strategy="constant", fill_value=True), ["garden"]), ("n", "passthrough", ["area"])]), GAPS)
+case("gaps_indicator", MissingIndicator(features="all"), GAPS[["garden", "quiet"]])
+case("gaps_encoders", ColumnTransformer([("h", hot(np.int64), ["garden"]), ("o", OrdinalEncoder(encoded_missing_value=-2), ["garden"]), ("g", "passthrough", ["garden"])]), GAPS)
+case("gaps_numbers", make_pipeline(ColumnTransformer(PASS), StandardScaler()), GAPS)
+case("gaps_binarizer", ColumnTransformer([("b", make_pipeline(SimpleImputer(strategy="most_frequent"), Binarizer()), ["garden"])]), GAPS)
+
+# Each part is an array of one type before they are put beside each other.
+case("parts_texts", ColumnTransformer([("n", "passthrough", ["rooms", "area"]), ("h", "passthrough", ["heating"])]), FRAME)
 
 text = json.dumps({"cases": cases}, indent=1, ensure_ascii=False)
 (HERE / "manifest.json").write_text(text + "\n", encoding="utf-8")
