@@ -180,10 +180,12 @@ func textSteps(t *rapid.T) []plainStep {
 	})
 }
 
-// plainColumn is a column of the input and what a model does with it.
+// plainColumn is a column of the input and what a model does with it. One of true
+// and false is passed through.
 type plainColumn struct {
 	name   string
 	isText bool
+	isFlag bool
 	steps  []plainStep
 }
 
@@ -192,11 +194,17 @@ func plainModel(t *rapid.T) ([]plainColumn, []byte) {
 	var columns []plainColumn
 	var transformers []any
 	for i := range rapid.IntRange(1, 5).Draw(t, "columns") {
-		c := plainColumn{name: fmt.Sprintf("c%d", i), isText: rapid.Bool().Draw(t, "text")}
-		if c.isText {
-			c.steps = textSteps(t)
-		} else {
+		c := plainColumn{name: fmt.Sprintf("c%d", i)}
+		switch rapid.SampledFrom([]string{"text", "number", "flag"}).Draw(t, "what") {
+		case "text":
+			c.isText, c.steps = true, textSteps(t)
+		case "number":
 			c.steps = numberSteps(t)
+		default:
+			c.isFlag, c.steps = true, []plainStep{{
+				json:  map[string]any{"class": "passthrough"},
+				apply: func(c plainCell) ([]plainCell, bool) { return []plainCell{c}, true },
+			}}
 		}
 		var steps []any
 		for j, s := range c.steps {
@@ -233,12 +241,19 @@ func plainTable(t *rapid.T, columns []plainColumn) [][]string {
 		rapid.SampledFrom([]string{"", "5", "6", "7", "8", "x", "12:30"}),
 	)
 	texts := rapid.SampledFrom(append([]string{"", "NA", "unknown"}, someTexts...))
+	flags := rapid.SampledFrom([]string{"True", "False", "true", "FALSE"})
+	if rapid.Bool().Draw(t, "gaps") {
+		flags = rapid.SampledFrom([]string{"True", "False", "False", "True", "true", "", "NA"})
+	}
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) []string {
 		record := []string{strconv.Itoa(rapid.IntRange(0, 9).Draw(t, "note"))}
 		for _, c := range columns {
-			if c.isText {
+			switch {
+			case c.isText:
 				record = append(record, texts.Draw(t, c.name))
-			} else {
+			case c.isFlag:
+				record = append(record, flags.Draw(t, c.name))
+			default:
 				record = append(record, numbers.Draw(t, c.name))
 			}
 		}
@@ -252,16 +267,17 @@ func plainTable(t *rapid.T, columns []plainColumn) [][]string {
 // plainResult is what the documentation says: the result's records and the
 // places of the rejected ones.
 func plainResult(columns []plainColumn, records [][]string, nulls []string) (result [][]string, rejected []int) {
-	header := []string{"note"}
-	for _, c := range columns {
+	header, of := []string{"note"}, []int{-1} // of: the column that each was made of
+	for i, c := range columns {
 		names := []string{c.name}
 		if last := c.steps[len(c.steps)-1]; last.names != nil {
 			names = last.names(c.name)
 		}
 		header = append(header, names...)
+		of = append(of, slices.Repeat([]int{i}, len(names))...)
 	}
 	result = append(result, header)
-	whole := true // all that flows is whole numbers, which only Binarizer keeps
+	kinds := newPlainKinds(columns)
 	for at, record := range records {
 		row, ok := []string{record[0]}, len(record) == len(columns)+1
 		for i, c := range columns {
@@ -270,7 +286,10 @@ func plainResult(columns []plainColumn, records [][]string, nulls []string) (res
 			}
 			field := record[i+1]
 			cells := []plainCell{{isText: c.isText, text: field, missing: slices.Contains(nulls, field)}}
-			if !c.isText {
+			switch {
+			case c.isFlag && !cells[0].missing:
+				cells[0] = number(map[string]float64{"true": 1, "false": 0}[strings.ToLower(field)])
+			case !c.isText:
 				f, err := strconv.ParseFloat(strings.TrimSpace(field), 64)
 				if err != nil && !cells[0].missing {
 					ok = false
@@ -282,9 +301,10 @@ func plainResult(columns []plainColumn, records [][]string, nulls []string) (res
 				cells[0] = number(f)
 			}
 			for _, s := range c.steps {
-				if cells, ok = s.apply(cells[0]); !ok {
+				if !ok {
 					break
 				}
+				cells, ok = s.apply(cells[0])
 			}
 			for _, cell := range cells {
 				row = append(row, cell.String())
@@ -292,22 +312,62 @@ func plainResult(columns []plainColumn, records [][]string, nulls []string) (res
 		}
 		if ok {
 			result = append(result, row)
-			for i, c := range columns {
-				_, err := strconv.ParseInt(strings.TrimSpace(record[i+1]), 10, 64)
-				whole = whole && err == nil && len(c.steps) == 1 && c.steps[0].json["class"] == "Binarizer"
-			}
+			kinds.see(record[1:], nulls)
 		} else {
 			rejected = append(rejected, at)
 		}
 	}
 	for _, row := range result[1:] {
 		for i := range row[1:] {
-			if whole {
-				row[i+1] = strings.TrimSuffix(row[i+1], ".0")
-			}
+			row[i+1] = kinds.print(of[i+1], row[i+1])
 		}
 	}
 	return result, rejected
+}
+
+// plainKinds tells the types of a result's columns by the records that are in it:
+// as numpy has it, an array is of one type.
+type plainKinds struct {
+	columns     []plainColumn
+	whole       []bool // whole numbers, which only Binarizer keeps
+	flags, gaps []bool // true or false was seen, and that it was missing
+}
+
+func newPlainKinds(columns []plainColumn) plainKinds {
+	n := len(columns)
+	k := plainKinds{columns, make([]bool, n), make([]bool, n), make([]bool, n)}
+	for i, c := range columns {
+		k.whole[i] = len(c.steps) == 1 && c.steps[0].json["class"] == "Binarizer"
+	}
+	return k
+}
+
+func (k plainKinds) see(record, nulls []string) {
+	for i, field := range record {
+		_, err := strconv.ParseInt(strings.TrimSpace(field), 10, 64)
+		k.whole[i] = k.whole[i] && err == nil
+		missing := slices.Contains(nulls, field)
+		k.flags[i] = k.flags[i] || k.columns[i].isFlag && !missing
+		k.gaps[i] = k.gaps[i] || missing
+	}
+}
+
+// print is a cell of a column, of which text is what it is as a float.
+func (k plainKinds) print(column int, text string) string {
+	objects, floats, ints := false, false, false
+	for i := range k.columns {
+		objects = objects || k.flags[i] && k.gaps[i]
+		ints = ints || k.whole[i]
+		floats = floats || !k.whole[i] && !k.flags[i]
+	}
+	flag, whole := k.flags[column], k.whole[column]
+	switch {
+	case text != "" && flag && (objects || !floats && !ints):
+		return map[string]string{"1.0": "True", "0.0": "False"}[text]
+	case whole && objects, !objects && !floats:
+		return strings.TrimSuffix(text, ".0")
+	}
+	return text
 }
 
 func plainText(t *rapid.T, records [][]string) string {

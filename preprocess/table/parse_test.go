@@ -179,6 +179,11 @@ func TestParser_showsWhatContradictsAKind(t *testing.T) {
 		{AsFound, frame.Float, "True", frame.Text},
 		{AsFound, frame.Bool, "1", frame.Text},
 		{AsFound, frame.Bool, "x", frame.Text},
+		{AsFound, frame.Bool, "", frame.BoolGaps},
+		{AsFound, frame.BoolGaps, "", frame.BoolGaps},
+		{AsFound, frame.BoolGaps, "True", frame.BoolGaps},
+		{AsFound, frame.BoolGaps, "1", frame.Text},
+		{AsNumber, frame.Bool, "", frame.Bool},
 		{AsNumber, frame.Bool, "1.5", frame.Float},
 		{AsFigures, frame.Int, "1.5", frame.Float},
 		{AsFigures, frame.Int, "", frame.Float},
@@ -188,8 +193,11 @@ func TestParser_showsWhatContradictsAKind(t *testing.T) {
 		{AsFigures, frame.Float, "x", frame.Float},
 		{AsFigures, frame.Bool, "1", frame.Int},
 		{AsFigures, frame.Bool, "x", frame.Bool},
+		{AsFigures, frame.Bool, "", frame.BoolGaps},
+		{AsFigures, frame.BoolGaps, "x", frame.BoolGaps},
+		{AsFigures, frame.BoolGaps, "1", frame.Float},
 	}
-	before := map[frame.Kind]Facts{frame.Int: SawInt, frame.Float: SawFloat, frame.Bool: SawBool}
+	before := map[frame.Kind]Facts{frame.Int: SawInt, frame.Float: SawFloat, frame.Bool: SawBool, frame.BoolGaps: SawBool | SawMissing}
 	for _, test := range tests {
 		p := NewParser(Layout{Dialect: CSV, Fields: 2, Nulls: NewNulls(nil), Inputs: []Input{{Name: "x", As: test.as, Kind: test.kind}}})
 		p.Reset([]byte(test.cell+",0\n"), 0)
@@ -197,11 +205,14 @@ func TestParser_showsWhatContradictsAKind(t *testing.T) {
 			t.Errorf("%q in a column of kind %d: kind %d, want %d", test.cell, test.kind, got, test.want)
 		}
 	}
-	// A column without any value so far is Float, and may still become Bool.
-	p := NewParser(Layout{Dialect: CSV, Fields: 2, Nulls: NewNulls(nil), Inputs: []Input{{Name: "x", As: AsNumber, Kind: frame.Float}}})
-	p.Reset([]byte("True,0\n"), 0)
-	if got := AsNumber.Kind(SawMissing | p.Next(1).Facts[0]); got != frame.Bool {
-		t.Errorf("kind %d, want Bool", got)
+	// A column without any value so far is Float, and may still become one of true
+	// and false.
+	for as, want := range map[As]frame.Kind{AsNumber: frame.Bool, AsFound: frame.BoolGaps, AsFigures: frame.BoolGaps} {
+		p := NewParser(Layout{Dialect: CSV, Fields: 2, Nulls: NewNulls(nil), Inputs: []Input{{Name: "x", As: as, Kind: frame.Float}}})
+		p.Reset([]byte("True,0\n"), 0)
+		if got := as.Kind(SawMissing | p.Next(1).Facts[0]); got != want {
+			t.Errorf("read as %d: kind %d, want %d", as, got, want)
+		}
 	}
 }
 
@@ -215,6 +226,7 @@ func TestParser_refusesWhatIsNoFigure(t *testing.T) {
 		{[]string{"1", "x", ""}, frame.Float, "010"},
 		{[]string{"1", "True", "2.5"}, frame.Float, "010"},
 		{[]string{"True", "x", "False", ""}, frame.Bool, "0100"},
+		{[]string{"True", "x", "False"}, frame.Bool, "010"},
 		{[]string{"x", "y"}, frame.Float, "11"},
 	} {
 		b := parseColumn(t, AsFigures, nil, test.cells...)
@@ -236,7 +248,8 @@ func TestParser_refusesWhatIsOfAnotherKindThanIsSure(t *testing.T) {
 		cell string
 	}{
 		{frame.Int, ""}, {frame.Int, "1.5"}, {frame.Int, "x"}, {frame.Int, "99999999999999999999"},
-		{frame.Float, "x"}, {frame.Float, "True"}, {frame.Bool, "1"}, {frame.Bool, "x"},
+		{frame.Float, "x"}, {frame.Float, "True"}, {frame.Bool, "1"}, {frame.Bool, "x"}, {frame.Bool, ""},
+		{frame.BoolGaps, "1"}, {frame.BoolGaps, "x"},
 	} {
 		for _, as := range []As{AsFound, AsFigures} {
 			p := NewParser(Layout{Dialect: CSV, Fields: 2, Nulls: NewNulls(nil), Inputs: []Input{{Name: "x", As: as, Kind: test.kind, Sure: true}}})
