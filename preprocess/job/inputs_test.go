@@ -11,7 +11,72 @@ import (
 	"pgregory.net/rapid"
 
 	"ds-pipeline/preprocess/storage"
+	"ds-pipeline/preprocess/table"
 )
+
+// What was written before a column of true and false shows its first gap, at the
+// end of the last input, is written again: True is 1.0 beside numbers, and True
+// beside objects.
+func TestRun_seesTheFirstGapOfTrueAndFalse(t *testing.T) {
+	const (
+		model = "format: 1\nmodel: {class: ColumnTransformer, feature_names_in: [f, x], n_features_in: 2, feature_names_out: plain, transformers: [" +
+			"{name: f, columns: [f], step: {class: passthrough}}, {name: x, columns: [x], step: {class: passthrough}}]}\n"
+		rows = 400
+	)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "model.yaml")
+	if err := os.WriteFile(path, []byte(model), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, last := range []string{"", "False"} {
+		value := "1.0"
+		if last == "" {
+			value = "True"
+		}
+		want := "f,x\n" + strings.Repeat(value+",2.5\n", rows) + map[string]string{"": "", "False": "0.0"}[last] + ",2.5\n"
+		for _, workers := range []int{1, 3} {
+			s, err := settingsFor(dir, "", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Workers = workers
+			check := func(what string) {
+				if _, err := Run(context.Background(), s, quiet); err != nil {
+					t.Fatalf("%s: %v", what, err)
+				}
+				if got := mustRead(t, s.Output.Path); got != want {
+					t.Errorf("%s, %d workers, last cell %q: %.60q ... %q", what, workers, last, got, got[max(0, len(got)-30):])
+				}
+			}
+			text := "f,x\n" + strings.Repeat("True,2.5\n", rows) + last + ",2.5\n"
+			if err := os.WriteFile(s.Input.Path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			check("one input")
+
+			parts := filepath.Join(t.TempDir(), "parts")
+			if err := os.Mkdir(parts, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			for name, text := range map[string]string{"0.csv": "f,x\n" + strings.Repeat("True,2.5\n", rows), "1.csv": "f,x\n" + last + ",2.5\n"} {
+				if err := os.WriteFile(filepath.Join(parts, name), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.Input = storage.URI{Path: parts + "/"}
+			check("two inputs")
+
+			s.Input = storage.URI{Path: filepath.Join(dir, "in.jsonl")}
+			s.Dialect = table.JSONLines
+			final := map[string]string{"": "null", "False": "false"}[last]
+			text = strings.Repeat("{\"f\":true,\"x\":2.5}\n", rows) + "{\"f\":" + final + ",\"x\":2.5}\n"
+			if err := os.WriteFile(s.Input.Path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			check("JSON lines")
+		}
+	}
+}
 
 // An input in several files, cut between records, with any delimiter, gives the
 // result, the counts and the complaints of the same input in one file.

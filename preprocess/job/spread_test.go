@@ -440,6 +440,37 @@ func TestSpread_jsonLinesAreTheRunOfOneTask(t *testing.T) {
 	})
 }
 
+// The objects of a prefix are some of the rows each, of which others may have no
+// nulls.
+func TestSpread_parquetIsTheRunOfOneTask(t *testing.T) {
+	eitherPlace(t, func(t *rapid.T, p *places) {
+		d := drawRun(t)
+		p.put(t, "model.yaml", d.model)
+		s, err := settingsFor(os.TempDir(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Model, s.Output, s.Keep = p.uri("model.yaml"), p.uri("out/data.csv"), d.keep
+		if p.server == nil {
+			if err := os.MkdirAll(filepath.Join(p.dir, "out"), 0o750); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.Nulls, s.Parquet, s.Input = nil, true, p.folder("in")
+		if rapid.IntRange(0, 3).Draw(t, "texts that mean missing") == 0 {
+			s.Nulls = rapid.SliceOfN(rapid.SampledFrom(append([]string{"1", "True", "red"}, d.rows[0][1])), 1, 2).Draw(t, "null values")
+		}
+		s.Report = rapid.Bool().Draw(t, "report")
+		rows := d.rows
+		for i := 0; i == 0 || len(rows) > 0; i++ {
+			n := rapid.IntRange(min(1, len(rows)), len(rows)).Draw(t, "rows of an object")
+			d.rows, rows = rows[:n], rows[n:]
+			p.put(t, fmt.Sprintf("in/%02d.parquet", i), d.parquet(t))
+		}
+		sameOutcome(t, d.model, p.spread(t, s, "run", 0, shuffled(t)), p.oneTask(t, s))
+	})
+}
+
 // S3 takes no part below 5 MiB but the last one: whatever the ranges' sizes are,
 // they become one object.
 func TestJoined_takesRangesOfAnySize(t *testing.T) {
