@@ -178,6 +178,10 @@ func (s *before) pump(ctx context.Context) {
 		}
 		if err == nil && (contradiction != nil || s.failed.Load()) {
 			// Only what the rest of the input shows is of interest.
+			if s.feed.settings.Parquet {
+				s.parseColumns(u)
+				continue
+			}
 			if scanner == nil {
 				scanner = table.NewScanner(s.plan.layout)
 			}
@@ -227,7 +231,7 @@ func (s *before) pump(ctx context.Context) {
 		for i := range u.batch.Columns {
 			u.batch.Columns[i].Kind = frame.Text
 			if len(s.plan.layout.Inputs) > 0 {
-				u.batch.Columns[i].Kind = s.plan.layout.Inputs[i].Kind
+				u.batch.Columns[i].Kind = s.plan.layout.Inputs[i].Kind.Cells()
 			}
 		}
 		_ = s.runner.Send(u.batch) // receiving tells
@@ -325,7 +329,7 @@ func (s *before) parse(u *unit) (contradiction *contradictionError, err error) {
 	}()
 	if s.feed.settings.Parquet {
 		s.parseColumns(u)
-		return nil, nil //nolint:nilnil // there is none
+		return s.contradiction(), nil
 	}
 	u.rows = table.CountRecords(s.plan.layout.Dialect, s.plan.layout.Fields, u.data)
 	parser := s.parser
@@ -347,11 +351,8 @@ func (s *before) parse(u *unit) (contradiction *contradictionError, err error) {
 // contradiction is a column that is not what the script was given, by the facts;
 // nil if there is none.
 func (s *before) contradiction() *contradictionError {
-	if s.feed.settings.Parquet {
-		return nil
-	}
 	for i, in := range s.plan.layout.Inputs {
-		if now := in.As.Kind(s.scriptFacts[i]); now != in.Kind {
+		if now := s.feed.settings.kindOf(in, s.scriptFacts[i]); now != in.Kind {
 			return &contradictionError{column: in.Name, was: in.Kind, now: now, ofScript: true}
 		}
 	}
@@ -364,6 +365,9 @@ func (s *before) parseColumns(u *unit) {
 	reader := &columnReader{plan: s.feed.chosen, parser: s.parser, names: s.header, layout: s.plan.layout}
 	for from := 0; from < u.columns.Rows; {
 		b := reader.next(u.columns, from)
+		for i, in := range s.plan.layout.Inputs {
+			s.scriptFacts[i] |= s.feed.settings.shown(in, b.Facts[i])
+		}
 		for row := range b.Rows {
 			if !b.Bad[row] {
 				u.starts = append(u.starts, uint32(from+row))

@@ -321,7 +321,7 @@ func (f *feed) readParquet() error {
 // are objects.
 func (p *runPass) parquetKinds(ctx context.Context, f *feed, pl *plan) ([]frame.Kind, error) {
 	inputs := pl.layout.Inputs
-	if p.facts == nil || p.part == nil {
+	if p.facts == nil {
 		p.facts = make([]table.Facts, len(inputs))
 	}
 	kinds := make([]frame.Kind, len(inputs))
@@ -346,14 +346,11 @@ func (p *runPass) parquetKinds(ctx context.Context, f *feed, pl *plan) ([]frame.
 						return nil, err
 					}
 				}
-				switch {
-				case c.Meaning == parquet.Bool && nulls:
-					in.Kind = frame.BoolGaps
-				case c.Meaning == parquet.Bool:
-				case nulls:
-					in.Kind = frame.Float
-				default:
+				if c.Meaning != parquet.Bool {
 					in.Kind = frame.Int
+				}
+				if nulls {
+					in.Kind = withGaps(in.Kind)
 				}
 				if nulls && p.part != nil {
 					p.facts[i] = table.SawMissing
@@ -367,6 +364,40 @@ func (p *runPass) parquetKinds(ctx context.Context, f *feed, pl *plan) ([]frame.
 		kinds[i] = in.Kind
 	}
 	return kinds, nil
+}
+
+// withGaps is what a column of Parquet becomes of which some cells are missing.
+func withGaps(k frame.Kind) frame.Kind {
+	switch k {
+	case frame.Int:
+		return frame.Float
+	case frame.Bool:
+		return frame.BoolGaps
+	}
+	return k
+}
+
+// shown is what facts show of the kind of a column. Of Parquet, the schema says it;
+// but where texts mean missing, cells may be missing that are no nulls.
+func (s Settings) shown(in table.Input, f table.Facts) table.Facts {
+	switch {
+	case !s.Parquet:
+		return f
+	case in.As == table.AsFound && withGaps(in.Kind) != in.Kind:
+		return f & table.SawMissing
+	}
+	return 0
+}
+
+// kindOf is the kind of a column of which so much was shown.
+func (s Settings) kindOf(in table.Input, shown table.Facts) frame.Kind {
+	switch {
+	case !s.Parquet:
+		return in.As.Kind(shown)
+	case in.As == table.AsFound && shown&table.SawMissing != 0:
+		return withGaps(in.Kind)
+	}
+	return in.Kind
 }
 
 // nulls tells whether a column of Parquet inputs has nulls anywhere.

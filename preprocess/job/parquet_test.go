@@ -29,6 +29,7 @@ type drawn struct {
 	rows  [][]string
 	model string
 	keep  []string
+	nulls []string // texts that mean missing
 }
 
 // drawRun draws a table and a model whose output has all kinds of columns.
@@ -61,6 +62,13 @@ func drawRun(t *rapid.T) drawn {
 			}
 		}
 		d.rows = append(d.rows, one)
+	}
+	if rapid.IntRange(0, 2).Draw(t, "texts that mean missing") == 0 {
+		// Of a column without any value, CSV has nothing that tells what it is.
+		null := rapid.SampledFrom(rapid.SampledFrom(d.rows).Draw(t, "null row")).Draw(t, "null")
+		if null != "" && !slices.Contains(d.rows[0], null) {
+			d.nulls = []string{null}
+		}
 	}
 	steps := []struct{ name, columns, step string }{
 		{"scaled", "[x]", "{class: StandardScaler, mean: [3], scale: [0.7]}"},
@@ -148,7 +156,7 @@ func (d drawn) runFormats(t *rapid.T, dir, input string, parquetIn, parquetOut b
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Nulls, s.Keep, s.Parquet, s.ParquetOutput = nil, d.keep, parquetIn, parquetOut
+	s.Nulls, s.Keep, s.Parquet, s.ParquetOutput = d.nulls, d.keep, parquetIn, parquetOut
 	s.Output = storage.URI{Path: filepath.Join(dir, "out")}
 	s.Workers = rapid.IntRange(1, 3).Draw(t, "workers")
 	s.blocks = rapid.SampledFrom([]blockSizes{small, {}}).Draw(t, "blocks")

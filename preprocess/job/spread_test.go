@@ -456,10 +456,7 @@ func TestSpread_parquetIsTheRunOfOneTask(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		s.Nulls, s.Parquet, s.Input = nil, true, p.folder("in")
-		if rapid.IntRange(0, 3).Draw(t, "texts that mean missing") == 0 {
-			s.Nulls = rapid.SliceOfN(rapid.SampledFrom(append([]string{"1", "True", "red"}, d.rows[0][1])), 1, 2).Draw(t, "null values")
-		}
+		s.Nulls, s.Parquet, s.Input = d.nulls, true, p.folder("in")
 		s.Report = rapid.Bool().Draw(t, "report")
 		rows := d.rows
 		for i := 0; i == 0 || len(rows) > 0; i++ {

@@ -439,11 +439,11 @@ func (t *transformer) collect(ctx context.Context, order <-chan *block, free cha
 			accepted[i] |= f
 		}
 		for i, f := range b.facts {
-			if t.refined || t.Parquet {
-				break // rejected records may contradict; a schema says what columns are
+			if t.refined {
+				break // rejected records may contradict
 			}
-			t.facts[i] |= f
-			if now := kinds[i].As.Kind(t.facts[i]); now != kinds[i].Kind && contradiction == nil {
+			t.facts[i] |= t.shown(kinds[i], f)
+			if now := t.kindOf(kinds[i], t.facts[i]); now != kinds[i].Kind && contradiction == nil {
 				contradiction = &contradictionError{column: kinds[i].Name, was: kinds[i].Kind, now: now}
 				t.scan.Store(true)
 			}

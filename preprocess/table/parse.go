@@ -197,7 +197,7 @@ func (p *Parser) Cells(input int, cell func(dst []byte, row int) ([]byte, bool))
 		p.arena, there = cell(p.arena, row)
 		refs[row] = ref{pos: uint32(from), len: uint32(len(p.arena)-from) | refQuoted | refArena}
 		if !there {
-			refs[row].len = 0
+			refs[row] = ref{}
 		}
 	}
 	p.convert(input)
