@@ -113,6 +113,13 @@ func support(t *testing.T) string {
 	for _, m := range slices.Sorted(maps.Keys(fittedWith)) {
 		fmt.Fprintf(&b, "| %s |%s\n", m, byRelease(fittedWith[m]))
 	}
+	b.WriteString("\n## True and False with missing cells\n\n")
+	b.WriteString("A column of True and False of which any cell of the input is missing holds Python objects, as in pandas, and makes such of an\n")
+	b.WriteString("array that it is put in: True stays `True` and 2 stays `2` there, which are `1.0` and `2.0` beside fractions otherwise.\n")
+	b.WriteString("The whole input decides, all files and parts of it. Two things differ from scikit-learn:\n\n")
+	b.WriteString("- A record is rejected where True and False, numbers and missing cells would be mixed in one column: a missing cell that a\n")
+	b.WriteString("  number is filled in for, or that `transformer_weights` multiplies by a whole number.\n")
+	b.WriteString("- An encoder that was fitted with missing cells takes such a column without any, too; scikit-learn raises.\n")
 	b.WriteString("\n## Refused by name\n\nEverything else. Tried, in each release:\n\n")
 	for _, name := range slices.Sorted(maps.Keys(refusedBy)) {
 		fmt.Fprintf(&b, "- `%s`\n", name)
