@@ -72,3 +72,43 @@ func TestScript_isTheSameWithAnyBatches(t *testing.T) {
 		}
 	}
 }
+
+// Texts of Parquet that mean missing make of a column what nulls make of it, also
+// where the first one comes late.
+func TestScript_isGivenWhatIsMissingInParquet(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) storage.URI {
+		u := storage.URI{Path: filepath.Join(dir, name)}
+		if err := os.WriteFile(u.Path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return u
+	}
+	same := write("same.yaml", "format: 1\nmodel: {class: passthrough}\n")
+	s, err := settingsFor(dir, "b,i\n"+strings.Repeat("True,7\n", 300)+"False,-999\nTrue,8\n", same.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := s
+	made.ParquetOutput, made.Output = true, storage.URI{Path: filepath.Join(dir, "made.parquet")}
+	made.Model = write("parts.yaml", "format: 1\nmodel: {class: ColumnTransformer, feature_names_in: [b, i], n_features_in: 2, feature_names_out: plain, set_output: pandas, "+
+		"transformers: [{name: all, columns: [b, i], step: {class: passthrough}}]}\n")
+	if _, err := Run(context.Background(), made, quiet); err != nil {
+		t.Fatal(err)
+	}
+	s.Input, s.Parquet, s.Nulls = made.Output, true, []string{"-999", "False"}
+	want := "b,i\n" + strings.Repeat("True,7.0\n", 300) + ",\nTrue,8.0\n"
+	check := func(what string) {
+		if _, err := Run(context.Background(), s, quiet); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if got := mustRead(t, s.Output.Path); got != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", what, got, want)
+		}
+	}
+	check("no script")
+	s.Python, s.ScriptStage = pythontest.Find(t), contract.ScriptBefore
+	s.ScriptLimits = script.Limits{MemoryBytes: 2 << 30, Timeout: time.Minute}
+	s.Script = write("types.py", "def transform(df):\n    assert list(map(str, df.dtypes)) == ['object', 'float64'], df.dtypes\n    return df\n")
+	check("with a script")
+}
