@@ -8,7 +8,7 @@ import (
 
 // ReaderAt reads any part of an object, of the version that was opened: ErrChanged
 // if it is another one meanwhile, ErrOnce if it is a pipe. It is safe for
-// concurrent use, but not while Reader is called.
+// concurrent use.
 func ReaderAt(ctx context.Context, o Object) (io.ReaderAt, error) {
 	switch o := o.(type) {
 	case *s3Object:
@@ -22,11 +22,10 @@ func ReaderAt(ctx context.Context, o Object) (io.ReaderAt, error) {
 }
 
 // Forget drops what Open has read of an object's beginning, unless that is all of
-// it: who reads here and there does not need it in memory all the time. It is not
-// safe while something of the object is read.
+// it: who reads here and there does not need it in memory all the time.
 func Forget(o Object) {
-	if o, ok := o.(*s3Object); ok && int64(len(o.first)) < o.size {
-		o.first = nil
+	if o, ok := o.(*s3Object); ok && o.size > readPart {
+		o.takeFirst()
 	}
 }
 
@@ -56,8 +55,8 @@ func (r s3At) ReadAt(p []byte, offset int64) (int, error) {
 	if offset >= r.o.size {
 		return 0, io.EOF
 	}
-	if r.o.first != nil && offset+int64(len(p)) <= int64(len(r.o.first)) {
-		return copy(p, r.o.first[offset:]), nil
+	if r.o.copyFirst(p, offset) {
+		return len(p), nil
 	}
 	want := int(min(int64(len(p)), r.o.size-offset))
 	if want == 0 {

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -267,4 +268,38 @@ func TestCompareSum_looksAtTheVersionThatWasRead(t *testing.T) {
 	if err := s.CompareSum(ctx, URI{Path: "nothing"}, "", ""); err != nil {
 		t.Errorf("a file: %v", err)
 	}
+}
+
+// Who reads here and there may not have ended when another one reads all.
+func TestReaderAt_readsWhileOthersReadAll(t *testing.T) {
+	s, _ := serve(t, func(string) map[string]string { return nil }, nil)
+	ctx := context.Background()
+	o, err := s.Open(ctx, URI{Bucket: "b", Key: "k"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := ReaderAt(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wait sync.WaitGroup
+	for i := range 8 {
+		wait.Go(func() {
+			p := make([]byte, 1000)
+			for offset := int64(i); offset < readPart/8; offset += 50_000 {
+				if n, err := at.ReadAt(p, offset); err != nil || !bytes.Equal(p[:n], body[offset:offset+1000]) {
+					t.Errorf("at %d: %d bytes, %v", offset, n, err)
+				}
+			}
+		})
+	}
+	r, err := o.Reader(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, body) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	wait.Wait()
+	_ = r.Close()
 }

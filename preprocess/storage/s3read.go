@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,7 +21,9 @@ type s3Object struct {
 	uri    URI
 	size   int64
 	etag   string
-	first  []byte // the first part, for the first reader
+
+	mu    sync.Mutex
+	first []byte // the first part, for the first reader; nil once it is taken
 
 	sum   *sum // nil for none, or before it was asked for
 	asked bool
@@ -158,15 +161,35 @@ func (o *s3Object) fetchOnce(parent context.Context, most int, offset int64, roo
 func (o *s3Object) Reader(ctx context.Context) (io.ReadCloser, error) {
 	r := o.newReader(ctx)
 	offset := int64(0)
-	if o.first != nil {
-		r.data, r.unchecked, o.first = o.first, o.first, nil
-		offset = int64(len(r.data))
+	if first := o.takeFirst(); first != nil {
+		r.data, r.unchecked = first, first
+		offset = int64(len(first))
 		if cap(r.data) == readPart {
 			r.buf, r.atOnce = r.data, 1 // is read into again once it is checked
 		}
 	}
 	r.start(offset, o.size)
 	return r, nil
+}
+
+// takeFirst gives away the first part: from here on nobody else reads it.
+func (o *s3Object) takeFirst() []byte {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	first := o.first
+	o.first = nil
+	return first
+}
+
+// copyFirst fills p from the first part, if that has all of it.
+func (o *s3Object) copyFirst(p []byte, offset int64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if offset+int64(len(p)) > int64(len(o.first)) {
+		return false
+	}
+	copy(p, o.first[offset:])
+	return true
 }
 
 // section reads from start up to end, without a checksum: S3 keeps none of it.

@@ -148,14 +148,20 @@ func TestScale_manyProcessesGiveTheResultOfOne(t *testing.T) {
 	}
 }
 
+// ranges plans a run of one object of n rows, in ranges of so many MiB.
+func (c *cloud) ranges(t *testing.T, name string, n, mib int, env ...string) (*spreadRun, []item) {
+	t.Helper()
+	c.put(t, "ds-in", "huge.csv", rows(0, n))
+	r := c.newRun(name, "huge.csv", append(env, fmt.Sprintf("%s=%d", contract.EnvScaleRangeMiB, mib))...)
+	r.start(t, contract.CommandPlan).expect(t, 0)
+	return r, r.planned(t)
+}
+
 func TestScale_rangesOfOneObjectGiveTheSameBytes(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
 	// Its result is some parts of an upload, and every range's is at least one.
-	c.put(t, "ds-in", "huge.csv", rows(0, 700_000))
-	r := c.newRun("ranges", "huge.csv", contract.EnvScaleRangeMiB+"=4")
-	r.start(t, contract.CommandPlan).expect(t, 0)
-	items := r.planned(t)
+	r, items := c.ranges(t, "ranges", 700_000, 4)
 	if len(items) < 3 {
 		t.Fatalf("%d ranges", len(items))
 	}
@@ -200,10 +206,7 @@ func sumOf(text string) manifest.Checksum {
 func TestScale_rangesHaveSumsOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
-	c.put(t, "ds-in", "huge.csv", rows(0, 120_000))
-	r := c.newRun("sha256", "huge.csv", contract.EnvScaleRangeMiB+"=1", contract.EnvChecksum+"=sha256")
-	r.start(t, contract.CommandPlan).expect(t, 0)
-	items := r.planned(t)
+	r, items := c.ranges(t, "sha256", 120_000, 1, contract.EnvChecksum+"=sha256")
 	r.parts(t, items, 1, 3)
 	r.merge(t, r.record(t, batches(items, 1), nil)).expect(t, 0)
 	m := r.settled(t, r.oneTask(t))
@@ -217,10 +220,7 @@ func TestScale_rangesHaveSumsOfTheirOwn(t *testing.T) {
 func TestScale_rangesThatWereDamagedOnTheWayAreNotPublished(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
-	c.put(t, "ds-in", "huge.csv", rows(0, 120_000))
-	r := c.newRun("damaged", "huge.csv", contract.EnvScaleRangeMiB+"=1")
-	r.start(t, contract.CommandPlan).expect(t, 0)
-	items := r.planned(t)
+	r, items := c.ranges(t, "damaged", 120_000, 1)
 	r.parts(t, items[1:], 1, 3)
 	c.mu.Lock()
 	c.damage = func(req *http.Request, body []byte) {
