@@ -6,9 +6,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -98,6 +100,41 @@ func send(w http.ResponseWriter, answer *httptest.ResponseRecorder, body []byte)
 	_, _ = w.Write(body)
 }
 
+// target is a request of a run: which of those of the same name, from 0. Requests
+// that are sent at the same time come in any order.
+type target struct {
+	name string
+	nth  int
+}
+
+var uploadID = regexp.MustCompile(`uploadId=[^&]*`)
+
+// plainName is a request's name, which is the same in every run.
+func plainName(request string) string { return uploadID.ReplaceAllString(request, "uploadId=") }
+
+func targets(requests []string) []target {
+	seen := map[string]int{}
+	all := make([]target, len(requests))
+	for i, r := range requests {
+		name := plainName(r)
+		all[i] = target{name, seen[name]}
+		seen[name]++
+	}
+	return all
+}
+
+// hits is a fault of the target only.
+func (t target) hits(do func(http.ResponseWriter, *http.Request)) func(int, http.ResponseWriter, *http.Request) bool {
+	var seen atomic.Int64
+	return func(_ int, w http.ResponseWriter, r *http.Request) bool {
+		if plainName(r.Method+" "+r.URL.RequestURI()) != t.name || seen.Add(1)-1 != int64(t.nth) {
+			return false
+		}
+		do(w, r)
+		return true
+	}
+}
+
 func TestRequest_mayFailAtAnyPoint(t *testing.T) {
 	t.Parallel()
 	normal := newCloud(t)
@@ -111,23 +148,15 @@ func TestRequest_mayFailAtAnyPoint(t *testing.T) {
 			t.Parallel()
 			c := newCloud(t)
 			seen := map[int]bool{}
-			for k := range requests {
+			for _, request := range targets(requests) {
 				if err := c.Put("ds-out", outKey, previous); err != nil {
 					t.Fatal(err)
 				}
-				what := "no request"
-				c.expect(func(n int, w http.ResponseWriter, r *http.Request) bool {
-					if n != k {
-						return false
-					}
-					what = r.Method + " " + r.URL.RequestURI()
-					kind.do(c, w, r)
-					return true
-				})
+				c.expect(request.hits(func(w http.ResponseWriter, r *http.Request) { kind.do(c, w, r) }))
 				p := c.start(t)
 				status := p.status(t)
 				if !slices.Contains(kind.statuses, status) {
-					t.Errorf("request %d, %s: status %d, want %d\n%s", k, what, status, kind.statuses, p.stderr.String())
+					t.Errorf("%s, number %d: status %d, want %d\n%s", request.name, request.nth, status, kind.statuses, p.stderr.String())
 				}
 				c.check(t, status == 0, p.stderr.String())
 				seen[status] = true
