@@ -83,10 +83,7 @@ type heldFile struct {
 
 func (f *heldFile) etag() string { return `"` + fmt.Sprintf("%x", f.sum) + `"` }
 
-type upload struct {
-	key   string
-	bytes atomic.Int64
-}
+type upload struct{ bytes atomic.Int64 }
 
 func (s *files3) hold(path string) error {
 	file, err := os.Open(path)
@@ -121,7 +118,7 @@ func (s *files3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case file != nil && r.Method == http.MethodGet:
 		s.get(w, r, file)
 	case r.Method == http.MethodPost && query.Has("uploads"):
-		s.create(w, key)
+		s.create(w)
 	case r.Method == http.MethodPut && query.Has("partNumber"):
 		s.part(w, r)
 	case r.Method == http.MethodPost && query.Has("uploadId"):
@@ -155,10 +152,10 @@ func (s *files3) get(w http.ResponseWriter, r *http.Request, file *heldFile) {
 	_, _ = w.Write(file.data[from : to+1])
 }
 
-func (s *files3) create(w http.ResponseWriter, key string) {
+func (s *files3) create(w http.ResponseWriter) {
 	id := strconv.FormatInt(s.last.Add(1), 10)
 	s.mu.Lock()
-	s.uploads[id] = &upload{key: key}
+	s.uploads[id] = &upload{}
 	s.mu.Unlock()
 	_, _ = fmt.Fprintf(w, "<InitiateMultipartUploadResult><UploadId>%s</UploadId></InitiateMultipartUploadResult>", id)
 }
