@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -120,8 +121,13 @@ func newS3Client(ctx context.Context) (*s3Client, error) {
 // badDigest is S3's answer to a body that does not have its checksum.
 const badDigest = "BadDigest"
 
-// resend sends a body again that was damaged on the way.
-func resend(o *s3.Options) { o.Retryer = retry.AddWithErrorCodes(o.Retryer, badDigest) }
+// putOptions is how bodies are sent: again if they were damaged on the way; and signed
+// by their CRC64NVME only, which is in a signed header. That is what the SDK does with TLS.
+// Without TLS it would hash them as well, though nothing that is read is protected then.
+func putOptions(o *s3.Options) {
+	o.Retryer = retry.AddWithErrorCodes(o.Retryer, badDigest)
+	o.APIOptions = append(o.APIOptions, v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware)
+}
 
 // ServiceKind tells what kind of error an AWS service's error is; nil for none.
 func ServiceKind(err error) error {

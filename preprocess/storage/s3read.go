@@ -318,11 +318,11 @@ func (r *s3Reader) Read(p []byte) (int, error) {
 			<-next.done
 		}
 		r.err = next.err
-		r.check.write(next.data)
 		r.data, r.buf = next.data, next.data[:0]
 	}
 	n := copy(p, r.data)
 	r.data = r.data[n:]
+	r.check.write(p[:n]) // which is near to the processor now
 	return n, nil
 }
 

@@ -176,7 +176,7 @@ func (c *s3Client) sendPart(ctx context.Context, u URI, id *string, number int32
 		PartNumber:        &number,
 		Body:              bytes.NewReader(body),
 		ChecksumCRC64NVME: checksum(sum),
-	}, resend)
+	}, putOptions)
 	if err != nil {
 		return types.CompletedPart{}, err
 	}
@@ -298,7 +298,7 @@ func (up *s3Upload) complete(ctx context.Context) (Info, error) {
 			Metadata:          marked(up.mark),
 			IfMatch:           ifMatch,
 			IfNoneMatch:       ifNoneMatch,
-		}, resend)
+		}, putOptions)
 		if err != nil {
 			return Info{}, err
 		}
