@@ -1,5 +1,5 @@
 // Package architecture keeps the arrows between the project's packages as
-// the README draws them.
+// docs/architecture.md draws them.
 package architecture
 
 import (
