@@ -25,7 +25,7 @@ const (
 	NetworkPrivate NetworkMode = "private"
 
 	// NetworkEndpoints has no way to the internet, only to the services that a
-	// task calls: four interface endpoints, $28.80 a month in each zone.
+	// task calls: four interface endpoints, $29.20 a month in each zone.
 	NetworkEndpoints NetworkMode = "endpoints"
 
 	// NetworkExisting uses the subnets of a VPC that others own.
