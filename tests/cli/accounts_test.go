@@ -188,7 +188,12 @@ func TestAccounts_fromNothingToADeployedStack(t *testing.T) {
 	if found := ours.fails(look...); !strings.Contains(found, "retentionInDays") || !strings.Contains(found, "processing-logs") {
 		t.Errorf("the drift is not told: %s", found)
 	}
-	change(props["retentionInDays"])
+	// As docs/previews.md says: without --refresh nothing is seen, with it things are put back.
+	ours.must("preview", "--expect-no-changes", "-s", "dev")
+	ours.must("up", "--yes", "--refresh", "-s", "dev")
+	if now, _ := a.cloud.Properties(logGroup, logs); now["retentionInDays"] != props["retentionInDays"] {
+		t.Errorf("got %v days after a deployment that looked, want %v", now["retentionInDays"], props["retentionInDays"])
+	}
 	ours.must(look...)
 	b.take()
 	ours.must("refresh", "--yes", "-s", "dev")
