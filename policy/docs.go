@@ -40,9 +40,9 @@ func Markdown() string {
 const intro = "<!-- Generated from policy/; `make golden` writes it. -->\n" + `
 # Policies
 
-%d rules for programs on AWS, as a policy pack for the Pulumi command line: %d are mandatory and stop a
-deployment, %d are advisory and only tell. They judge the plan of any program in any language that uses
-the provider ` + "`aws`" + `, directly or in components.
+For whoever deploys to AWS with Pulumi, this stack or another: %d rules, as a policy pack for the Pulumi command
+line. %d are mandatory and stop a deployment, %d are advisory and only tell. They judge the plan of any program in
+any language that uses the provider ` + "`aws`" + `, directly or in components.
 
 <!-- tried by TestPolicies_areKeptByBothStacks in tests/cli -->
 
@@ -54,8 +54,8 @@ A rule about one resource speaks before that resource is created, also without a
 several, such as a bucket and its policy, speaks when all are planned. What depends on something that is
 not created yet is unknown in a preview; it is judged when the deployment knows it.
 
-The configuration is one object per rule. ` + "`enforcementLevel`" + ` is mandatory, advisory or disabled.
-` + "`exceptions`" + ` let single resources be, each with its reason; one that is not needed any more is told.
+The configuration of the pack, ` + "`--policy-pack-config`" + `, is one object per rule. ` + "`enforcementLevel`" + ` is mandatory, advisory or disabled.
+` + "`exceptions`" + ` excuse single resources from a rule, each with its reason; an exception that nothing needs any more is reported.
 The environment is the key ` + "`environment`" + ` of the project's configuration, or else the stack's name.
 
     {

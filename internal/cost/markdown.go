@@ -21,8 +21,8 @@ func Markdown(stacks []Named) string {
 	var b strings.Builder
 	first := stacks[0]
 	b.WriteString("# What it costs\n\n<!-- Written by `make golden` from the plans of the stacks and internal/cost/prices.json. -->\n\n")
-	fmt.Fprintf(&b, "US dollars, list prices of %s, region %s. `dsplan --stack dev --cost --input-gb 20 --runs 30` prints it for\n"+
-		"other sizes; the stack's output `costEstimate` has the totals. \"Alone\" is an account that runs nothing else,\n"+
+	fmt.Fprintf(&b, "For whoever decides what to deploy. US dollars, list prices of %s, region %s.\n"+
+		"`dsplan --stack dev --cost --input-gb 20 --runs 30` prints it for other sizes; the stack's output `costEstimate` has the totals. \"Alone\" is an account that runs nothing else,\n"+
 		"so that what AWS gives every account is free; \"shared\" is one where others have used that up.\n\n", first.AsOf, first.Region)
 	b.WriteString("| | at rest, a month: alone | shared | one run: alone | shared |\n|---|---:|---:|---:|---:|\n")
 	for _, s := range stacks {
