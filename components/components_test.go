@@ -503,6 +503,18 @@ bucket name "ds-artifacts-dev-111111111111-us-east-1-a-very-long-suffix-indeed-s
 	cluster("architecture", func(a *ProcessingClusterArgs) { a.Architecture = "x86" }, `Architecture: got "x86", want amd64 or arm64`)
 	cluster("tagged image", func(a *ProcessingClusterArgs) { a.ImageURI = "nginx:latest" },
 		`ImageURI: got "nginx:latest", want <account>.dkr.ecr.<region>.amazonaws.com/<repository>@sha256:<64 hex digits>`)
+	cluster("what belongs to a script", func(a *ProcessingClusterArgs) {
+		a.PackageKey, a.ScriptStage = "p.zip", "after"
+		a.JobSettings = JobSettings{ScriptMemoryMiB: "64", ScriptTimeoutSeconds: "1", ScriptNetwork: "true"}
+	}, `PackageKey: set, but there is nothing to use it for; set ScriptKey too, or unset it
+ScriptStage: set, but there is nothing to use it for; set ScriptKey too, or unset it
+JobSettings.ScriptMemoryMiB: set, but there is nothing to use it for; set ScriptKey too, or unset it
+JobSettings.ScriptTimeoutSeconds: set, but there is nothing to use it for; set ScriptKey too, or unset it
+JobSettings.ScriptNetwork: set, but there is nothing to use it for; set ScriptKey too, or unset it`)
+	cluster("limits of no package", func(a *ProcessingClusterArgs) {
+		a.ScriptKey, a.JobSettings = "s.py", JobSettings{ScriptNetwork: "false", PackageMaxFiles: "1", PackageMaxMiB: "1"}
+	}, `JobSettings.PackageMaxFiles: set, but there is nothing to use it for; set PackageKey too, or unset it
+JobSettings.PackageMaxMiB: set, but there is nothing to use it for; set PackageKey too, or unset it`)
 	cluster("everything at once", func(a *ProcessingClusterArgs) {
 		a.RepositoryName, a.ParameterPrefix, a.Network.CIDR, a.KeepImages = "Upper", "/ds", "8.8.8.0/24", 0
 		a.BuildContext, a.InputKey, a.ScriptKey, a.OutputBucketName = "", "/raw", "a{{b", nil

@@ -78,6 +78,32 @@ func CheckJobSettings(s JobSettings) error {
 	return errors.Join(errs...)
 }
 
+// CheckScript tells what is set for a script, or for its package, that there is
+// none of. stage is ScriptStage. name is what the author calls a field of
+// ProcessingClusterArgs, such as ScriptKey or JobSettings.ScriptMemoryMiB.
+//
+// scriptNetwork "false" asks for nothing that would not be so without a script.
+func CheckScript(scriptKey, packageKey, stage string, s JobSettings, name func(field string) string) error {
+	var errs []error
+	needs := func(field, missing string, set bool) {
+		if set {
+			errs = append(errs, fmt.Errorf("%s: set, but there is nothing to use it for; set %s too, or unset it", name(field), name(missing)))
+		}
+	}
+	if scriptKey == "" {
+		needs("PackageKey", "ScriptKey", packageKey != "")
+		needs("ScriptStage", "ScriptKey", stage != "")
+		needs("JobSettings.ScriptMemoryMiB", "ScriptKey", s.ScriptMemoryMiB != "")
+		needs("JobSettings.ScriptTimeoutSeconds", "ScriptKey", s.ScriptTimeoutSeconds != "")
+		needs("JobSettings.ScriptNetwork", "ScriptKey", s.ScriptNetwork == "true")
+	}
+	if packageKey == "" {
+		needs("JobSettings.PackageMaxFiles", "PackageKey", s.PackageMaxFiles != "")
+		needs("JobSettings.PackageMaxMiB", "PackageKey", s.PackageMaxMiB != "")
+	}
+	return errors.Join(errs...)
+}
+
 // environment is what the job finds.
 func (s JobSettings) environment() []keyValue {
 	var all []keyValue

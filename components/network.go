@@ -47,7 +47,8 @@ func CheckNetworkMode(mode NetworkMode) error {
 type Network struct {
 	Mode NetworkMode `pulumi:"mode"`
 
-	// CIDR is the private IPv4 range of a network of our own: /16 to /26.
+	// CIDR is the private IPv4 range of a network of our own: /16 to /26. A network
+	// that exists has its own.
 	CIDR string `pulumi:"cidr,optional"`
 
 	// EgressPerZone gives each of the two zones its own way out, in the modes
@@ -112,6 +113,7 @@ func CheckNetwork(n Network, name func(field string) string) error {
 			errs = append(errs, fmt.Errorf("%s: only with %s %s, got %s", name(field), name("Mode"), orList(modes), n.Mode))
 		}
 	}
+	only("CIDR", n.CIDR != "", NetworkPublic, NetworkPrivate, NetworkEndpoints)
 	only("EgressPerZone", n.EgressPerZone, NetworkPrivate, NetworkEndpoints)
 	only("FlowLogGroupName", n.FlowLogGroupName != "", NetworkPublic, NetworkPrivate, NetworkEndpoints)
 	only("VPCID", n.VPCID != "", NetworkExisting)

@@ -10,7 +10,9 @@ import (
 
 func recordNetwork(t *testing.T, n Network) *recorder {
 	t.Helper()
-	n.CIDR = "10.0.0.0/24"
+	if n.Mode != NetworkExisting {
+		n.CIDR = "10.0.0.0/24"
+	}
 	return recordProcessingCluster(t, func(a *ProcessingClusterArgs) { a.Network = n })
 }
 
@@ -129,6 +131,14 @@ Network.AssignPublicIP: only with Network.Mode existing, got public
 Network.CIDR: got "1.0.0.0/24", want a private IPv4 range of /16 to /26 such as 10.0.0.0/24`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}
+
+func TestCheckNetwork_givesNoRangeToNetworksOfOthers(t *testing.T) {
+	err := CheckNetwork(Network{Mode: NetworkExisting, CIDR: "10.0.0.0/24", VPCID: "vpc-01234567", SubnetIDs: []string{"subnet-01234567"}}, networkName)
+	const want = "Network.CIDR: only with Network.Mode public, private or endpoints, got existing"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

@@ -152,6 +152,7 @@ func (a *ProcessingClusterArgs) validate() error {
 		named("TaskStorageGiB", CheckTaskStorage(a.TaskStorageGiB)),
 		named("Architecture", CheckArchitecture(a.Architecture)),
 		named("JobSettings", a.JobSettings.validate()),
+		CheckScript(a.ScriptKey, a.PackageKey, a.ScriptStage, a.JobSettings, func(field string) string { return field }),
 		named("LogRetentionDays", CheckLogRetentionDays(a.LogRetentionDays)),
 		named("KeepImages", CheckRange(a.KeepImages, 1, 1000)),
 		present("Environment", a.Environment != ""),

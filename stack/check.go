@@ -49,12 +49,19 @@ func (c Config) python() bool {
 	return c.Image == imagePython || c.Image == imageAuto && c.ScriptKey != ""
 }
 
+// scriptKeys are the keys of the fields that components.CheckScript names.
+var scriptKeys = map[string]string{
+	"ScriptKey": "scriptKey", "PackageKey": "packageKey", "ScriptStage": "scriptStage",
+	"JobSettings.ScriptMemoryMiB": "scriptMemoryMiB", "JobSettings.ScriptTimeoutSeconds": "scriptTimeoutSeconds", "JobSettings.ScriptNetwork": "scriptNetwork",
+	"JobSettings.PackageMaxFiles": "packageMaxFiles", "JobSettings.PackageMaxMiB": "packageMaxMiB",
+}
+
 // checkScript checks what belongs to a script.
 func checkScript(cfg Config) error {
 	var errs []error
-	if cfg.PackageKey != "" && cfg.ScriptKey == "" {
-		errs = append(errs, errors.New("packageKey: set, but no script could use it; set scriptKey too, or unset it"))
-	}
+	errs = append(errs, components.CheckScript(cfg.ScriptKey, cfg.PackageKey, cfg.ScriptStage, cfg.JobSettings, func(field string) string {
+		return scriptKeys[field]
+	}))
 	if strings.HasSuffix(strings.ToLower(cfg.ScriptKey), ".py") && cfg.Image == imageDefault {
 		errs = append(errs, fmt.Errorf("image: got default, which has no Python for the script %s; want auto or python", cfg.ScriptKey))
 	}
@@ -63,6 +70,19 @@ func checkScript(cfg Config) error {
 
 // checkTogether checks values that may be right by themselves only. wrong holds
 // the keys that were not even that.
+//
+// A key with another value than its default that can have no effect beside the
+// others is wrong: whoever set it expects one. Some may stand without:
+//
+//   - scaleOut… while scaleOut is off, and scheduleExpression and scheduleTimezone
+//     while scheduleEnabled is false: these are switches, which are turned off for
+//     a while. What is set for them is checked nevertheless.
+//   - scaleOut prefix with an inputKey that is one object, or object with a prefix:
+//     an execution may name another input.
+//   - image with imageUri, and image python without a script: a finished image is
+//     set for one deployment, for a rollback or to take to prod what was built for
+//     dev, and the image that is built in dev may be for a prod that has a script.
+//   - notifySuccess without an address: others subscribe to the topic, an output.
 func checkTogether(cfg Config, wrong map[string]bool) error {
 	var errs []error
 	errs = append(errs, components.CheckJobSettings(cfg.JobSettings))
@@ -80,16 +100,31 @@ func checkTogether(cfg Config, wrong map[string]bool) error {
 	if cfg.ScheduleTimezone != "" && !wrong["scheduleTimezone"] && !wrong["scheduleExpression"] {
 		errs = append(errs, settings.Prefixed("scheduleExpression", components.CheckZonedSchedule(cfg.ScheduleExpression, cfg.ScheduleTimezone)))
 	}
-	if cfg.MonthlyBudgetUSD > 0 && !cfg.Alarms && !wrong["alarms"] {
-		errs = append(errs, fmt.Errorf("monthlyBudgetUSD: got %d without alarms, want 0: it tells whom they tell", cfg.MonthlyBudgetUSD))
-	}
-	if cfg.Dashboard && !cfg.Alarms && !wrong["alarms"] {
-		errs = append(errs, errors.New("dashboard: got true without alarms, want false: both or the alarms alone"))
-	}
+	errs = append(errs, checkAlarms(cfg, wrong))
 	if cfg.ProtectData && cfg.ForceDestroyData {
 		errs = append(errs, errors.New("forceDestroyData: got true together with protectData, want one of them at most"))
 	}
 	errs = append(errs, checkLifecycles(cfg, wrong), checkNetwork(cfg, wrong), checkKey(cfg, wrong), checkPlace(cfg, wrong))
+	return errors.Join(errs...)
+}
+
+// checkAlarms reports what needs alarms, where there are none.
+func checkAlarms(cfg Config, wrong map[string]bool) error {
+	if cfg.Alarms || wrong["alarms"] {
+		return nil
+	}
+	var errs []error
+	number := func(key string, got int, why string) {
+		if got != 0 && !wrong[key] {
+			errs = append(errs, fmt.Errorf("%s: got %d without alarms, want 0: %s", key, got, why))
+		}
+	}
+	number("alarmRejectedPercent", cfg.AlarmRejectedPercent, "it is one of them")
+	number("alarmDriftedColumns", cfg.AlarmDriftedColumns, "it is one of them")
+	number("monthlyBudgetUSD", cfg.MonthlyBudgetUSD, "it tells whom they tell")
+	if cfg.Dashboard {
+		errs = append(errs, errors.New("dashboard: got true without alarms, want false: both or the alarms alone"))
+	}
 	return errors.Join(errs...)
 }
 
@@ -141,6 +176,7 @@ func checkScale(cfg Config, wrong map[string]bool) error {
 	}
 	var errs []error
 	concurrency := s.MaxConcurrency
+	usual := defaults()
 	if s.MaxConcurrency < 1 { // told below, by the key that makes it so
 		s.MaxConcurrency = 1
 	}
@@ -154,8 +190,19 @@ func checkScale(cfg Config, wrong map[string]bool) error {
 	if components.CheckScaleOut(s, func(string) string { return "" }) == nil && !wrong["outputAbortUploadDays"] {
 		errs = append(errs, settings.Prefixed("outputAbortUploadDays", components.CheckUploadsOutlast(cfg.OutputLifecycle.AbortDays, cfg.ScaleHours)))
 	}
+	switch share := cfg.ScaleConcurrency * cfg.TaskCPU; {
+	case cfg.ScaleVCPUs == usual.ScaleVCPUs || share <= cfg.ScaleVCPUs*1024 || wrong["scaleOutVcpus"] || wrong["scaleOutConcurrency"] || wrong["taskCpu"]:
+	default:
+		errs = append(errs, fmt.Errorf("scaleOutVcpus: got %d, want %d or more: scaleOutConcurrency lets %d tasks of %d CPU units run at once; 0 there lets as many as scaleOutVcpus allows",
+			cfg.ScaleVCPUs, (share+1023)/1024, cfg.ScaleConcurrency, cfg.TaskCPU))
+	}
 	if cfg.ScaleSource == contract.ScaleSourceObject {
 		errs = append(errs, checkCut(cfg.JobSettings))
+		if cfg.ScaleObjects != usual.ScaleObjects {
+			errs = append(errs, fmt.Errorf("scaleOutObjects: got %d with scaleOut object, want none: a task gets one range", cfg.ScaleObjects))
+		}
+	} else if cfg.ScaleRangeMiB != usual.ScaleRangeMiB {
+		errs = append(errs, fmt.Errorf("scaleOutRangeMiB: got %d with scaleOut %s, want none: only scaleOut object cuts an object into ranges", cfg.ScaleRangeMiB, cfg.ScaleSource))
 	}
 	if cfg.NetworkMode != components.NetworkExisting && !wrong["networkMode"] && !wrong["networkCidr"] {
 		errs = append(errs, settings.Prefixed("networkCidr", components.CheckNetworkRoom(cfg.NetworkCIDR, s.MaxConcurrency)))
@@ -199,8 +246,12 @@ func (c Config) network(flowLogGroup string) components.Network {
 	if !c.FlowLogs {
 		flowLogGroup = ""
 	}
+	cidr := c.NetworkCIDR
+	if c.NetworkMode == components.NetworkExisting && cidr == defaults().NetworkCIDR {
+		cidr = "" // nobody chose it
+	}
 	return components.Network{
-		Mode: c.NetworkMode, CIDR: c.NetworkCIDR, EgressPerZone: c.EgressPerZone, FlowLogGroupName: flowLogGroup,
+		Mode: c.NetworkMode, CIDR: cidr, EgressPerZone: c.EgressPerZone, FlowLogGroupName: flowLogGroup,
 		VPCID: c.VPCID, SubnetIDs: settings.SplitList(c.SubnetIDs), AssignPublicIP: c.AssignPublicIP,
 	}
 }
@@ -270,13 +321,21 @@ func checkSubnetIDs(text string) error {
 
 // checkKey checks the key against the region, and that it is asked for.
 func checkKey(cfg Config, wrong map[string]bool) error {
-	switch {
-	case cfg.KMSKeyArn == "" || wrong["encryption"]:
+	if wrong["encryption"] {
 		return nil
-	case cfg.Encryption != customerKey:
-		return fmt.Errorf("kmsKeyArn: got a key with encryption %s, want encryption %s, or no key", cfg.Encryption, customerKey)
 	}
-	return settings.Prefixed("kmsKeyArn", components.CheckKMSKeyArn(cfg.KMSKeyArn, cfg.Region))
+	var errs []error
+	switch {
+	case cfg.KMSKeyArn == "":
+	case cfg.Encryption != customerKey:
+		errs = append(errs, fmt.Errorf("kmsKeyArn: got a key with encryption %s, want encryption %s, or no key", cfg.Encryption, customerKey))
+	default:
+		errs = append(errs, settings.Prefixed("kmsKeyArn", components.CheckKMSKeyArn(cfg.KMSKeyArn, cfg.Region)))
+	}
+	if created := cfg.Encryption == customerKey && cfg.KMSKeyArn == ""; !created && !wrong["keyDeletionDays"] && cfg.KeyDeletionDays != defaults().KeyDeletionDays {
+		errs = append(errs, fmt.Errorf("keyDeletionDays: got %d for a key that the stack creates, want none: it creates one only with encryption %s and without kmsKeyArn", cfg.KeyDeletionDays, customerKey))
+	}
+	return errors.Join(errs...)
 }
 
 func checkEncryption(text string) error {

@@ -115,6 +115,16 @@ func keys() []key {
 	return slices.Concat(firstKeys(), jobKeys(), secondKeys(), lifecycleKeys(), lastKeys())
 }
 
+// defaults is the configuration of a stack that sets nothing, but for what depends
+// on the stack.
+func defaults() Config {
+	var cfg Config
+	for _, k := range keys() {
+		_ = k.Read(&cfg, k.Fallback) // that of a key which has to be set is no value
+	}
+	return cfg
+}
+
 func firstKeys() []key {
 	return []key{
 		text("environment", "", func(c *Config) *string { return &c.Environment }, settings.Optional(components.CheckEnvironment)),

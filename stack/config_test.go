@@ -67,8 +67,8 @@ func TestLoadConfig_readsEveryKey(t *testing.T) {
 		"architecture": "arm64", "imageUri": image, "image": "python", "keepImages": "3", "taskTimeoutMinutes": "60", "taskAttempts": "2",
 		"scaleOut": "off", "scaleOutObjects": "5", "scaleOutRangeMiB": "128", "scaleOutVcpus": "100", "scaleOutConcurrency": "7", "scaleOutToleratedPercent": "3", "scaleOutSpot": "true", "scaleOutHours": "48", "scaleOutInventoryKey": "k",
 		"scheduleExpression": "rate(1 day)", "scheduleEnabled": "false", "notificationEmail": "a@example.com", "notificationSubscriptions": "sms:+491511234567", "notifySuccess": "true", "alarms": "true", "dashboard": "false", "monthlyBudgetUSD": "20", "logRetentionDays": "7",
-		"containerInsights": "true", "networkMode": "existing", "networkCidr": "10.1.0.0/20", "egressPerZone": "false", "vpcId": "vpc-01234567", "subnetIds": "subnet-01234567, subnet-12345678", "assignPublicIp": "true", "flowLogs": "false",
-		"encryption": "customer-key", "kmsKeyArn": "arn:aws:kms:eu-west-1:111111111111:key/12345678-1234-1234-1234-123456789012", "keyDeletionDays": "7", "permissionsBoundaryArn": "arn:aws:iam::111111111111:policy/b", "keepVersionsDays": "5", "accessLogDays": "6", "auditTrailDays": "7", "protectData": "true", "forceDestroyData": "false",
+		"containerInsights": "true", "networkMode": "existing", "egressPerZone": "false", "vpcId": "vpc-01234567", "subnetIds": "subnet-01234567, subnet-12345678", "assignPublicIp": "true", "flowLogs": "false",
+		"encryption": "customer-key", "kmsKeyArn": "arn:aws:kms:eu-west-1:111111111111:key/12345678-1234-1234-1234-123456789012", "permissionsBoundaryArn": "arn:aws:iam::111111111111:policy/b", "keepVersionsDays": "5", "accessLogDays": "6", "auditTrailDays": "7", "protectData": "true", "forceDestroyData": "false",
 		"inputTransitionDays": "30", "inputTransitionClass": "STANDARD_IA", "inputExpireDays": "400", "inputKeepVersionsDays": "8", "inputAbortUploadDays": "1",
 		"outputTransitionDays": "1", "outputTransitionClass": "INTELLIGENT_TIERING", "outputExpireDays": "2", "outputKeepVersionsDays": "3", "outputAbortUploadDays": "4",
 		"artifactTransitionDays": "5", "artifactTransitionClass": "GLACIER_IR", "artifactExpireDays": "6", "artifactKeepVersionsDays": "7", "artifactAbortUploadDays": "8",
@@ -87,14 +87,83 @@ func TestLoadConfig_readsEveryKey(t *testing.T) {
 		ScaleSource: "off", ScaleObjects: 5, ScaleRangeMiB: 128, ScaleVCPUs: 100, ScaleConcurrency: 7, ScaleToleratedPercent: 3, ScaleSpot: true, ScaleHours: 48, ScaleInventoryKey: "k",
 		ScheduleExpression: "rate(1 day)", NotificationEmail: "a@example.com", NotificationSubscriptions: "sms:+491511234567", NotifySuccess: true, Alarms: true, MonthlyBudgetUSD: 20, LogRetentionDays: 7, ContainerInsights: true,
 		NetworkMode: "existing", VPCID: "vpc-01234567", SubnetIDs: "subnet-01234567, subnet-12345678", AssignPublicIP: true,
-		Encryption: "customer-key", KMSKeyArn: "arn:aws:kms:eu-west-1:111111111111:key/12345678-1234-1234-1234-123456789012", KeyDeletionDays: 7, PermissionsBoundaryArn: "arn:aws:iam::111111111111:policy/b",
-		NetworkCIDR: "10.1.0.0/20", KeepVersionsDays: 5, AccessLogDays: 6, AuditTrailDays: 7, ProtectData: true,
+		Encryption: "customer-key", KMSKeyArn: "arn:aws:kms:eu-west-1:111111111111:key/12345678-1234-1234-1234-123456789012", KeyDeletionDays: 30, PermissionsBoundaryArn: "arn:aws:iam::111111111111:policy/b",
+		NetworkCIDR: "10.0.0.0/24", KeepVersionsDays: 5, AccessLogDays: 6, AuditTrailDays: 7, ProtectData: true,
 		InputLifecycle:    components.Lifecycle{TransitionDays: 30, TransitionClass: "STANDARD_IA", ExpireDays: 400, NoncurrentDays: 8, AbortDays: 1},
 		OutputLifecycle:   components.Lifecycle{TransitionDays: 1, TransitionClass: "INTELLIGENT_TIERING", ExpireDays: 2, NoncurrentDays: 3, AbortDays: 4},
 		ArtifactLifecycle: components.Lifecycle{TransitionDays: 5, TransitionClass: "GLACIER_IR", ExpireDays: 6, NoncurrentDays: 7, AbortDays: 8},
 	}
 	if got != want {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
+	}
+}
+
+// TestLoadConfig_readsWhatNeedsAnother is for the keys that go with none of those
+// above.
+func TestLoadConfig_readsWhatNeedsAnother(t *testing.T) {
+	got, err := load(t, map[string]string{
+		"networkCidr": "10.1.0.0/20", "encryption": "customer-key", "keyDeletionDays": "7", "alarmRejectedPercent": "3", "alarmDriftedColumns": "4",
+		"scriptKey": "s", "packageKey": "p", "scriptMemoryMiB": "64", "scriptTimeoutSeconds": "5", "scriptNetwork": "true", "packageMaxFiles": "6", "packageMaxMiB": "7",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := defaults()
+	want.Region, want.Environment, want.ParameterPrefix = "us-east-1", "dev", "/ds/preprocessing/"
+	want.NetworkCIDR, want.Encryption, want.KeyDeletionDays, want.AlarmRejectedPercent, want.AlarmDriftedColumns = "10.1.0.0/20", "customer-key", 7, 3, 4
+	want.ScriptKey, want.PackageKey = "s", "p"
+	want.JobSettings = components.JobSettings{ScriptMemoryMiB: "64", ScriptTimeoutSeconds: "5", ScriptNetwork: "true", PackageMaxFiles: "6", PackageMaxMiB: "7"}
+	if got != want {
+		t.Errorf("got\n%+v\nwant\n%+v", got, want)
+	}
+}
+
+// TestLoadConfig_refusesWhatHasNoEffect sets keys alone that need another one.
+func TestLoadConfig_refusesWhatHasNoEffect(t *testing.T) {
+	const script = ": set, but there is nothing to use it for; set scriptKey too, or unset it"
+	const pack = ": set, but there is nothing to use it for; set packageKey too, or unset it"
+	existing := map[string]string{"networkMode": "existing", "vpcId": "vpc-01234567", "subnetIds": "subnet-01234567"}
+	with := func(base map[string]string, key, value string) map[string]string {
+		set := map[string]string{key: value}
+		for k, v := range base {
+			set[k] = v
+		}
+		return set
+	}
+	for _, tt := range []struct {
+		name   string
+		values map[string]string
+		want   string // "" if it may stand
+	}{
+		{"package", map[string]string{"packageKey": "p"}, "packageKey" + script},
+		{"stage", map[string]string{"scriptStage": "before"}, "scriptStage" + script},
+		{"limits of a script", map[string]string{"scriptMemoryMiB": "64", "scriptTimeoutSeconds": "5", "scriptNetwork": "true"},
+			"scriptMemoryMiB" + script + "\nscriptTimeoutSeconds" + script + "\nscriptNetwork" + script},
+		{"no network without a script", map[string]string{"scriptNetwork": "false"}, ""},
+		{"limits of a package", map[string]string{"scriptKey": "s", "packageMaxFiles": "1", "packageMaxMiB": "1"}, "packageMaxFiles" + pack + "\npackageMaxMiB" + pack},
+		{"range of existing network", with(existing, "networkCidr", "10.1.0.0/24"), "networkCidr: only with networkMode public, private or endpoints, got existing"},
+		{"existing network", with(existing, "networkCidr", "10.0.0.0/24"), ""},
+		{"deletion of no key", map[string]string{"keyDeletionDays": "7"}, "keyDeletionDays: got 7 for a key that the stack creates, want none: it creates one only with encryption customer-key and without kmsKeyArn"},
+		{"deletion of another's key", map[string]string{"encryption": "customer-key", "keyDeletionDays": "7", "kmsKeyArn": "arn:aws:kms:us-east-1:111111111111:key/12345678-1234-1234-1234-123456789012"},
+			"keyDeletionDays: got 7 for a key that the stack creates, want none: it creates one only with encryption customer-key and without kmsKeyArn"},
+		{"alarms that are off", map[string]string{"alarms": "false", "dashboard": "false", "alarmRejectedPercent": "5", "alarmDriftedColumns": "2"},
+			"alarmRejectedPercent: got 5 without alarms, want 0: it is one of them\nalarmDriftedColumns: got 2 without alarms, want 0: it is one of them"},
+		{"ranges of objects", map[string]string{"scaleOut": "prefix", "scaleOutRangeMiB": "64"}, "scaleOutRangeMiB: got 64 with scaleOut prefix, want none: only scaleOut object cuts an object into ranges"},
+		{"objects of a range", map[string]string{"scaleOut": "object", "scaleOutObjects": "2"}, "scaleOutObjects: got 2 with scaleOut object, want none: a task gets one range"},
+		{"a share that is passed", map[string]string{"scaleOut": "prefix", "scaleOutVcpus": "16", "scaleOutConcurrency": "9"},
+			"scaleOutVcpus: got 16, want 18 or more: scaleOutConcurrency lets 9 tasks of 2048 CPU units run at once; 0 there lets as many as scaleOutVcpus allows"},
+		{"a share that is not", map[string]string{"scaleOut": "prefix", "scaleOutVcpus": "16", "scaleOutConcurrency": "8"}, ""},
+		{"tasks and no share", map[string]string{"scaleOut": "prefix", "scaleOutConcurrency": "8"}, ""},
+		{"a switch that is off", map[string]string{"scaleOut": "off", "scaleOutRangeMiB": "64", "scaleOutObjects": "2", "scaleOutSpot": "true"}, ""},
+		{"a schedule that is off", map[string]string{"scheduleEnabled": "false", "scheduleTimezone": "Europe/Berlin"}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := load(t, tt.values)
+			want := "configuration of stack \"dev\":\n" + tt.want
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || err.Error() != want) {
+				t.Errorf("got %v\nwant %s", err, want)
+			}
+		})
 	}
 }
 

@@ -188,6 +188,9 @@ func (d *doctor) parameters(context.Context) finding {
 	case d.place.parameters[contract.PackageKey] != "" && d.place.parameters[contract.ScriptKey] == "":
 		return problem("Set scriptKey in the configuration of the stack, or unset packageKey, and deploy it.",
 			"%s is set, but no script could use it: the job refuses every run", d.place.prefix+contract.PackageKey)
+	case d.place.parameters[contract.ScriptStage] == contract.ScriptAfter && d.place.parameters[contract.ScriptKey] == "":
+		return problem("Set scriptKey in the configuration of the stack, or unset scriptStage, and deploy it.",
+			"%s is set, but there is no script: the job refuses every run", d.place.prefix+contract.ScriptStage)
 	}
 	return ok("%d below %s", len(d.place.parameters)+len(d.place.outputs), d.place.prefix)
 }

@@ -253,9 +253,13 @@ func tryJob(ctx context.Context, input, model string, parameters, environment ma
 	if environment[contract.EnvOutputFormat] == "parquet" {
 		output = "s3://result/data.parquet"
 	}
-	flags := job.Flags{Input: &input, Model: &model, Output: &output, ScriptStage: given(parameters[contract.ScriptStage])}
+	flags := job.Flags{Input: &input, Model: &model, Output: &output}
+	artifact := func(key string) *string { return given("s3://" + parameters[contract.ArtifactBucket] + "/" + key) }
 	if key := parameters[contract.ScriptKey]; key != "" {
-		flags.Script = given("s3://" + parameters[contract.ArtifactBucket] + "/" + key)
+		flags.Script, flags.ScriptStage = artifact(key), given(parameters[contract.ScriptStage])
+	}
+	if key := parameters[contract.PackageKey]; key != "" {
+		flags.Package = artifact(key)
 	}
 	settings, err := job.LoadSettings(ctx, flags, settingsOnly(environment), nil)
 	if err != nil {

@@ -27,7 +27,7 @@ func TestSettings_areCheckedAsTheContractSays(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		value := samples.Draw(t, "value")
 		for _, s := range contract.Settings() {
-			env := map[string]string{contract.EnvInput: "in", contract.EnvModel: "m", contract.EnvOutput: "out", s.Env: value}
+			env := map[string]string{contract.EnvInput: "in", contract.EnvModel: "m", contract.EnvOutput: "out", contract.EnvScript: "s.py", contract.EnvPackage: "p.zip", s.Env: value}
 			_, err := LoadSettings(context.Background(), Flags{}, func(name string) string { return env[name] }, nil)
 			says := s.Check(value)
 			if (err == nil) != (says == nil) {

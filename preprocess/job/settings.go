@@ -214,6 +214,10 @@ var (
 	packageSource = source{name: "package", env: contract.EnvPackage, bucket: contract.ArtifactBucket, key: contract.PackageKey}
 )
 
+// fromStore begins what names a parameter of Parameter Store as the origin of a
+// value.
+const fromStore = "parameter "
+
 // loader collects problems, so that LoadSettings reads as a list of settings.
 type loader struct {
 	flags    Flags
@@ -226,6 +230,7 @@ type loader struct {
 	values   map[string]string // parameters and their environment variables
 	origin   map[string]string // where each of values was set
 	problems []error
+	unasked  bool // Parameter Store did not answer
 }
 
 func newLoader(flags Flags, getenv func(string) string) *loader {
@@ -364,13 +369,51 @@ func (l *loader) code(s *Settings) {
 		Files: l.number("package-max-files", l.flags.PackageMaxFiles, contract.EnvPackageMaxFiles, usual.Files, 1, contract.MostPackageFiles),
 		Bytes: int64(l.number("package-max-mib", l.flags.PackageMaxMiB, contract.EnvPackageMaxMiB, int(usual.Bytes>>20), 1, contract.MostPackageMiB)) << 20,
 	}
-	scriptSet := l.values[scriptSource.key] != "" || l.from[scriptSource.name] != ""
-	packageSet := l.values[packageSource.key] != "" || l.from[packageSource.name] != ""
-	switch {
-	case packageSet && !scriptSet:
-		l.problem("package: it is set, but no script that could use it; set script too, or unset it")
-	case s.Script.Path == storage.Stdin, s.Package.Path == storage.Stdin:
+	if s.Script.Path == storage.Stdin || s.Package.Path == storage.Stdin {
 		l.problem("script, package: cannot be read from the standard input; want a file or an object")
+	}
+	l.refuseUnused()
+}
+
+// refuseUnused reports what is set for a script, or for its package, that there is
+// none of. What asks for nothing that would not be so anyway may stand: no network,
+// the usual stage in Parameter Store, and the interpreter, which an image sets.
+func (l *loader) refuseUnused() {
+	if l.unasked {
+		return // there may be one
+	}
+	unused := func(name, from, missing string) {
+		if from != "" {
+			l.problem("%s (%s): it is set, but there is no %s that it could be for; set %s too, or unset it", name, from, missing, missing)
+		}
+	}
+	set := func(s source) string {
+		if l.values[s.key] == "" {
+			return l.from[s.name]
+		}
+		return cmp.Or(l.from[s.name], l.origin[s.key])
+	}
+	if set(scriptSource) == "" {
+		unused(packageSource.name, set(packageSource), "script")
+		if stage, from := l.stage(); stage != contract.ScriptBefore || !strings.HasPrefix(from, fromStore) {
+			unused("script-stage", from, "script")
+		}
+		_, from := l.text("script-memory-mib", l.flags.ScriptMemory, contract.EnvScriptMemory)
+		unused("script-memory-mib", from, "script")
+		_, from = l.text("script-timeout-seconds", l.flags.ScriptTimeout, contract.EnvScriptTimeout)
+		unused("script-timeout-seconds", from, "script")
+		switch network := l.flags.ScriptNetwork; {
+		case network != nil && *network:
+			unused("script-network", "--script-network", "script")
+		case network == nil && l.getenv(contract.EnvScriptNetwork) == "true":
+			unused("script-network", contract.EnvScriptNetwork, "script")
+		}
+	}
+	if set(packageSource) == "" {
+		_, from := l.text("package-max-files", l.flags.PackageMaxFiles, contract.EnvPackageMaxFiles)
+		unused("package-max-files", from, "package")
+		_, from = l.text("package-max-mib", l.flags.PackageMaxMiB, contract.EnvPackageMaxMiB)
+		unused("package-max-mib", from, "package")
 	}
 }
 
@@ -379,7 +422,10 @@ func (l *loader) stage() (v, from string) {
 	if v := l.flags.ScriptStage; v != nil {
 		return *v, "--script-stage"
 	}
-	return l.values[contract.ScriptStage], l.origin[contract.ScriptStage]
+	if v = l.values[contract.ScriptStage]; v == "" {
+		return "", ""
+	}
+	return v, l.origin[contract.ScriptStage]
 }
 
 // optional puts a source together that need not be there.
@@ -413,13 +459,13 @@ func (l *loader) ask(ctx context.Context, parameters Parameters) error {
 	switch {
 	case errors.Is(err, storage.ErrTarget), err != nil && len(l.problems) > 0:
 		// Whatever is missing is reported beside it.
-		l.problems = append(l.problems, err)
+		l.problems, l.unasked = append(l.problems, err), true
 	case err != nil:
 		return err
 	}
 	for i, name := range l.wanted {
 		if v, ok := found[names[i]]; ok {
-			l.values[name], l.origin[name] = v, "parameter "+names[i]
+			l.values[name], l.origin[name] = v, fromStore+names[i]
 		}
 	}
 	return nil

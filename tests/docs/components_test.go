@@ -264,6 +264,8 @@ func trials(account, region string, existing map[string]string) []trial {
 	}
 	private := map[string]string{"networkMode": "private"}
 	ownKey := map[string]string{"encryption": "customer-key"}
+	script := map[string]string{"scriptKey": "scripts/step.py"}
+	packed := map[string]string{"scriptKey": "scripts/step.py", "packageKey": "packages/step.zip"}
 	inExisting := maps.Clone(existing)
 	inExisting["subnetIds"], _, _ = strings.Cut(existing["subnetIds"], ",")
 	moving := func(bucket string) map[string]string {
@@ -279,8 +281,8 @@ func trials(account, region string, existing map[string]string) []trial {
 		one("inputKey", "raw/other.csv"),
 		one("modelKey", "models/other.pkl"),
 		one("scriptKey", "scripts/step.py"),
-		with(map[string]string{"scriptKey": "scripts/step.py"}, "packageKey", "packages/step.zip"),
-		one("scriptStage", "after"),
+		with(script, "packageKey", "packages/step.zip"),
+		with(script, "scriptStage", "after"),
 		one("image", "python"),
 		one("inputFormat", "jsonl"),
 		one("inputDelimiter", ";"),
@@ -293,11 +295,11 @@ func trials(account, region string, existing map[string]string) []trial {
 		one("outputDelimiter", "tab"),
 		one("report", "false"),
 		one("checksum", "sha256"),
-		one("scriptMemoryMiB", "1024"),
-		one("scriptTimeoutSeconds", "60"),
-		one("scriptNetwork", "true"),
-		one("packageMaxFiles", "100"),
-		one("packageMaxMiB", "64"),
+		with(script, "scriptMemoryMiB", "1024"),
+		with(script, "scriptTimeoutSeconds", "60"),
+		with(script, "scriptNetwork", "true"),
+		with(packed, "packageMaxFiles", "100"),
+		with(packed, "packageMaxMiB", "64"),
 		one("taskCpu", "1024"),
 		one("taskMemoryMiB", "8192"),
 		one("architecture", "arm64"),

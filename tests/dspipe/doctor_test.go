@@ -93,6 +93,7 @@ func TestDoctor_namesEachProblemAndItsRemedy(t *testing.T) {
 	}{
 		"no parameter":    {func(c *awstest.Server) { delete(c.Parameters, contract.ModelKey) }, "parameters", "problem: missing: /ds/preprocessing/model-key → Deploy the stack again"},
 		"no outputs":      {func(c *awstest.Server) { delete(c.Parameters, contract.OutputStateMachineArn) }, "parameters", "problem: missing: /ds/preprocessing/outputs/state-machine-arn"},
+		"a stage alone":   {func(c *awstest.Server) { c.Parameters[contract.ScriptStage] = "after" }, "parameters", "is set, but there is no script: the job refuses every run → Set scriptKey"},
 		"a package alone": {func(c *awstest.Server) { c.Parameters[contract.PackageKey] = "p.zip" }, "parameters", "is set, but no script could use it: the job refuses every run → Set scriptKey"},
 		"no machine":      {func(c *awstest.Server) { c.Parameters[contract.OutputStateMachineArn] += "x" }, "state machine", "does not exist"},
 		"another machine": {func(c *awstest.Server) { c.Stack.Definition = `{"States":{}}` }, "state machine", "is not the pipeline: it has no state Preprocess"},

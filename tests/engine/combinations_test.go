@@ -87,7 +87,7 @@ func factors() []factor {
 		of("auditTrailDays", "0", "400"),
 		{[]string{"protectData", "forceDestroyData"}, [][]string{{"false", "false"}, {"true", "false"}, {"false", "true"}}},
 		{[]string{"networkMode", "vpcId", "subnetIds", "assignPublicIp"}, [][]string{{"public", "", "", "false"}, {"private", "", "", "false"}, {"endpoints", "", "", "false"}, {"existing", aVPC, twoSubnets, "true"}}},
-		of("networkCidr", "10.0.0.0/16", "192.168.1.0/26"),
+		of("networkCidr", "10.0.0.0/24", "10.0.0.0/16", "192.168.1.0/26"), // the first is the default, which says nothing beside existing
 		of("egressPerZone", "false", "true"),
 		of("flowLogs", "false", "true"),
 		{[]string{"encryption", "kmsKeyArn"}, [][]string{{"sse-s3", ""}, {"customer-key", ""}, {"customer-key", "arn:{partition}:kms:{region}:" + anAccount + ":key/12345678-1234-1234-1234-123456789012"}}},
@@ -114,19 +114,22 @@ func (c combination) legitimate(all []factor) bool {
 	value := func(key string) string { return c.value(all, key) }
 	spread, network, region := value("scaleOut"), value("networkMode"), value("aws:region")
 	offered := len("ds-artifacts-"+value("environment")+"-"+anAccount+"-"+region+value("resourceSuffix")) <= 63
-	own := network != "existing" || value("flowLogs") == "false" && value("egressPerZone") == "false"
+	own := network != "existing" || value("flowLogs") == "false" && value("egressPerZone") == "false" && value("networkCidr") == "10.0.0.0/24"
+	alarms := value("alarms") == "true" || value("alarmRejectedPercent") == "0" && value("alarmDriftedColumns") == "0"
 	budget := value("monthlyBudgetUSD") == "0" || value("alarms") == "true" && !strings.HasPrefix(region, "us-gov-") && !strings.HasPrefix(region, "cn-")
-	if !offered || !own || network == "public" && value("egressPerZone") == "true" || !budget {
+	if !offered || !own || network == "public" && value("egressPerZone") == "true" || !budget || !alarms {
 		return false
 	}
 	if spread == "off" {
 		return true
 	}
 	small := value("networkCidr") == "192.168.1.0/26" && network != "existing"
+	crowded := value("networkCidr") == "10.0.0.0/24" && network != "existing" && value("scaleOutVcpus") == "1000" && value("taskCpu") != "16384"
+	share := value("scaleOutConcurrency") == "0" || value("taskCpu") != "16384" // 7 tasks of 2 vCPUs are not more than 16
 	room := value("taskCpu") != "16384" && (value("scaleOutVcpus") != "1000" || value("taskCpu") != "256") || value("scaleOutConcurrency") != "0"
 	cut := spread != "object" || value("inputFormat") != "parquet" && value("outputFormat") != "parquet" && value("scaleOutToleratedPercent") == "0"
 	again := value("scaleOutSpot") == "false" || value("taskAttempts") != "1"
-	return value("scriptKey") == "" && cut && again && (!small || value("scaleOutConcurrency") == "7") && (room || value("scaleOutVcpus") == "1000")
+	return value("scriptKey") == "" && cut && again && share && !crowded && (!small || value("scaleOutConcurrency") == "7") && (room || value("scaleOutVcpus") == "1000")
 }
 
 // settings are a combination as configuration.

@@ -90,7 +90,7 @@ func TestSettings_reportsAllProblemsAtOnce(t *testing.T) {
 	}
 	r := run(t, c.env("DS_INPUT_KEY=raw.csv", "DS_WORKERS=many", "DS_SCRIPT_STAGE=between"), "run", "--keep", "id,,id", "--max-record-bytes", "5")
 	r.expect(t, 78,
-		"settings: 10 problems:\n",
+		"settings: 11 problems:\n",
 		"\n  input-bucket: missing; set --input, DS_INPUT, DS_INPUT_BUCKET or parameter /ds/preprocessing/input-bucket\n",
 		"\n  artifact-bucket: missing; set --model, DS_MODEL, DS_ARTIFACT_BUCKET or parameter /ds/preprocessing/artifact-bucket\n",
 		"\n  model-key (parameter /ds/preprocessing/model-key): key \"models/\": ends in a slash; want the name of an object\n",
@@ -100,7 +100,8 @@ func TestSettings_reportsAllProblemsAtOnce(t *testing.T) {
 		"\n  workers (DS_WORKERS): got \"many\", want a whole number from 1 to 256\n",
 		"\n  max-record-bytes (--max-record-bytes): got \"5\", want a whole number from 1024 to ",
 		"\n  script-stage (DS_SCRIPT_STAGE): got \"between\", want before or after\n",
-		"\n  package: it is set, but no script that could use it; set script too, or unset it",
+		"\n  package (parameter /ds/preprocessing/package-key): it is set, but there is no script that it could be for; set script too, or unset it\n",
+		"\n  script-stage (DS_SCRIPT_STAGE): it is set, but there is no script that it could be for; set script too, or unset it",
 	)
 	if got := c.asked(" /ds-in"); len(got) > 0 {
 		t.Errorf("something was read: %q", got)
