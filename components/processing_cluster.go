@@ -408,7 +408,7 @@ func taskPolicy(args *ProcessingClusterArgs, inputBucket, outputBucket, artifact
 		},
 		statement{
 			// Without it S3 answers 403 for a key that does not exist, and the
-			// job could not tell "missing" from "forbidden".
+			// job could not tell "missing" from "forbidden", nor what was meant.
 			Sid:      "TellMissingFromForbidden",
 			Effect:   "Allow",
 			Action:   []string{"s3:ListBucket"},

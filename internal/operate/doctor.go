@@ -208,7 +208,7 @@ func (d *doctor) object(ctx context.Context, bucketName, keyName, what, remedy s
 	if err == nil && u.IsPattern() && keyName == contract.InputKey {
 		found, err := d.aws.store.List(ctx, u)
 		if errors.Is(err, storage.ErrNotFound) {
-			return nil, problem(remedy, "there is no %s that %s stands for", what, u)
+			return nil, problem(remedy, "there is no %s that %s stands for%s", what, u, d.meant(ctx, u))
 		}
 		if err != nil {
 			return nil, unanswered(err)
@@ -226,11 +226,20 @@ func (d *doctor) object(ctx context.Context, bucketName, keyName, what, remedy s
 	case err != nil:
 		return nil, unanswered(err)
 	case !info.Exists:
-		return nil, problem(remedy, "the %s %s does not exist", what, u)
+		return nil, problem(remedy, "the %s %s does not exist%s", what, u, d.meant(ctx, u))
 	case info.Size == 0:
 		return nil, problem(remedy, "the %s %s is empty", what, u)
 	}
 	return &u, ok("%s, %s, of %s UTC", u, show.Size(info.Size), timeText(info.Modified))
+}
+
+// meant says what may have been meant by the name of an object that is not there,
+// as the end of a sentence.
+func (d *doctor) meant(ctx context.Context, u storage.URI) string {
+	if hint := job.Meant(ctx, d.aws.store, u); hint != "" {
+		return "; " + hint
+	}
+	return ""
 }
 
 func (d *doctor) input(ctx context.Context) finding {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"ds-pipeline/preprocess/contract"
 	"ds-pipeline/preprocess/named"
@@ -83,6 +84,68 @@ func explained(err error) error {
 		return add(ExitStatus(err), "; ", named.Meant(filepath.Dir(path)+string(filepath.Separator)))
 	}
 	return err
+}
+
+// nearbyTimeout is how long a run that fails waits for names to suggest.
+const nearbyTimeout = 10 * time.Second
+
+// hintError is an error with what may have been meant.
+type hintError struct {
+	error
+	hint string
+}
+
+func (e *hintError) Error() string { return strings.TrimSuffix(e.error.Error(), ".") + "; " + e.hint }
+func (e *hintError) Unwrap() error { return e.error }
+
+// hinted adds to an error about an object of S3 that is not there what may have been
+// meant, which takes one request. Of files explained does it.
+func hinted(ctx context.Context, store *storage.Store, err error) error {
+	var e *storage.Error
+	if !errors.Is(err, storage.ErrNotFound) || !errors.As(err, &e) {
+		return err
+	}
+	if hint := Meant(ctx, store, e.URI); hint != "" {
+		return &hintError{err, hint}
+	}
+	return err
+}
+
+// Meant says what may have been meant by the name of an object of S3, a prefix or a
+// glob, at which nothing is: a clause, or "" if nothing is like it, or if nobody may
+// say. It takes one request for the names in its folder; of a glob, for those beside
+// its folder.
+func Meant(ctx context.Context, store *storage.Store, u storage.URI) string {
+	if !u.IsS3() {
+		return ""
+	}
+	if at := strings.IndexAny(u.Key, `*?[`); at >= 0 && !strings.HasSuffix(u.Key, "/") {
+		u.Key = u.Key[:strings.LastIndexByte(u.Key[:at], '/')+1]
+	}
+	if u.Key == "" {
+		return "" // the bucket itself
+	}
+	ctx, cancel := context.WithTimeout(ctx, nearbyTimeout)
+	defer cancel()
+	all, err := store.Nearby(ctx, u)
+	if err != nil {
+		return ""
+	}
+	folder := u.Folder()
+	if len(all) == 0 && folder.Key != "" {
+		return "there is nothing in " + folder.Key
+	}
+	var names []string
+	for _, n := range all {
+		if strings.HasSuffix(n.Key, "/") == strings.HasSuffix(u.Key, "/") {
+			names = append(names, strings.TrimPrefix(n.Key, folder.Key))
+		}
+	}
+	name := strings.TrimPrefix(u.Key, folder.Key)
+	if near := named.Nearest(name, names); near != "" && near != name {
+		return fmt.Sprintf("did you mean %q?", storage.URI{Bucket: u.Bucket, Key: folder.Key + near})
+	}
+	return ""
 }
 
 // list joins problems, one per line, below a title.

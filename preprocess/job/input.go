@@ -32,7 +32,7 @@ type inputs struct {
 func openInputs(ctx context.Context, store *storage.Store, s Settings) (*inputs, error) {
 	uris, err := store.List(ctx, s.Input)
 	if err != nil {
-		return nil, fmt.Errorf("input: %w", err)
+		return nil, fmt.Errorf("input: %w", hinted(ctx, store, err))
 	}
 	other := storage.OneOf(append(s.writes(), s.Model)...)
 	for _, u := range uris {
@@ -47,7 +47,7 @@ func openInputs(ctx context.Context, store *storage.Store, s Settings) (*inputs,
 			err = fmt.Errorf("%w, or %s/ for all files in it", err, uris[0])
 		}
 		if err != nil {
-			return nil, fmt.Errorf("input: %w", err)
+			return nil, fmt.Errorf("input: %w", hinted(ctx, store, err))
 		}
 	}
 	return in, nil

@@ -74,7 +74,7 @@ func (s Summary) MBPerSecond() float64 {
 func loadModel(ctx context.Context, store *storage.Store, u storage.URI, log *slog.Logger) (*model.Model, manifest.Object, error) {
 	data, version, err := store.ReadVersion(ctx, u, MaxModelBytes)
 	if err != nil {
-		return nil, manifest.Object{}, fmt.Errorf("model: %w", err)
+		return nil, manifest.Object{}, fmt.Errorf("model: %w", hinted(ctx, store, err))
 	}
 	m, err := model.Load(data)
 	if err != nil {

@@ -56,13 +56,13 @@ func (s Settings) fetchCode(ctx context.Context, store *storage.Store, log *slog
 	c.Path = filepath.Join(folder, "script"+path.Ext(c.Name))
 	c.file, err = fetch(ctx, store, s.Script, c.Path, script.MaxBytes)
 	if err != nil {
-		err = fmt.Errorf("script: %w", err)
+		err = fmt.Errorf("script: %w", hinted(ctx, store, err))
 	} else if (s.Package != storage.URI{}) {
 		c.Context.Keys["package"] = s.Package.String()
 		c.archive = filepath.Join(folder, "archive")
 		var pack manifest.Object
 		if pack, err = fetch(ctx, store, s.Package, c.archive, s.PackageLimits.Bytes); err != nil {
-			err = fmt.Errorf("package: %w", err)
+			err = fmt.Errorf("package: %w", hinted(ctx, store, err))
 		}
 		c.pack = &pack
 	}

@@ -6,7 +6,7 @@
 //
 //	Open, ReadAll, Stat, s3:GetObject; s3:ListBucket on the bucket, without
 //	CompareSum           which S3 denies a missing object instead of saying so
-//	List                 s3:ListBucket on the bucket
+//	List, Nearby         s3:ListBucket on the bucket
 //	Create               s3:PutObject, s3:AbortMultipartUpload, s3:GetObject (to
 //	                     compare, and to find out what became of an unanswered
 //	                     request); s3:ListBucketMultipartUploads on the bucket

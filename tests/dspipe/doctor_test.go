@@ -128,6 +128,14 @@ func TestDoctor_namesEachProblemAndItsRemedy(t *testing.T) {
 		"no rule":        {func(c *awstest.Server) { c.Parameters[contract.OutputScheduleRuleName] = "gone" }, "schedule", "Rule gone does not exist"},
 		"dead letters":   {func(c *awstest.Server) { c.DeadLetters = []string{`{"scheduledTime":"2026-11-15T09:00:00Z"}`} }, "dead letters", "1 starts could not be delivered\n{\"scheduledTime\":\"2026-11-15T09:00:00Z\"}: NO_PERMISSIONS → Mend"},
 		"no input":       {func(c *awstest.Server) { c.Parameters[contract.InputKey] = "raw/none.csv" }, "input", "raw/none.csv does not exist → Upload it: dspipe upload --input FILE."},
+		"nearly an input": {func(c *awstest.Server) { c.Parameters[contract.InputKey] = "raw/montly_data.csv" }, "input",
+			"raw/montly_data.csv does not exist; did you mean \"s3://" + awstest.Input + "/raw/monthly_data.csv\"? → Upload it"},
+		"nearly a prefix": {func(c *awstest.Server) { c.Parameters[contract.InputKey] = "rw/" }, "input",
+			"stands for; did you mean \"s3://" + awstest.Input + "/raw/\"? → Upload it"},
+		"an input that may not be looked for": {func(c *awstest.Server) {
+			c.Parameters[contract.InputKey] = "raw/montly_data.csv"
+			c.Fail(awstest.Fault{Operation: "S3.GET", Times: -1, Status: 403, Code: "AccessDenied", Message: "no"})
+		}, "input", "raw/montly_data.csv does not exist → Upload it"},
 		"an empty input": {func(c *awstest.Server) {
 			_ = c.S3.Put(awstest.Input, "raw/empty.csv", "")
 			c.Parameters[contract.InputKey] = "raw/empty.csv"

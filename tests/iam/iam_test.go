@@ -217,6 +217,9 @@ func (p *plan) needs(t *testing.T) map[string][]call {
 			{action: "s3:ListBucket", resource: p.names["data-input"]},
 			{action: "s3:ListBucket", resource: p.names["data-output"]},
 			{action: "s3:ListBucket", resource: p.names["data-artifacts"]},
+			// What may have been meant by a key that is not there.
+			{action: "s3:ListBucket", resource: p.names["data-input"], context: map[string]string{"s3:prefix": "raw/", "s3:delimiter": "/", "s3:max-keys": "1000"}},
+			{action: "s3:ListBucket", resource: p.names["data-artifacts"], context: map[string]string{"s3:prefix": "models/", "s3:delimiter": "/", "s3:max-keys": "1000"}},
 			{action: "s3:DeleteObject", resource: result},
 			{action: "s3:PutObject", resource: result},
 			{action: "s3:GetObject", resource: result},

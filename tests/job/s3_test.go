@@ -226,3 +226,63 @@ func TestS3_writesOnceItMayFlow(t *testing.T) {
 		t.Error("nothing was uploaded before the input had been read")
 	}
 }
+
+// What is not there is told with what was meant, for one more request, where listing
+// is permitted.
+func TestS3_saysWhichObjectWasMeant(t *testing.T) {
+	t.Parallel()
+	out := filepath.Join(t.TempDir(), "out.csv")
+	files := func(in, model string, more ...string) []string {
+		return append([]string{"run", "--input", in, "--model", model, "--output", out}, more...)
+	}
+	const in, model = "s3://ds-in/raw/data.csv", "s3://ds-art/models/model.pkl"
+	for _, test := range []struct {
+		name string
+		args []string
+		what string
+		want string // "" for no suggestion
+		list string // what is listed
+	}{
+		{"input", files("s3://ds-in/raw/dta.csv", model), "input: read s3://ds-in/raw/dta.csv", `; did you mean "s3://ds-in/raw/data.csv"?`, "/ds-in?delimiter=%2F&list-type=2&max-keys=1000&prefix=raw%2F"},
+		{"input at the top", files("s3://ds-in/todday.csv", model), "input: read s3://ds-in/todday.csv", `; did you mean "s3://ds-in/today.csv"?`, "/ds-in?delimiter=%2F&list-type=2&max-keys=1000&prefix="},
+		{"nothing like it", files("s3://ds-in/raw/x.parquet", model), "input: read s3://ds-in/raw/x.parquet", "", "/ds-in?"},
+		{"another folder", files("s3://ds-in/rw/data.csv", model), "input: read s3://ds-in/rw/data.csv", "; there is nothing in rw/", "/ds-in?"},
+		{"prefix", files("s3://ds-in/rwa/", model), "input: list s3://ds-in/rwa/", `; did you mean "s3://ds-in/raw/"?`, "/ds-in?delimiter"},
+		{"prefix below another", files("s3://ds-in/raw/2025/", model), "input: list s3://ds-in/raw/2025/", `; did you mean "s3://ds-in/raw/2026/"?`, "/ds-in?delimiter"},
+		{"glob", files("s3://ds-in/rwa/*.csv", model), "input: list s3://ds-in/rwa/*.csv", `; did you mean "s3://ds-in/raw/"?`, "/ds-in?delimiter"},
+		{"glob in a folder that is there", files("s3://ds-in/raw/*.parquet", model), "input: list s3://ds-in/raw/*.parquet", "", "/ds-in?delimiter"},
+		{"model", files(in, "s3://ds-art/models/modle.pkl"), "model: read s3://ds-art/models/modle.pkl", `; did you mean "s3://ds-art/models/model.pkl"?`, "/ds-art?"},
+		{"a model to look at", []string{"inspect", "--model", "s3://ds-art/models/modle.pkl"}, "model: read s3://ds-art/models/modle.pkl", `; did you mean "s3://ds-art/models/model.pkl"?`, "/ds-art?"},
+		{"script", files(in, model, "--script", "s3://ds-art/scripts/staep"), "script: read s3://ds-art/scripts/staep", `; did you mean "s3://ds-art/scripts/step"?`, "/ds-art?"},
+		{"package", files(in, model, "--script", "s3://ds-art/scripts/step", "--package", "s3://ds-art/packages/p.zpi"), "package: read s3://ds-art/packages/p.zpi", `; did you mean "s3://ds-art/packages/p.zip"?`, "/ds-art?"},
+		{"bucket", files("s3://no-such-bucket/a.csv", model), "input: read s3://no-such-bucket/a.csv", "", "/no-such-bucket?"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c := newCloud(t, "ds-in", "ds-art")
+			for _, key := range []string{"raw/data.csv", "raw/2026/data.csv", "today.csv"} {
+				c.put(t, "ds-in", key, read(t, cases+"data/pub_scalers.csv"))
+			}
+			c.put(t, "ds-art", "models/model.pkl", read(t, passthrough))
+			c.put(t, "ds-art", "scripts/step", "#!/bin/sh\nexec cat\n")
+			c.put(t, "ds-art", "packages/p.zip", "x")
+			r := run(t, c.env(), test.args...)
+			r.expect(t, 66, test.what+": it does not exist", test.want)
+			if said := r.stderr; test.want == "" && (strings.Contains(said, "did you mean") || strings.Contains(said, "there is nothing")) {
+				t.Errorf("got %s", said)
+			}
+			if got := c.asked("delimiter="); len(got) != 1 || !strings.Contains(got[0], test.list) {
+				t.Errorf("listed %q, want %s", got, test.list)
+			}
+
+			c.mu.Lock()
+			c.fault = func(r *request) bool { return strings.Contains(r.what, "delimiter=") && r.fail(403, "AccessDenied") }
+			c.mu.Unlock()
+			r = run(t, c.env(), test.args...)
+			r.expect(t, 66, test.what+": it does not exist")
+			if said := r.stderr; strings.Contains(said, "did you mean") || strings.Contains(said, "there is nothing") || strings.Contains(said, "denied") {
+				t.Errorf("where listing is denied, got %s", said)
+			}
+		})
+	}
+}
