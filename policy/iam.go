@@ -167,7 +167,7 @@ func unbounded(name string) bool {
 }
 
 // sourceless are services that do not say for whom they act, or cannot act for
-// anyone else.
+// anyone else. In China some of them end in .cn.
 var sourceless = []string{"ec2.amazonaws.com", "ecs.amazonaws.com", "lambda.amazonaws.com", "edgelambda.amazonaws.com"}
 
 func servicesActForThisAccount(c *check, r *resource) {
@@ -177,7 +177,7 @@ func servicesActForThisAccount(c *check, r *resource) {
 				return
 			}
 			for _, service := range slices.Sorted(slices.Values(s.Principal["Service"])) {
-				if !slices.Contains(sourceless, service) {
+				if !slices.Contains(sourceless, strings.TrimSuffix(service, ".cn")) {
 					c.report(r, "%slets %s in for any account", s.label(), service)
 				}
 			}

@@ -137,7 +137,7 @@ func explain(err error) *Error {
 }
 
 const (
-	remedyNoAnswer    = "Look at the network, at --region and AWS_ENDPOINT_URL, and try again; health.aws.amazon.com tells of disturbances."
+	remedyNoAnswer    = "Look at the network, at --region and AWS_ENDPOINT_URL, and try again; the health dashboard of AWS tells of disturbances."
 	remedyCredentials = "Choose credentials with --profile or AWS_PROFILE, or log in: `aws sso login`, or `aws configure`." //nolint:gosec // words
 	remedyExpired     = "Log in again: `aws sso login%s`, or set new values of AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN."
 	remedyPermission  = "Ask whoever looks after the account to allow %s%s; docs/dspipe.md lists what each command needs."

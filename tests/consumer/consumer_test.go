@@ -43,7 +43,7 @@ func scenario(t *testing.T, set map[string]string, change func(map[string]proper
 	if change != nil {
 		change(exported)
 	}
-	s = simtest.File(t, reports.Deploy, consumer, "dev", nil)
+	s = simtest.File(t, reports.Deploy, consumer, "dev", map[string]string{"aws:region": ours["aws:region"]})
 	s.Cloud = first.Cloud
 	s.Others = map[string]property.Map{producer: property.NewMap(exported)}
 	return outputs, s
@@ -59,8 +59,13 @@ type policy struct {
 
 func TestConsumer_readsResultsAndNothingElse(t *testing.T) {
 	t.Parallel()
-	for _, encryption := range []string{"sse-s3", "customer-key"} {
-		ours, s := scenario(t, map[string]string{"ds-pipeline:encryption": encryption}, nil)
+	for _, c := range []struct{ encryption, region, partition, service string }{
+		{"sse-s3", "us-east-1", "aws", ""},
+		{"customer-key", "us-east-1", "aws", "s3.us-east-1.amazonaws.com"},
+		{"customer-key", "us-gov-west-1", "aws-us-gov", "s3.us-gov-west-1.amazonaws.com"},
+		{"customer-key", "cn-north-1", "aws-cn", "s3.cn-north-1.amazonaws.com.cn"},
+	} {
+		ours, s := scenario(t, map[string]string{"ds-pipeline:encryption": c.encryption, "aws:region": c.region}, nil)
 		text := func(name string) string { return ours[resource.PropertyKey(name)].StringValue() }
 		made := s.Up()
 		if len(made.Diagnostics) > 0 {
@@ -74,12 +79,12 @@ func TestConsumer_readsResultsAndNothingElse(t *testing.T) {
 		if err := json.Unmarshal([]byte(made.Find("aws:iam/rolePolicy:RolePolicy", "reader-policy").Inputs["policy"].StringValue()), &got); err != nil {
 			t.Fatal(err)
 		}
-		bucket := "arn:aws:s3:::" + text("outputBucketName")
+		bucket := "arn:" + c.partition + ":s3:::" + text("outputBucketName")
 		want := map[string]string{
 			"ReadResults": "s3:GetObject on " + bucket + "/processed/*", "FindResults": "s3:ListBucket on " + bucket,
 			"TakeMessages": "sqs:DeleteMessage, sqs:ReceiveMessage on " + made.Find("aws:sqs/queue:Queue", "results").Outputs["arn"].StringValue(),
 		}
-		if encryption == "customer-key" {
+		if c.encryption == "customer-key" {
 			want["DecryptResults"] = "kms:Decrypt on " + text("kmsKeyArn")
 		}
 		allowed := map[string]string{}
@@ -88,9 +93,12 @@ func TestConsumer_readsResultsAndNothingElse(t *testing.T) {
 			if st.Effect != "Allow" || (st.Sid == "FindResults" || st.Sid == "DecryptResults") && len(st.Condition) != 1 {
 				t.Errorf("statement %s: got %s with condition %v", st.Sid, st.Effect, st.Condition)
 			}
+			if service := st.Condition["StringEquals"]["kms:ViaService"]; st.Sid == "DecryptResults" && service != c.service {
+				t.Errorf("the key is used by way of %q, want %q", service, c.service)
+			}
 		}
 		if !maps.Equal(allowed, want) {
-			t.Errorf("%s: got %v, want %v", encryption, allowed, want)
+			t.Errorf("%s in %s: got %v, want %v", c.encryption, c.region, allowed, want)
 		}
 		s.Settled()
 		s.Destroy()

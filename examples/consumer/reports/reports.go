@@ -146,9 +146,17 @@ func readerPolicy(bucket, keyArn, cluster, queueArn string) (string, error) {
 	}
 	if keyArn != "" {
 		statements = append(statements, statement{Sid: "DecryptResults", Effect: "Allow", Action: []string{"kms:Decrypt"}, Resource: []string{keyArn},
-			Condition: map[string]any{"StringEquals": map[string]string{"kms:ViaService": "s3." + place.Region + ".amazonaws.com"}}})
+			Condition: map[string]any{"StringEquals": map[string]string{"kms:ViaService": "s3." + place.Region + "." + dnsSuffix(place.Partition)}}})
 	}
 	return document(statements...)
+}
+
+// dnsSuffix ends the names of the services of a partition.
+func dnsSuffix(partition string) string {
+	if partition == "aws-cn" {
+		return "amazonaws.com.cn"
+	}
+	return "amazonaws.com"
 }
 
 type statement struct {
