@@ -282,22 +282,8 @@ func (c *cursor) width() int {
 }
 
 func (c *cursor) dataPage(h *format.PageHeader, d *format.DataPageHeader) error {
-	size := int(h.UncompressedPageSize)
-	if c.inPieces(d.Encoding, c.meta.Codec, size) {
-		if err := c.open(c.meta.Codec, size, int(h.CompressedPageSize), uint32(h.CRC), 0); err != nil {
-			return err
-		}
-	} else {
-		body, err := c.body(h)
-		if err != nil {
-			return err
-		}
-		if c.data, err = c.room(size); err != nil {
-			return err
-		}
-		if err := c.unpack(c.meta.Codec, c.data[:size], body); err != nil {
-			return err
-		}
+	if err := c.startValues(h, c.meta.Codec, d.Encoding, 0, 0); err != nil {
+		return err
 	}
 	if c.column.optional {
 		if d.DefinitionLevelEncoding != format.RLE {
@@ -307,11 +293,12 @@ func (c *cursor) dataPage(h *format.PageHeader, d *format.DataPageHeader) error 
 		if err := c.more(head); err != nil {
 			return err
 		}
+		size := int64(h.UncompressedPageSize)
 		if size < head {
 			return errShort
 		}
 		n := int64(binary.LittleEndian.Uint32(c.data))
-		if n > int64(size-head) {
+		if n > size-head {
 			return errShort
 		}
 		if err := c.fits(int(n), 0); err != nil {
@@ -329,9 +316,8 @@ func (c *cursor) dataPage(h *format.PageHeader, d *format.DataPageHeader) error 
 }
 
 func (c *cursor) dataPageV2(h *format.PageHeader, d *format.DataPageHeaderV2) error {
-	size, packed := int(h.UncompressedPageSize), int(h.CompressedPageSize)
 	n := int64(d.DefinitionLevelsByteLength) + int64(d.RepetitionLevelsByteLength)
-	if d.DefinitionLevelsByteLength < 0 || d.RepetitionLevelsByteLength < 0 || n > int64(size) || n > int64(packed) {
+	if d.DefinitionLevelsByteLength < 0 || d.RepetitionLevelsByteLength < 0 || n > int64(h.UncompressedPageSize) || n > int64(h.CompressedPageSize) {
 		return errShort
 	}
 	if d.NumRows != d.NumValues {
@@ -341,40 +327,44 @@ func (c *cursor) dataPageV2(h *format.PageHeader, d *format.DataPageHeaderV2) er
 	if compressed, ok := d.IsCompressed.Get(); ok && !compressed {
 		codec = format.Uncompressed
 	}
-	size, packed = size-int(n), packed-int(n)
-	var levels []byte
-	if c.inPieces(d.Encoding, codec, size) {
-		err := c.fits(int(n), 0)
-		if err != nil {
-			return err
-		}
-		if levels, err = c.win.take(int(n), &c.scratch); err != nil {
-			return err
-		}
-		if err := c.mark(levels[d.RepetitionLevelsByteLength:]); err != nil {
-			return err
-		}
-		if err := c.open(codec, size, packed, uint32(h.CRC), crc32.ChecksumIEEE(levels)); err != nil {
-			return err
-		}
-	} else {
-		body, err := c.body(h)
-		if err != nil {
-			return err
-		}
-		if c.data, err = c.room(size); err != nil {
-			return err
-		}
-		if err := c.mark(body[d.RepetitionLevelsByteLength:n]); err != nil {
-			return err
-		}
-		if size > 0 || packed > 0 && codec == format.Uncompressed {
-			if err := c.unpack(codec, c.data[:size], body[n:]); err != nil {
-				return err
-			}
-		}
+	if err := c.startValues(h, codec, d.Encoding, int(n), int(d.RepetitionLevelsByteLength)); err != nil {
+		return err
 	}
 	return c.begin(int(d.NumValues), d.Encoding)
+}
+
+// startValues starts to unpack a page, as a whole or in pieces. It begins with so many
+// bytes of levels that are not packed, of which those from marks on say which rows
+// have a value; the page of the first version has none.
+func (c *cursor) startValues(h *format.PageHeader, codec format.CompressionCodec, encoding format.Encoding, levels, marks int) error {
+	size, packed := int(h.UncompressedPageSize)-levels, int(h.CompressedPageSize)-levels
+	if c.inPieces(encoding, codec, size) {
+		if err := c.fits(levels, 0); err != nil {
+			return err
+		}
+		head, err := c.win.take(levels, &c.scratch)
+		if err != nil {
+			return err
+		}
+		if err := c.mark(head[marks:]); err != nil {
+			return err
+		}
+		return c.open(codec, size, packed, uint32(h.CRC), crc32.ChecksumIEEE(head))
+	}
+	body, err := c.body(h)
+	if err != nil {
+		return err
+	}
+	if c.data, err = c.room(size); err != nil {
+		return err
+	}
+	if err := c.mark(body[marks:levels]); err != nil {
+		return err
+	}
+	if size == 0 && codec != format.Uncompressed {
+		return nil // some write nothing then, which is no packed text
+	}
+	return c.unpack(codec, c.data[:size], body[levels:])
 }
 
 // mark takes over which rows of a page have a value.
