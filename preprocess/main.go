@@ -28,6 +28,9 @@ var version string
 const stopGrace = 20 * time.Second
 
 func main() {
+	// First, as a signal before it ends the process with 143 and not with 75.
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	if os.Getenv("GOGC") == "" {
 		percent := 10 // nearly all memory is buffers that are used again, so that collecting early costs little and keeps the peak low
 		if len(os.Args) > 1 && os.Args[1] == contract.CommandMerge {
@@ -36,8 +39,6 @@ func main() {
 		debug.SetGCPercent(percent)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	go func() {
 		<-signals
 		cancel()
