@@ -433,6 +433,12 @@ func pyFormat(format, transformer, feature string) (string, error) {
 func (s *ColumnTransformer) compile(b *builder, in matrix) matrix {
 	var parts []matrix
 	places := in.places()
+	var steps []Named
+	var at [][]int
+	for _, br := range s.Transformers {
+		steps, at = append(steps, Named{br.Name, br.Step}), append(at, br.at)
+	}
+	b.alone(s, in, steps, at)
 	for i := range s.Transformers {
 		br := &s.Transformers[i]
 		part := b.weigh(s, apply(b, br.Step.step, b.take(in, places, br.at)), br.weighting)

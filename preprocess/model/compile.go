@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"ds-pipeline/preprocess/frame"
 )
@@ -47,6 +48,9 @@ type col struct {
 	dt   dtype
 	hot  int    // how many one-hot columns, 0 for an ordinary column
 	from string // the input column it was made from, "" for several
+	// loose says why the column may be of int64 in scikit-learn, of the same
+	// values; it is of float64 here. "" if it is not so.
+	loose string
 }
 
 // matrix is what flows from step to step: a DataFrame, whose columns have
@@ -83,6 +87,74 @@ func (m matrix) dtype() dtype {
 		ds[i] = c.dt
 	}
 	return interleave(ds)
+}
+
+// strict is the dtype of the matrix as an array, if what is loose in it is of int64.
+func (m matrix) strict() dtype {
+	n := m
+	n.cols = slices.Clone(m.cols)
+	for i := range n.cols {
+		if n.cols[i].loose != "" {
+			n.cols[i].dt = dtInt64
+		}
+	}
+	return n.dtype()
+}
+
+// loosened makes an array loose if its dtype is: if it is another when what is loose in
+// it is of int64. In an array of objects every cell keeps its own type.
+func loosened(cols []col, dt, strict dtype) {
+	why := ""
+	for _, c := range cols {
+		if why == "" {
+			why = c.loose
+		}
+	}
+	for i := range cols {
+		switch {
+		case dt == strict && dt.kind != 'O':
+			cols[i].loose = ""
+		case dt != strict:
+			cols[i].loose = why
+		}
+	}
+}
+
+// settle is the input of a step. One that takes any numbers as floats takes what is
+// loose; others are not given it.
+func (b *builder) settle(s step, in matrix) matrix {
+	isLoose := func(c col) bool { return c.loose != "" }
+	if !slices.ContainsFunc(in.cols, isLoose) {
+		return in
+	}
+	switch s := s.(type) {
+	case *passthrough, *Pipeline, *ColumnTransformer, *FeatureUnion:
+		return in // their steps settle it
+	case *FunctionTransformer:
+		if s.Func == "" && !s.Validate {
+			return in
+		}
+	}
+	places := in.places()
+	n, err := s.outputs(len(places))
+	if err != nil {
+		b.errs = append(b.errs, err)
+		return in
+	}
+	in.cols = slices.Clone(in.cols)
+	for k, w := range s.needs(len(places), same(n, Infer)) {
+		c := &in.cols[places[k].col]
+		if c.loose != "" && w != Number && w != unused {
+			b.failLoose(s, *c)
+		}
+		c.loose = ""
+	}
+	return in
+}
+
+// failLoose records that the type of a column is not known.
+func (b *builder) failLoose(s step, c col) {
+	b.fail(s, "column %q holds whole numbers: %s", c.from, c.loose)
 }
 
 // fail records that the step cannot be compiled.
@@ -175,6 +247,7 @@ func (m matrix) array(b *builder) matrix {
 	for i, c := range m.cols {
 		out.cols[i] = b.cast(c, dt)
 	}
+	loosened(out.cols, dt, m.strict())
 	return out
 }
 
@@ -423,14 +496,14 @@ func (o remap) run(w *Worker, rows int) {
 func (b *builder) stack(parts []matrix, frames bool) matrix {
 	var out matrix
 	all := true
-	dt := dtype{}
+	var dt, strict dtype
 	for _, p := range parts {
 		out.sparse = out.sparse || p.sparse
 		all = all && p.frame
 		if pt := p.dtype(); dt.kind == 0 {
-			dt = pt
+			dt, strict = pt, p.strict()
 		} else {
-			dt = promote(dt, pt)
+			dt, strict = promote(dt, pt), promote(strict, p.strict())
 		}
 	}
 	out.frame = frames && all
@@ -443,6 +516,9 @@ func (b *builder) stack(parts []matrix, frames bool) matrix {
 			out.bare = dt
 		}
 		out.cols = append(out.cols, p.cols...)
+	}
+	if !out.frame {
+		loosened(out.cols, dt, strict)
 	}
 	return out
 }

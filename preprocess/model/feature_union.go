@@ -103,6 +103,11 @@ func (s *FeatureUnion) names(in []string) []string {
 func (s *FeatureUnion) compile(b *builder, in matrix) matrix {
 	var parts []matrix
 	sparse := false
+	var steps []Named
+	for _, p := range s.Transformers {
+		steps = append(steps, Named{p.Name, p.Step})
+	}
+	b.alone(s, in, steps, nil)
 	for _, p := range s.Transformers {
 		part := b.weigh(s, apply(b, p.Step.step, in), p.weighting)
 		if len(b.errs) > 0 {

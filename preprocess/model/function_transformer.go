@@ -1,20 +1,22 @@
 package model
 
 import (
+	"cmp"
 	"math"
 
 	"ds-pipeline/preprocess/frame"
-	"ds-pipeline/preprocess/pickle"
 )
 
-// FunctionTransformer applies a numpy ufunc to every cell, or, without a
+// FunctionTransformer applies a numpy function to every cell, or, without a
 // function, hands its columns on as they are. Functions of one's own are
 // refused: nothing in a model is run.
 // See sklearn.preprocessing.FunctionTransformer.
 type FunctionTransformer struct {
 	head
-	// Func is the name of the numpy ufunc, "" for none.
+	// Func is the name of the numpy function, "" for none: one of a number, or
+	// one of those that the fields below belong to.
 	Func string `json:"func,omitempty"`
+	parameters
 	// Validate converts the columns to numbers first and refuses missing cells
 	// and infinities.
 	Validate bool `json:"validate,omitempty"`
@@ -28,14 +30,15 @@ type FunctionTransformer struct {
 type ufunc struct {
 	f func(float64) float64
 	// ints says what becomes of whole numbers: 'f' floats, 'i' they stay
-	// whole, 0 refused.
-	ints byte
+	// whole, '?' either, of the same value, 0 refused.
+	ints  byte
+	whole func(int64) int64 // f of whole numbers that stay so; like numpy's it wraps around
 	// truth says that the result is True or False.
 	truth bool
 }
 
 var ufuncs = map[string]ufunc{
-	"absolute": {f: math.Abs, ints: 'i'},
+	"absolute": {f: math.Abs, ints: 'i', whole: wholeAbs},
 	"arccos":   {f: math.Acos, ints: 'f'},
 	"arccosh":  {f: math.Acosh, ints: 'f'},
 	"arcsin":   {f: math.Asin, ints: 'f'},
@@ -58,21 +61,21 @@ var ufuncs = map[string]ufunc{
 	"log10":    {f: log10, ints: 'f'},
 	"log1p":    {f: math.Log1p, ints: 'f'},
 	"log2":     {f: log2, ints: 'f'},
-	"negative": {f: func(x float64) float64 { return -x }, ints: 'i'},
-	"positive": {f: func(x float64) float64 { return x }, ints: 'i'},
+	"negative": {f: func(x float64) float64 { return -x }, ints: 'i', whole: func(v int64) int64 { return -v }},
+	"positive": {f: func(x float64) float64 { return x }, ints: 'i', whole: func(v int64) int64 { return v }},
 	"rad2deg":  {f: func(x float64) float64 { return x * (180 / math.Pi) }, ints: 'f'},
 	"radians":  {f: func(x float64) float64 { return x * (math.Pi / 180) }, ints: 'f'},
-	// Of whole numbers numpy makes whole numbers, or floats, after its version.
-	"ceil":       {f: math.Ceil},
-	"floor":      {f: math.Floor},
-	"trunc":      {f: math.Trunc},
+	// Of whole numbers numpy makes whole numbers since 2.1, and floats before.
+	"ceil":       {f: math.Ceil, ints: '?'},
+	"floor":      {f: math.Floor, ints: '?'},
+	"trunc":      {f: math.Trunc, ints: '?'},
 	"reciprocal": {f: func(x float64) float64 { return 1 / x }},
 	"rint":       {f: math.RoundToEven, ints: 'f'},
-	"sign":       {f: sign, ints: 'i'},
+	"sign":       {f: sign, ints: 'i', whole: wholeSign},
 	"sin":        {f: math.Sin, ints: 'f'},
 	"sinh":       {f: math.Sinh, ints: 'f'},
 	"sqrt":       {f: math.Sqrt, ints: 'f'},
-	"square":     {f: func(x float64) float64 { return x * x }, ints: 'i'},
+	"square":     {f: func(x float64) float64 { return x * x }, ints: 'i', whole: func(v int64) int64 { return v * v }},
 	"tan":        {f: math.Tan, ints: 'f'},
 	"tanh":       {f: math.Tanh, ints: 'f'},
 }
@@ -111,38 +114,45 @@ func sign(x float64) float64 {
 	return x * 0 // 0, or NaN
 }
 
+func wholeAbs(v int64) int64 {
+	if v < 0 {
+		return -v
+	}
+	return v
+}
+
+func wholeSign(v int64) int64 { return int64(cmp.Compare(v, 0)) }
+
 // ufuncModules are where numpy 1 and 2 keep their ufuncs.
 var ufuncModules = []string{"numpy", "numpy.core._multiarray_umath", "numpy._core._multiarray_umath", "numpy.core.umath", "numpy._core.umath"}
 
 func (s *FunctionTransformer) read(a *attrs) {
-	a.ignore("inverse_func", "inv_kw_args", "accept_sparse", "check_inverse", "feature_names_out", "pass_y")
+	a.ignore("inverse_func", "inv_kw_args", "accept_sparse", "check_inverse", "pass_y")
 	s.Validate = a.flag("validate", false)
 	s.CommonType = s.Validate && a.commonType()
-	if v, ok := a.get("func"); ok && v != nil {
-		g, isGlobal := v.(pickle.Global)
-		if isGlobal {
-			_, isGlobal = ufuncs[g.Name]
-		}
-		if !isGlobal || !inert[g] {
-			a.fail("func: got %s, want a numpy function of one argument such as numpy.log1p", pickle.Describe(v))
-			return
-		}
-		s.Func = g.Name
-		s.AsArray = a.before(1, 0)
+	if v, _ := a.get("feature_names_out"); v == nil && s.Output == "pandas" {
+		s.Output = "" // without names for it, scikit-learn makes no DataFrame
 	}
-	if v, ok := a.get("kw_args"); ok && v != nil {
-		if d, isDict := v.(*pickle.Dict); !isDict || d.Len() > 0 {
-			a.fail("kw_args: got %s, want none", pickle.Describe(v))
-		}
+	c, ok := a.call()
+	if !ok || c.name == "" && len(c.args)+len(c.kwargs) == 0 {
+		return
 	}
+	s.Func = c.name
+	_, alone := ufuncs[s.Func]
+	_, two := ofTwo[s.Func]
+	s.AsArray = (alone || two) && a.before(1, 0)
+	s.readParameters(a, s.Func, c)
 }
 
 func (s *FunctionTransformer) outputs(in int) (int, error) {
 	if err := s.checkHead(in); err != nil {
 		return 0, err
 	}
-	if _, ok := ufuncs[s.Func]; !ok && s.Func != "" {
-		return 0, s.errorf("func: got %q, want a numpy function of one argument such as log1p", s.Func)
+	if !isFunction(s.Func) && s.Func != "" {
+		return 0, s.errorf("func: got %q, want a numpy function such as log1p or clip", s.Func)
+	}
+	if err := s.check(s.Func); err != nil {
+		return 0, s.errorf("%w", err)
 	}
 	return in, nil
 }
@@ -166,27 +176,30 @@ func (s *FunctionTransformer) compile(b *builder, in matrix) matrix {
 	if s.Func == "" || len(b.errs) > 0 {
 		return in
 	}
-	u := ufuncs[s.Func]
 	in = b.plain(in)
 	if s.AsArray {
+		asFrame := in.frame
 		in = in.array(b)
+		in.frame = asFrame
+	}
+	u, alone := ufuncs[s.Func]
+	if !alone {
+		return s.compileCall(b, in)
 	}
 	out := matrix{frame: in.frame, sparse: in.sparse, bare: in.bare}
 	for _, c := range in.cols {
+		if !s.takes(b, c) {
+			return in
+		}
 		to := c.dt
+		loose := ""
 		switch {
-		case c.kind == frame.Text:
-			b.failText(s, c, "numbers for "+s.Func)
-			return in
-		case c.kind == frame.Bool:
-			b.fail(s, "column %q holds True and False, want numbers for %s", c.from, s.Func)
-			return in
-		case c.dt.kind == 'O':
-			b.fail(s, "column %q is one of Python objects, want numbers for %s", c.from, s.Func)
-			return in
-		case c.kind == frame.Int && u.ints == 0:
+		case c.kind == frame.Int && (u.ints == 0 || u.ints == '?' && c.dt != dtInt64):
 			b.fail(s, "column %q holds whole numbers, of which %s makes floats or whole numbers, depending on the version of numpy", c.from, s.Func)
 			return in
+		case c.kind == frame.Int && u.ints == '?':
+			to, c = dtFloat64, b.cast(c, dtFloat64)
+			loose = s.Func + " makes floats or whole numbers of it, depending on the version of numpy"
 		case c.kind == frame.Int && c.dt.size == 1 && !u.truth:
 			b.fail(s, "column %q is of %s, of which %s makes numbers of 8 or 16 bits; want larger ones", c.from, c.dt, s.Func)
 			return in
@@ -204,10 +217,27 @@ func (s *FunctionTransformer) compile(b *builder, in matrix) matrix {
 			to = dtBool
 		}
 		oc := b.derived(c, to)
-		b.add(eachCell{in: c.reg, out: oc.reg, name: s.Func, f: u.f, narrow: to == dtFloat32})
+		oc.loose = loose
+		b.add(eachCell{in: c.reg, out: oc.reg, f: u.f, whole: u.whole, narrow: to == dtFloat32})
 		out.cols = append(out.cols, oc)
 	}
 	return out
+}
+
+// takes says whether a numpy function can be given the column, and records if not.
+func (s *FunctionTransformer) takes(b *builder, c col) bool {
+	switch {
+	case c.kind == frame.Text:
+		b.failText(s, c, "numbers for "+s.Func)
+		return false
+	case c.kind == frame.Bool:
+		b.fail(s, "column %q holds True and False, want numbers for %s", c.from, s.Func)
+		return false
+	case c.dt.kind == 'O':
+		b.fail(s, "column %q is one of Python objects, want numbers for %s", c.from, s.Func)
+		return false
+	}
+	return true
 }
 
 // validNumbers is check_array(X) with its defaults: an array of numbers, ints
@@ -281,8 +311,8 @@ func mixesBools(m matrix) bool {
 // eachCell is y = f(x).
 type eachCell struct {
 	in, out int
-	name    string
 	f       func(float64) float64
+	whole   func(int64) int64 // f of whole numbers
 	narrow  bool
 }
 
@@ -298,7 +328,7 @@ func (o eachCell) run(w *Worker, rows int) {
 	if in.Kind == frame.Int {
 		to := intsOf(out, rows)
 		for i, v := range in.Ints[:rows] {
-			to[i] = intFunc(o.name, v)
+			to[i] = o.whole(v)
 		}
 		return
 	}
@@ -307,38 +337,14 @@ func (o eachCell) run(w *Worker, rows int) {
 		to[i] = o.f(v)
 	}
 	if o.narrow {
-		for i, v := range to {
-			to[i] = float64(float32(v))
-		}
+		roundAll(to)
 	}
-}
-
-// intFunc is a ufunc of whole numbers; like numpy's it wraps around.
-func intFunc(name string, v int64) int64 {
-	switch name {
-	case "absolute":
-		if v < 0 {
-			return -v
-		}
-	case "negative":
-		return -v
-	case "square":
-		return v * v
-	case "sign":
-		switch {
-		case v > 0:
-			return 1
-		case v < 0:
-			return -1
-		}
-	}
-	return v
 }
 
 func (s *FunctionTransformer) describe(o *outline) {
 	f := "pass through unchanged"
 	if s.Func != "" {
-		f = "numpy." + s.Func + " of every cell"
+		f = s.words(s.Func)
 	}
 	if s.Validate {
 		f += "; numbers only, none missing"

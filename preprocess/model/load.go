@@ -72,8 +72,12 @@ func unexcused(root pickle.Value, unknown []pickle.Global) []pickle.Global {
 	}
 	excused := make(map[pickle.Global]bool)
 	called := make(map[pickle.Global]bool)
+	partials := make(map[pickle.Global]bool)
 	seen := make(map[pickle.Value]bool)
 	excuse := func(v pickle.Value) {
+		if o, ok := v.(*pickle.Object); ok && o.Class == partialClass && len(o.Args) > 0 {
+			v = o.Args[0]
+		}
 		if g, ok := v.(pickle.Global); ok {
 			excused[g] = true
 		}
@@ -104,6 +108,11 @@ func unexcused(root pickle.Value, unknown []pickle.Global) []pickle.Global {
 		switch v := v.(type) {
 		case *pickle.Object:
 			called[v.Class] = true
+			if v.Class == partialClass && len(v.Args) > 0 {
+				if g, ok := v.Args[0].(pickle.Global); ok {
+					partials[g] = true
+				}
+			}
 			for _, name := range []string{"score_func", "inverse_func"} {
 				if f, ok := v.Attr(name); ok {
 					excuse(f)
@@ -139,7 +148,11 @@ func unexcused(root pickle.Value, unknown []pickle.Global) []pickle.Global {
 		}
 	}
 	walk(root)
-	return slices.DeleteFunc(slices.Clone(unknown), func(g pickle.Global) bool { return excused[g] && !called[g] })
+	bad := slices.DeleteFunc(slices.Clone(unknown), func(g pickle.Global) bool { return excused[g] && !called[g] })
+	if slices.ContainsFunc(bad, func(g pickle.Global) bool { return partials[g] }) {
+		bad = append(bad, partialClass)
+	}
+	return bad
 }
 
 // loadTree makes a model of what was unpickled.

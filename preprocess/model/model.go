@@ -250,6 +250,11 @@ func (b *Binding) Compile(kinds []frame.Kind) (*Program, error) {
 		in = in.array(c)
 	}
 	out := apply(c, b.model.root, in)
+	for _, oc := range out.cols {
+		if oc.loose != "" {
+			c.failLoose(b.model.root, oc)
+		}
+	}
 	if err := errors.Join(c.errs...); err != nil {
 		return nil, err
 	}

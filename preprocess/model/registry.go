@@ -95,6 +95,9 @@ var inert = func() map[pickle.Global]bool {
 		treeClass.Module:                    {treeClass.Name},
 		"sklearn.ensemble._forest":          {"RandomForestClassifier", "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor"},
 		"sklearn.ensemble._gb":              {"GradientBoostingClassifier", "GradientBoostingRegressor"},
+		"sklearn.ensemble._weight_boosting": {"AdaBoostClassifier", "AdaBoostRegressor"},
+		"sklearn.ensemble._bagging":         {"BaggingClassifier", "BaggingRegressor"},
+		"sklearn.ensemble._iforest":         {"IsolationForest"},
 		"sklearn.ensemble._hist_gradient_boosting.gradient_boosting": {"HistGradientBoostingClassifier", "HistGradientBoostingRegressor"},
 		"sklearn.ensemble._hist_gradient_boosting.binning":           {"_BinMapper"},
 		"sklearn.ensemble._hist_gradient_boosting.predictor":         {"TreePredictor"},
@@ -128,6 +131,14 @@ var inert = func() map[pickle.Global]bool {
 		for n := range ufuncs {
 			m[pickle.Global{Module: module, Name: n}] = true
 		}
+		for n := range ofTwo {
+			m[pickle.Global{Module: module, Name: n}] = true
+		}
+		m[pickle.Global{Module: module, Name: "true_divide"}] = true
 	}
+	for _, n := range pythonFunctions {
+		m[pickle.Global{Module: "numpy", Name: n}] = true
+	}
+	m[partialClass] = true
 	return m
 }()

@@ -94,6 +94,9 @@ func (a *attrs) importancesOf(o *pickle.Object) ([]float64, bool) {
 	coef, ok := o.Attr(getter)
 	arr, isArr := coef.(*pickle.Array)
 	if !ok || !isArr || len(arr.Shape) < 1 || len(arr.Shape) > 2 {
+		if m := o.Class.Module; m == "sklearn.ensemble._bagging" || m == "sklearn.ensemble._iforest" {
+			getter = "coef_ and no feature_importances_, in scikit-learn neither,"
+		}
 		a.fail("its estimator %s has no %s to select by: keep the chosen columns with a ColumnTransformer instead", o.Class, getter)
 		return nil, false
 	}

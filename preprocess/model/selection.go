@@ -186,6 +186,14 @@ func (a *attrs) allowsNaN(v pickle.Value) bool {
 	if strings.HasPrefix(name, "HistGradientBoosting") {
 		return true
 	}
+	if strings.HasPrefix(name, "Bagging") && !a.before(1, 3) { // as what it is made of
+		for _, attr := range []string{"estimator", "base_estimator"} {
+			if member, _ := o.Attr(attr); member != nil && member != "deprecated" {
+				return a.allowsNaN(member)
+			}
+		}
+		return true // decision trees
+	}
 	// Trees do if their criterion and the way they look for splits do.
 	if c, _ := o.Attr("criterion"); (c == "absolute_error" || c == "mae") && a.before(1, 9) {
 		return false

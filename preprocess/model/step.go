@@ -77,6 +77,9 @@ func apply(b *builder, s step, in matrix) matrix {
 	if len(b.errs) > 0 {
 		return matrix{}
 	}
+	if in = b.settle(s, in); len(b.errs) > 0 {
+		return matrix{}
+	}
 	out := s.compile(b, in)
 	if s.header().Output == "pandas" {
 		if out.sparse {

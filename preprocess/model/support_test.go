@@ -251,7 +251,7 @@ func parseStructs(t *testing.T) map[string][]field {
 // kindName is a Go type in words.
 func kindName(goType string) string {
 	for _, r := range [][2]string{
-		{"[][]Float", "(rows of numbers)"}, {"[]Float", "(numbers)"}, {"[2]Float", "(two numbers)"}, {"*Float", "(number)"}, {"Float", "(number)"},
+		{"[][]Float", "(rows of numbers)"}, {"[]Float", "(numbers)"}, {"[2]Float", "(two numbers)"}, {"*Float", "(number)"}, {"*Cell", "(value)"}, {"Float", "(number)"},
 		{"[][]int", "(lists of whole numbers)"}, {"[]int", "(whole numbers)"}, {"int", "(whole number)"}, {"bool", "(true or false)"},
 		{"[]string", "(texts)"}, {"string", "(text)"}, {"[]Cell", "(values)"}, {"Cell", "(value)"}, {"Box", "(step)"},
 		{"[]ColumnRef", "(names or places)"}, {"*StandardScaler", "(step)"},

@@ -20,7 +20,13 @@ var treeModels = map[pickle.Global]string{
 	{Module: "sklearn.ensemble._forest", Name: "ExtraTreesRegressor"}:    "forest",
 	{Module: "sklearn.ensemble._gb", Name: "GradientBoostingClassifier"}: "boosting",
 	{Module: "sklearn.ensemble._gb", Name: "GradientBoostingRegressor"}:  "boosting",
+
+	{Module: "sklearn.ensemble._weight_boosting", Name: "AdaBoostClassifier"}: "weighted",
+	{Module: "sklearn.ensemble._weight_boosting", Name: "AdaBoostRegressor"}:  "weighted",
 }
+
+// maxNested bounds how deep ensembles may be made of ensembles.
+const maxNested = 8
 
 // maxTreeSums bounds the sums of a model's trees: one per tree and column. It
 // bounds the time to read a model, as maxNumbers bounds its memory.
@@ -30,17 +36,27 @@ const maxTreeSums = 64 << 20
 // every sum in scikit-learn's order, so that what equals a threshold there does so
 // here. Of a forest it is the mean over the trees that have a split, each with
 // importances that sum to 1; in boosting the trees keep their own weight. The mean
-// is made to sum to 1 in either.
-// See sklearn/ensemble/_forest.py and sklearn/ensemble/_gb.py.
+// is made to sum to 1 in either. AdaBoost weighs its members, which may be ensembles.
+// See sklearn/ensemble/_forest.py, sklearn/ensemble/_gb.py and
+// sklearn/ensemble/_weight_boosting.py.
 func (a *attrs) treeImportances(o *pickle.Object) ([]float64, bool) {
+	return a.importancesWithin(o, "estimator", 0)
+}
+
+func (a *attrs) importancesWithin(o *pickle.Object, where string, depth int) ([]float64, bool) {
 	kind := treeModels[o.Class]
 	if kind == "tree" {
-		t, ok := a.tree(o, "estimator")
+		t, ok := a.tree(o, where)
 		if !ok {
 			return nil, false
 		}
 		return t.importances(true), true
 	}
+	if depth > maxNested {
+		a.fail("%s: ensembles of ensembles, more than %d deep", where, maxNested)
+		return nil, false
+	}
+	where += ": estimators_"
 	v, _ := o.Attr("estimators_")
 	members, ok := pickle.Items(v)
 	if arr, isArr := v.(*pickle.Array); isArr { // in boosting a row per stage
@@ -49,35 +65,64 @@ func (a *attrs) treeImportances(o *pickle.Object) ([]float64, bool) {
 		ok = err == nil
 	}
 	if !ok || len(members) == 0 {
-		a.fail("estimator: estimators_: got %s, want fitted trees", pickle.Describe(v))
+		a.fail("%s: got %s, want fitted trees", where, pickle.Describe(v))
 		return nil, false
+	}
+	var weights []float64
+	if kind == "weighted" {
+		if weights, ok = a.memberWeights(o, where, len(members)); !ok {
+			return nil, false
+		}
 	}
 	var sums []float64
 	count := 0
 	for i, m := range members {
 		member, ok := m.(*pickle.Object)
-		if !ok || treeModels[member.Class] != "tree" {
-			a.fail("estimator: estimators_: item %d is %s, want a fitted tree", i, pickle.Describe(m))
+		switch {
+		case kind == "weighted" && ok && treeModels[member.Class] == "":
+			a.fail("%s: item %d is a %s, and %s has feature_importances_ only of trees and of ensembles of trees", where, i, member.Class, o.Class.Name)
+			return nil, false
+		case !ok || kind != "weighted" && treeModels[member.Class] != "tree":
+			a.fail("%s: item %d is %s, want a fitted tree", where, i, pickle.Describe(m))
 			return nil, false
 		}
-		t, ok := a.tree(member, "estimator: estimators_")
+		var own []float64
+		split := true
+		if kind == "weighted" {
+			own, ok = a.importancesWithin(member, where, depth+1)
+		} else {
+			var t *tree
+			if t, ok = a.tree(member, where); ok {
+				own, split = t.importances(kind == "forest"), len(t.left) > 1
+			}
+		}
 		if !ok {
 			return nil, false
 		}
 		if sums == nil {
-			sums = make([]float64, t.columns)
+			sums = make([]float64, len(own))
 		}
-		if t.columns != len(sums) {
-			a.fail("estimator: estimators_: trees of %d and of %d columns", len(sums), t.columns)
+		if len(own) != len(sums) {
+			a.fail("%s: trees of %d and of %d columns", where, len(sums), len(own))
 			return nil, false
 		}
-		if len(t.left) <= 1 {
+		if !split {
 			continue
 		}
 		count++
-		for j, v := range t.importances(kind == "forest") {
+		for j, v := range own {
+			if kind == "weighted" {
+				v = float64(weights[i] * v)
+			}
 			sums[j] += v
 		}
+	}
+	if kind == "weighted" {
+		total := pairwiseSum(weights) // those of members that were not fitted are 0
+		for j := range sums {
+			sums[j] /= total
+		}
+		return sums, true
 	}
 	if count == 0 {
 		return sums, true
@@ -90,6 +135,26 @@ func (a *attrs) treeImportances(o *pickle.Object) ([]float64, bool) {
 		sums[j] /= total // NaN in each if no split of any tree gained anything
 	}
 	return sums, true
+}
+
+// memberWeights are the weights of the members of AdaBoost, of which at least n are
+// there.
+func (a *attrs) memberWeights(o *pickle.Object, where string, n int) ([]float64, bool) {
+	v, _ := o.Attr("estimator_weights_")
+	arr, ok := v.(*pickle.Array)
+	if !ok || len(arr.Shape) != 1 || arr.Len() < n {
+		a.fail("%s: estimator_weights_: got %s, want a number for each of %d members", where, pickle.Describe(v), n)
+		return nil, false
+	}
+	if !a.im.room(arr.Len(), 1) {
+		return nil, false
+	}
+	weights, err := arr.Floats()
+	if err != nil {
+		a.fail("%s: estimator_weights_: %v", where, err)
+		return nil, false
+	}
+	return weights, true
 }
 
 // tree is a fitted decision tree, as far as importances need it. Node 0 is its

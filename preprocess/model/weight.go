@@ -66,6 +66,9 @@ func (b *builder) weigh(s step, m matrix, by weighting) matrix {
 		case c.kind == frame.Text:
 			b.failText(s, c, "numbers for a weight")
 			return m
+		case c.loose != "" && by.WholeWeight:
+			b.failLoose(s, c)
+			return m
 		case c.kind == frame.Float32 || c.kind == frame.Float:
 		case !by.WholeWeight:
 			c = b.cast(c, dtFloat64)

@@ -829,6 +829,113 @@ if VERSION >= (1, 0):
     case("sfs_hist_regressor", lambda: SequentialFeatureSelector(HistGradientBoostingRegressor(loss="poisson", **HIST).fit(TRAIN[NUM], YF), n_features_to_select=1, cv=2), NUM, y=YF)
 
 
+# Functions with arguments, and functions of two numbers. Their results are the same to the last bit.
+from functools import partial
+
+CALL = dict(rtol=0)
+
+
+def fn(func, *args, **kw_args):
+    """A FunctionTransformer of func, with the first of its arguments, and others by name."""
+    options = dict(O2O, kw_args=kw_args) if kw_args else O2O
+    return FunctionTransformer(partial(func, *args) if args else func, **options)
+
+
+def edges(df):
+    """Halves, signed zeros, infinities and numbers that rounding moves."""
+    df = df.copy()
+    df["temp"] = df["temp"].astype(float)
+    df["floorna"] = df["floorna"].astype(float)
+    odd = [0.5, 1.5, -2.5, -0.0, 1e-9, 0.285, 2.675, 1.005, 123456.785, -1e20, 1e300, -1e-300, np.inf, -np.inf, 0.05, 0.1 + 0.2]
+    df.loc[df.index[: len(odd)], "temp"] = odd
+    df.loc[df.index[: len(odd)], "floorna"] = np.array(odd[::-1]) * 0.1
+    return df
+
+
+EDGES = edges(TEST)
+MIXED = ["rooms", "tempna", "year"]
+case("fn_clip", lambda: fn(np.clip, a_min=0, a_max=20), MIXED, **CALL)
+case("fn_clip_floats", lambda: fn(np.clip, a_min=-3.25, a_max=11.1), ["temp", "tempna", "areana"], test=EDGES, **CALL)
+case("fn_clip_whole_floats", lambda: fn(np.clip, a_min=2.0, a_max=np.inf), MIXED, **CALL)
+case("fn_clip_low", lambda: fn(np.clip, a_min=0.1, a_max=None), ["temp", "floorna"], **CALL)
+case("fn_clip_high", lambda: fn(np.clip, a_min=None, a_max=np.float64(7.3)), ["temp", "floorna"], **CALL)
+if VERSION >= (1, 0):
+    # Before, an array that a function was fitted on cannot be told from a DataFrame.
+    case("fn_clip_array_floats", lambda: fn(np.clip, a_min=2, a_max=5.0), ["rooms"], array=True, **CALL)
+    case("fn_clip_array_turned", lambda: fn(np.clip, a_min=6.5, a_max=2), ["rooms", "tempna"], array=True, **CALL)
+    case("fn_round_array", lambda: fn(np.round, decimals=np.int64(2)), ["temp", "rooms"], test=EDGES, array=True, **CALL)
+    case("fn_clip_turned", lambda: fn(np.clip, a_min=6, a_max=2), MIXED, **CALL)
+case("fn_clip_array", lambda: fn(np.clip, a_min=2, a_max=5), ["rooms"], array=True, **CALL)
+case("fn_clip_scaled", lambda: make_pipeline(fn(np.clip, a_min=1.5, a_max=6.5), StandardScaler()), ["rooms", "temp"])
+case("fn_clip_beside", lambda: ColumnTransformer([("c", fn(np.clip, a_min=1.5, a_max=6.5), ["rooms"]), ("s", MinMaxScaler(), ["area"])]), ["rooms", "area"])
+case("fn_clip_validate", lambda: FunctionTransformer(np.clip, validate=True, kw_args={"a_min": 2.5, "a_max": 5}, **O2O), ["rooms", "area"], **CALL)
+case("fn_clip_validate_nan", lambda: FunctionTransformer(np.clip, validate=True, kw_args={"a_min": 2.5, "a_max": 5}, **O2O), ["rooms", "temp"], test=with_nan(TEST, "temp"))
+case("fn_clip_text", lambda: fn(np.clip, a_min=2, a_max=5), ["rooms", "heating"])
+case("fn_clip_one_bound", lambda: fn(np.clip, a_min=2), ["rooms"])
+case("fn_clip_partial", lambda: FunctionTransformer(partial(np.clip, a_min=0, a_max=3), kw_args={"a_max": 8.5}, **O2O), ["temp"], **CALL)
+case("fn_clip_log", lambda: make_pipeline(fn(np.clip, a_min=1, a_max=None), FunctionTransformer(np.log1p, **O2O)), ["rooms", "tempna"])
+case("fn_clip_onehot", lambda: make_pipeline(fn(np.clip, a_min=2, a_max=5), OneHotEncoder()), ["rooms"])
+case("fn_clip_f32", lambda: make_pipeline(StandardScaler(), fn(np.clip, a_min=-1.1, a_max=0.7)), NUM, dtype="float32", array=True, rtol=1e-6)
+if VERSION >= (1, 4):
+    case("fn_clip_min_max", lambda: fn(np.clip, min=0, max=20), MIXED, **CALL)
+    case("fn_clip_min", lambda: fn(np.clip, min=4), MIXED, **CALL)
+for d in (None, 0, 1, 2, 5, 12, 23, -1, -2, -9):
+    options = {} if d is None else {"decimals": d}
+    case("fn_round_%s" % d, lambda: fn(np.round, **options), ["temp", "floorna", "rooms", "year"], test=EDGES, **CALL)
+case("fn_around", lambda: fn(np.around, decimals=1), ["temp", "areana"], test=EDGES, **CALL)
+case("fn_round_array_ints", lambda: fn(np.round, decimals=-1), ["rooms", "year"], array=True, **CALL)
+case("fn_round_mixed", lambda: fn(np.round, decimals=1), ["temp", "heatingna", "garden", "rooms"], **CALL)
+case("fn_round_f32", lambda: make_pipeline(MaxAbsScaler(), fn(np.round, decimals=2)), NUM, dtype="float32", array=True, rtol=1e-6)
+case("fn_round_beside", lambda: ColumnTransformer([("r", fn(np.round, decimals=1), ["tempna", "rooms"]), ("o", OneHotEncoder(**DENSE), ["year"])]), ["tempna", "rooms", "year"], **CALL)
+case("fn_nan_to_num", lambda: fn(np.nan_to_num), ["tempna", "temp", "rooms"], test=EDGES, **CALL)
+case("fn_nan_to_num_all", lambda: fn(np.nan_to_num, nan=-0.3, posinf=1e6, neginf=-1), ["tempna", "temp", "rooms"], test=EDGES, **CALL)
+case("fn_nan_to_num_ints", lambda: fn(np.nan_to_num, nan=-1), ["rooms", "year"], **CALL)
+case("fn_nan_to_num_array", lambda: fn(np.nan_to_num, posinf=9, copy=True), ["temp", "tempna"], test=EDGES, array=True, **CALL)
+case("fn_nan_to_num_scaled", lambda: make_pipeline(fn(np.nan_to_num), StandardScaler()), GAP)
+case("fn_nan_to_num_in", lambda: ColumnTransformer([("n", fn(np.nan_to_num), GAP), ("s", StandardScaler(), ["area"])]), GAP + ["area"])
+for name in ("add", "subtract", "multiply", "divide", "maximum", "minimum", "fmax", "fmin"):
+    for i, x in enumerate((3, 2.5, np.float64(-0.1))):
+        case("fn_%s_%d" % (name, i), lambda: fn(getattr(np, name), x), ["rooms", "tempna", "temp"], test=EDGES, **CALL)
+case("fn_maximum_ints", lambda: fn(np.maximum, 4), ["rooms", "year"], **CALL)
+case("fn_subtract_ints", lambda: fn(np.subtract, 2023), ["rooms", "year"], **CALL)
+case("fn_maximum_array", lambda: fn(np.maximum, 0), ["temp", "rooms"], test=EDGES, array=True, **CALL)
+case("fn_multiply_array_ints", lambda: fn(np.multiply, 3), ["rooms", "year"], array=True, **CALL)
+case("fn_multiply_f32", lambda: make_pipeline(MaxAbsScaler(), fn(np.multiply, 0.7), fn(np.maximum, 0.1)), NUM, dtype="float32", array=True, rtol=1e-6)
+case("fn_maximum_log", lambda: make_pipeline(fn(np.maximum, 0), FunctionTransformer(np.log1p, **O2O)), ["temp", "tempna"])
+case("fn_floor_scaled", lambda: make_pipeline(FunctionTransformer(np.floor, **O2O), StandardScaler()), ["rooms", "temp"])
+if VERSION >= (1, 2):
+    case("pd_clip", lambda: fn(np.clip, a_min=3, a_max=6.0).set_output(transform="pandas"), MIXED, **CALL)
+    case("pd_round", lambda: ColumnTransformer([("r", fn(np.round, decimals=-1), ["tempna", "rooms"]), ("p", "passthrough", ["heating", "garden"])]).set_output(transform="pandas"), ["tempna", "rooms", "heating", "garden"], **CALL)
+    case("pd_nan_to_num", lambda: ColumnTransformer([("n", fn(np.nan_to_num), ["tempna", "rooms"]), ("p", "passthrough", ["year"])]).set_output(transform="pandas"), ["tempna", "rooms", "year"], **CALL)
+    case("pd_maximum", lambda: ColumnTransformer([("m", fn(np.maximum, 3), ["rooms", "year"]), ("p", "passthrough", ["floor"])]).set_output(transform="pandas"), ["rooms", "year", "floor"], **CALL)
+case("k_partial", lambda: SelectKBest(partial(mutual_info_classif, random_state=0), k=2), NUM, y=Y)
+case("k_partial_own", lambda: SelectKBest(partial(own_score), k=2), NUM, y=Y)
+
+# AdaBoost weighs the importances of its members
+from sklearn.ensemble import AdaBoostClassifier, AdaBoostRegressor, BaggingClassifier, BaggingRegressor, IsolationForest
+
+case("sfm_adaboost", lambda: SelectFromModel(AdaBoostClassifier(n_estimators=7, random_state=0)), NUM, y=Y)
+case("sfm_adaboost_equal", lambda: at_importance(AdaBoostClassifier(n_estimators=20, random_state=0), 4, WIDE, RATING), WIDE, y=RATING)
+case("sfm_adaboost_regressor", lambda: at_importance(AdaBoostRegressor(n_estimators=11, random_state=0), 5, WIDE, YF), WIDE, y=YF)
+for loss in ("square", "exponential"):
+    case("sfm_adaboost_" + loss, lambda: at_importance(AdaBoostRegressor(n_estimators=40, loss=loss, random_state=1), 3, NUM, YF), NUM, y=YF)
+case("sfm_adaboost_median", lambda: SelectFromModel(AdaBoostRegressor(n_estimators=9, random_state=0), threshold="median", max_features=3), NUM, y=YF)
+case("sfm_adaboost_early", lambda: SelectFromModel(AdaBoostClassifier(n_estimators=50, random_state=0)), ["area", "rooms", "temp"], y=(TRAIN["area"] > 90).astype(int).values)
+case("sfm_adaboost_forest", lambda: at_importance(AdaBoostClassifier(small(ExtraTreesClassifier, n_estimators=3), n_estimators=4, random_state=0), 5, WIDE, RATING), WIDE, y=RATING)
+case("sfm_adaboost_boosting", lambda: at_importance(AdaBoostRegressor(small(GradientBoostingRegressor, n_estimators=3), n_estimators=3, random_state=0), 5, WIDE, YF), WIDE, y=YF)
+case("sfm_adaboost_twice", lambda: at_importance(AdaBoostRegressor(AdaBoostRegressor(n_estimators=3, random_state=0), n_estimators=3, random_state=0), 2, NUM, YF), NUM, y=YF)
+case("sfm_adaboost_nan", lambda: SelectFromModel(AdaBoostClassifier(n_estimators=3, random_state=0)), NUM, y=Y, test=with_nan(TEST, "temp"))
+case("sfm_adaboost_no_gain", lambda: SelectFromModel(AdaBoostRegressor(small(DecisionTreeRegressor, max_depth=1), n_estimators=2, random_state=0)), NUM, y=XOR, fit_as=corners)
+case("sfm_adaboost_logit", lambda: SelectFromModel(AdaBoostClassifier(LogisticRegression(max_iter=200), n_estimators=3, random_state=0)), ["temp", "rooms"], y=Y)
+case("sfm_bagging", lambda: SelectFromModel(BaggingClassifier(n_estimators=3, random_state=0)), NUM, y=Y)
+case("sfm_iforest", lambda: SelectFromModel(IsolationForest(n_estimators=3, random_state=0)), NUM, y=Y)
+case("rfe_adaboost", lambda: RFE(AdaBoostRegressor(n_estimators=3, random_state=0), n_features_to_select=2), NUM, y=YF)
+if VERSION >= (0, 24):
+    case("sfs_bagging", lambda: SequentialFeatureSelector(BaggingRegressor(n_estimators=2, random_state=0), n_features_to_select=2, cv=2), NUM, y=YF)
+    case("sfs_bagging_nan", lambda: SequentialFeatureSelector(BaggingRegressor(n_estimators=2, random_state=0), n_features_to_select=2, cv=2), NUM, y=YF, test=with_nan(TEST, "temp"))
+    case("sfs_bagging_logit_nan", lambda: SequentialFeatureSelector(BaggingClassifier(LogisticRegression(max_iter=200), n_estimators=2, random_state=0), n_features_to_select=1, cv=2), ["temp", "rooms"], y=Y, test=with_nan(TEST, "temp"))
+
+
 # Refused by name
 class Custom(StandardScaler):
     """Not scikit-learn's."""
@@ -852,8 +959,6 @@ def refused(name, make, cols, contains, y=None):
     cases.append({"id": name, "model": path, "expect": "unsupported", "error_contains": contains, "sklearn_version": sklearn.__version__})
 
 
-from functools import partial
-
 from sklearn.cluster import KMeans
 from sklearn.decomposition import NMF, KernelPCA
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
@@ -872,8 +977,12 @@ refused("no_nmf", lambda: NMF(1), ["rooms", "floor"], "NMF")
 refused("no_kpca", lambda: KernelPCA(1), ["temp"], "KernelPCA")
 refused("no_class", Custom, NUM, "Custom")
 refused("no_function", lambda: FunctionTransformer(custom_function), NUM, "custom_function")
-refused("no_clip", lambda: FunctionTransformer(np.clip, kw_args={"a_min": 0, "a_max": 1}), NUM, "clip")
+refused("no_clip_columns", lambda: FunctionTransformer(np.clip, kw_args={"a_min": np.zeros(5), "a_max": 1}), NUM, "a_min")
+refused("no_clip_nan", lambda: FunctionTransformer(np.clip, kw_args={"a_min": np.nan, "a_max": 1}), NUM, "a_min")
+refused("no_round_columns", lambda: FunctionTransformer(np.round, kw_args={"decimals": {"area": 1}}), NUM, "decimals")
 refused("no_partial", lambda: FunctionTransformer(partial(np.power, 2)), NUM, "partial")
+refused("no_partial_own", lambda: FunctionTransformer(partial(custom_function)), NUM, "custom_function")
+refused("no_maximum", lambda: FunctionTransformer(np.maximum, kw_args={"x2": 0}), NUM, "maximum")
 refused("no_kw", lambda: FunctionTransformer(np.log1p, kw_args={"where": True}), NUM, "kw_args")
 refused("no_scalar_column", ct(("s", FunctionTransformer(np.log1p), "area"), sparse_threshold=0), ["area"], "not in a list")
 refused("no_unfitted_step", lambda: FeatureUnion([("c", CountVectorizer())]), ["district"], "CountVectorizer")
