@@ -17,6 +17,7 @@ and the exit status is 1 if any round was WRONG.
 import argparse
 import collections
 import csv
+import functools
 import math
 import pathlib
 import pickle
@@ -141,6 +142,29 @@ def imputer(rng, numeric):
     return accepted(impute.SimpleImputer, **options)
 
 
+def numpy_function(rng):
+    """One FunctionTransformer of a numpy function that has arguments."""
+    whole, part = rng.choice([-2, 0, 1, 3, 5]), rng.choice([-0.5, 0.1, 2.5, 4.0, -1e9])
+    low, high = rng.choice([(whole, whole + 4), (part, part + 3.7), (whole, None), (None, part), (whole, part), (7, 2), (2.0, 6.0), (0, np.inf), (np.float64(part), whole)])
+    function, arguments = rng.choice(
+        [
+            (np.clip, {"a_min": low, "a_max": high}),
+            (np.clip, {"a_min": low, "a_max": high}),
+            (np.round, {"decimals": rng.choice([-3, -1, 0, 1, 2, 3, 8, 15])}),
+            (np.around, {}),
+            (np.nan_to_num, {}),
+            (np.nan_to_num, {"nan": part, "posinf": 9, "neginf": -9.5}),
+            (functools.partial(rng.choice([np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.fmax, np.fmin]), rng.choice([whole, part, np.float64(part)])), {}),
+            (np.floor, {}),
+            (np.ceil, {}),
+        ]
+    )
+    if arguments and rng.random() < 0.3:
+        function, arguments = functools.partial(function, **arguments), {}
+    step = preprocessing.FunctionTransformer(function, kw_args=arguments or None, validate=rng.random() < 0.2, **({"feature_names_out": "one-to-one"} if VERSION >= (1, 1) else {}))
+    return step.set_output(transform="pandas") if VERSION >= (1, 2) and rng.random() < 0.2 else step
+
+
 def numeric_step(rng):
     """One transformer over complete numbers, and the tolerance it needs."""
     choices = [
@@ -155,6 +179,8 @@ def numeric_step(rng):
         (lambda: preprocessing.QuantileTransformer(n_quantiles=rng.choice([5, 20, 50]), output_distribution=rng.choice(["uniform", "normal"]), random_state=0), HALF_POWER),
         (lambda: preprocessing.PolynomialFeatures(rng.choice([2, 3]), include_bias=rng.random() < 0.5, interaction_only=rng.random() < 0.3), EXACT),
         (lambda: preprocessing.FunctionTransformer(rng.choice([np.abs, np.square, np.sign, np.tanh, np.cbrt, np.arctan, np.floor, np.negative, np.expm1]), feature_names_out="one-to-one" if VERSION >= (1, 1) else None, validate=rng.random() < 0.2) if VERSION >= (1, 1) else preprocessing.FunctionTransformer(np.abs), HALF_POWER),
+        (lambda: numpy_function(rng), EXACT),
+        (lambda: numpy_function(rng), EXACT),
         (lambda: feature_selection.VarianceThreshold(), EXACT),
         (lambda: decomposition.PCA(1, whiten=rng.random() < 0.3, svd_solver="full"), HALF_POWER),
     ]

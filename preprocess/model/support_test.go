@@ -48,6 +48,7 @@ func support(t *testing.T) string {
 	refusedBy := map[string][]string{}      // class or function, releases
 	total := map[string]int{}
 	fittedWith := map[string]map[string]int{} // class, release
+	numpy := map[string]map[string]int{}      // function, release
 	for _, release := range releases {
 		for _, c := range loadManifest(t, openRelease(t, release)) {
 			total[release]++
@@ -55,12 +56,8 @@ func support(t *testing.T) string {
 				refusedBy[c.ErrorContains] = append(refusedBy[c.ErrorContains], release)
 				continue
 			}
-			for _, m := range estimators(c.Sklearn) {
-				if fittedWith[m] == nil {
-					fittedWith[m] = map[string]int{}
-				}
-				fittedWith[m][release]++
-			}
+			countEach(fittedWith, estimators(c.Sklearn), release)
+			countEach(numpy, functions(c.Sklearn), release)
 			seen := map[string]bool{}
 			for _, call := range calls(c.Sklearn) {
 				for _, o := range call.options {
@@ -113,6 +110,25 @@ func support(t *testing.T) string {
 	for _, m := range slices.Sorted(maps.Keys(fittedWith)) {
 		fmt.Fprintf(&b, "| %s |%s\n", m, byRelease(fittedWith[m]))
 	}
+	b.WriteString("\n## Functions of numpy\n\n")
+	b.WriteString("FunctionTransformer applies these. Others, and functions of one's own, are refused: nothing in a model is run.\n\n| function |")
+	for _, r := range releases {
+		fmt.Fprintf(&b, " %s |", r)
+	}
+	b.WriteString("\n|---|" + strings.Repeat("--:|", len(releases)) + "\n")
+	for _, f := range slices.Sorted(maps.Keys(numpy)) {
+		fmt.Fprintf(&b, "| %s |%s\n", f, byRelease(numpy[f]))
+	}
+	b.WriteString("\nArguments are given by `kw_args` or `functools.partial`: bounds to clip, `decimals` to round and around, `nan`, `posinf` and\n")
+	b.WriteString("`neginf` to nan_to_num. The first operand of add, subtract, multiply, divide, maximum, minimum, fmax and fmin is given as\n")
+	b.WriteString("`partial(numpy.maximum, 0)`. All of these are one number for all columns. A DataFrame is clipped and rounded by pandas,\n")
+	b.WriteString("in which bounds are taken either way round, and texts are not rounded. Refused by the name of the column are\n\n")
+	b.WriteString("- whole numbers of which pandas makes floats only if clip cuts one off at a fraction, and whole numbers of which numpy makes floats\n")
+	b.WriteString("  before 2.1 and whole numbers since (ceil, floor, trunc), where the type shows: not before a scaler, or beside fractions in an array;\n")
+	b.WriteString("- columns that another transformer is given as well as nan_to_num, in a DataFrame of scikit-learn since 1.4, as pandas 2.2 lets numpy 2\n")
+	b.WriteString("  change them;\n")
+	b.WriteString("- float32 where the versions of numpy and pandas decide what becomes of it.\n\n")
+	b.WriteString("Of 0.0 and -0.0, which are equal, the version of numpy decides which one clip, maximum and minimum give.\n")
 	b.WriteString("\n## True and False with missing cells\n\n")
 	b.WriteString("A column of True and False of which any cell of the input is missing holds Python objects, as in pandas, and makes such of an\n")
 	b.WriteString("array that it is put in: True stays `True` and 2 stays `2` there, which are `1.0` and `2.0` beside fractions otherwise.\n")
@@ -140,6 +156,32 @@ func byRelease(counts map[string]int) string {
 		fmt.Fprintf(&b, " %s |", n)
 	}
 	return b.String()
+}
+
+// countEach counts names by release.
+func countEach(counts map[string]map[string]int, names []string, release string) {
+	for _, n := range names {
+		if counts[n] == nil {
+			counts[n] = map[string]int{}
+		}
+		counts[n][release]++
+	}
+}
+
+var function = regexp.MustCompile(`\bfunc=(?:functools\.partial\()?<(?:ufunc '|function )([a-z0-9_]+)`)
+
+// functions are those of FunctionTransformers in a case, each once, round by one name.
+func functions(text string) []string {
+	var names []string
+	for _, m := range function.FindAllStringSubmatch(text, -1) {
+		name := strings.TrimSuffix(m[1], "_")
+		if name == "true_divide" { // as numpy before 1.23 calls it
+			name = "divide"
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 var estimator = regexp.MustCompile(`\bestimator=([A-Za-z]+)\(`)
@@ -307,7 +349,7 @@ func arguments(text string) []string {
 			return
 		}
 		value = strings.TrimSpace(value)
-		if len(value) > 24 || strings.ContainsAny(value, "[(<|") || len(value) > 8 && isNumber(value) {
+		if name == "kw_args" || len(value) > 24 || strings.ContainsAny(value, "[(<|") || len(value) > 8 && isNumber(value) {
 			value = "…"
 		}
 		out = append(out, "`"+name+"="+value+"`")

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import pickle
+import re
 import sys
 import warnings
 
@@ -198,7 +199,7 @@ def case(name, make, cols, test=None, array=False, y=None, rtol=1e-12, fit_as=No
         return
     entry = {
         "id": name,
-        "sklearn": " ".join(str(model).split()),
+        "sklearn": re.sub(r" at 0x[0-9a-f]+", "", " ".join(str(model).split())),
         "sklearn_version": sklearn.__version__,
         "input_csv": data_file(csv_x),
         "rtol": rtol,
