@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"ds-pipeline/preprocess/frame"
+	"ds-pipeline/preprocess/pickle"
 )
 
 // FunctionTransformer applies a numpy function to every cell, or, without a
@@ -20,6 +21,8 @@ type FunctionTransformer struct {
 	// Validate converts the columns to numbers first and refuses missing cells
 	// and infinities.
 	Validate bool `json:"validate,omitempty"`
+	// AcceptSparse: Validate takes a sparse matrix, too.
+	AcceptSparse bool `json:"accept_sparse,omitempty"`
 	// AsArray makes all columns one type first, as pandas did when
 	// scikit-learn was older than 1.0.
 	AsArray bool `json:"as_array,omitempty"`
@@ -80,6 +83,12 @@ var ufuncs = map[string]ufunc{
 	"tanh":       {f: math.Tanh, ints: 'f'},
 }
 
+// ofSparse are those that numpy can apply to a sparse matrix of scipy.
+var ofSparse = map[string]bool{
+	"absolute": true, "arcsin": true, "arcsinh": true, "arctan": true, "arctanh": true, "deg2rad": true, "expm1": true, "log1p": true,
+	"negative": true, "rad2deg": true, "rint": true, "sin": true, "sinh": true, "sqrt": true, "tan": true, "tanh": true,
+}
+
 func truth(b bool) float64 {
 	if b {
 		return 1
@@ -110,8 +119,10 @@ func sign(x float64) float64 {
 		return 1
 	case x < 0:
 		return -1
+	case x == 0:
+		return 0 // of -0, too
 	}
-	return x * 0 // 0, or NaN
+	return x
 }
 
 func wholeAbs(v int64) int64 {
@@ -127,8 +138,11 @@ func wholeSign(v int64) int64 { return int64(cmp.Compare(v, 0)) }
 var ufuncModules = []string{"numpy", "numpy.core._multiarray_umath", "numpy._core._multiarray_umath", "numpy.core.umath", "numpy._core.umath"}
 
 func (s *FunctionTransformer) read(a *attrs) {
-	a.ignore("inverse_func", "inv_kw_args", "accept_sparse", "check_inverse", "pass_y")
+	a.ignore("inverse_func", "inv_kw_args", "check_inverse", "pass_y")
 	s.Validate = a.flag("validate", false)
+	formats, _ := a.get("accept_sparse") // True, or the names of formats
+	on, isBool := pickle.Bool(formats)
+	s.AcceptSparse = s.Validate && formats != nil && (on || !isBool)
 	s.CommonType = s.Validate && a.commonType()
 	if v, _ := a.get("feature_names_out"); v == nil && s.Output == "pandas" {
 		s.Output = "" // without names for it, scikit-learn makes no DataFrame
@@ -171,6 +185,10 @@ func (s *FunctionTransformer) names(in []string) []string { return in }
 
 func (s *FunctionTransformer) compile(b *builder, in matrix) matrix {
 	if s.Validate {
+		if in.sparse && !s.AcceptSparse {
+			b.fail(s, "validate=True of a sparse matrix, which scikit-learn refuses without accept_sparse=True")
+			return in
+		}
 		in = b.validNumbers(s, in, s.mixture)
 	}
 	if s.Func == "" || len(b.errs) > 0 {
@@ -185,6 +203,10 @@ func (s *FunctionTransformer) compile(b *builder, in matrix) matrix {
 	u, alone := ufuncs[s.Func]
 	if !alone {
 		return s.compileCall(b, in)
+	}
+	if in.sparse && !ofSparse[s.Func] {
+		b.fail(s, "%s of a sparse matrix, which numpy refuses", s.Func)
+		return in
 	}
 	out := matrix{frame: in.frame, sparse: in.sparse, bare: in.bare}
 	for _, c := range in.cols {

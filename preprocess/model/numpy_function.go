@@ -132,11 +132,15 @@ func (a *attrs) call() (call, bool) {
 	if o, ok := f.(*pickle.Object); ok && o.Class == partialClass {
 		where = partialClass.String() + " of "
 		state, _ := pickle.Items(o.State)
-		if len(o.Args) != 1 || len(state) != 4 || state[0] != o.Args[0] || state[3] != nil {
+		if len(o.Args) != 1 || len(state) != 4 || state[3] != nil {
 			a.fail("func: a %s that is not one of a function and its arguments", partialClass)
 			return c, false
 		}
 		f = state[0]
+		if made, isGlobal := o.Args[0].(pickle.Global); isGlobal && f != pickle.Value(made) {
+			a.fail("func: a %s of %s that becomes one of %s", partialClass, made, pickle.Describe(f))
+			return c, false
+		}
 		if c.args, ok = pickle.Items(state[1]); !ok || !named(state[2], "func") {
 			a.fail("func: a %s without arguments", partialClass)
 			return c, false
@@ -342,7 +346,7 @@ func (p *parameters) check(name string) error {
 // compileCall compiles a function with arguments.
 func (s *FunctionTransformer) compileCall(b *builder, in matrix) matrix {
 	if in.sparse {
-		b.fail(s, "%s of a sparse matrix, which numpy refuses", s.Func)
+		b.fail(s, "%s of a sparse matrix is not supported; make the encoder before it dense", s.Func)
 		return in
 	}
 	asFrame := in.frame

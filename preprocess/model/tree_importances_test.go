@@ -59,7 +59,7 @@ func setAttr(t *testing.T, o *pickle.Object, name string, v pickle.Value) {
 }
 
 func TestSelectFromModel_refusesTreesThatAreNone(t *testing.T) {
-	const forest = "sfm_forest.pkl"
+	const forest, ada = "sfm_forest.pkl", "sfm_adaboost.pkl"
 	tests := []struct {
 		name, file string
 		change     func(t *testing.T, root pickle.Value)
@@ -113,6 +113,27 @@ func TestSelectFromModel_refusesTreesThatAreNone(t *testing.T) {
 			}
 			setAttr(t, f, "estimators_", again)
 		}, "estimators_: trees times columns are more than 67108864"},
+		{"weights of fewer members", ada, func(t *testing.T, root pickle.Value) {
+			boosted := object(t, root, "estimator_")
+			items, _ := pickle.Items(attribute(t, boosted, "estimators_"))
+			setAttr(t, boosted, "estimators_", &pickle.List{Items: append(items, items...)})
+		}, "SelectFromModel: estimator: estimators_: estimator_weights_: got an array of float64 with shape (7,), want a number for each of 14 members"},
+		{"weights that are none", ada, func(t *testing.T, root pickle.Value) {
+			setAttr(t, object(t, root, "estimator_"), "estimator_weights_", int64(1))
+		}, "estimators_: estimator_weights_: got 1, want a number for each of 7 members"},
+		{"members that are no trees", ada, func(t *testing.T, root pickle.Value) {
+			setAttr(t, object(t, root, "estimator_"), "estimators_", &pickle.List{Items: []pickle.Value{root}})
+		}, "item 0 is a sklearn.feature_selection._from_model.SelectFromModel, and AdaBoostClassifier has feature_importances_ only of trees and of ensembles of trees"},
+		{"members of members", ada, func(t *testing.T, root pickle.Value) {
+			boosted := object(t, root, "estimator_")
+			for range 10 {
+				outer := *boosted
+				outer.State = pickle.NewDict(pickle.DictItem{Key: "estimators_", Value: &pickle.List{Items: []pickle.Value{boosted}}},
+					pickle.DictItem{Key: "estimator_weights_", Value: attribute(t, boosted, "estimator_weights_")})
+				boosted = &outer
+			}
+			setAttr(t, root.(*pickle.Object), "estimator_", boosted)
+		}, "ensembles of ensembles, more than 8 deep"},
 		{"importances of a linear model", "sfm_ridge.pkl", func(t *testing.T, root pickle.Value) {
 			setAttr(t, root.(*pickle.Object), "importance_getter", "feature_importances_")
 		}, `importance_getter: got "feature_importances_", want auto or an attribute that the estimator has`},

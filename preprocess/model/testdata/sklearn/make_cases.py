@@ -904,6 +904,11 @@ case("fn_multiply_array_ints", lambda: fn(np.multiply, 3), ["rooms", "year"], ar
 case("fn_multiply_f32", lambda: make_pipeline(MaxAbsScaler(), fn(np.multiply, 0.7), fn(np.maximum, 0.1)), NUM, dtype="float32", array=True, rtol=1e-6)
 case("fn_maximum_log", lambda: make_pipeline(fn(np.maximum, 0), FunctionTransformer(np.log1p, **O2O)), ["temp", "tempna"])
 case("fn_floor_scaled", lambda: make_pipeline(FunctionTransformer(np.floor, **O2O), StandardScaler()), ["rooms", "temp"])
+for f in (np.sign, np.floor, np.ceil, np.trunc, np.rint, np.sqrt, np.square, np.abs, np.negative, np.reciprocal, np.deg2rad, np.rad2deg):
+    case("fn_exact_" + f.__name__, lambda: FunctionTransformer(f, **O2O), ["temp", "floorna"], test=EDGES, **CALL)
+for f in (np.sqrt, np.rint, np.abs, np.exp, np.sign, np.square, np.isnan):
+    case("fn_sparse_" + f.__name__, lambda: make_pipeline(OneHotEncoder(handle_unknown="ignore"), FunctionTransformer(f)), ["heating", "year"])
+case("fn_sparse_valid", lambda: make_pipeline(OneHotEncoder(handle_unknown="ignore"), FunctionTransformer(np.log1p, validate=True, accept_sparse=True)), ["heating", "year"])
 if VERSION >= (1, 2):
     case("pd_clip", lambda: fn(np.clip, a_min=3, a_max=6.0).set_output(transform="pandas"), MIXED, **CALL)
     case("pd_round", lambda: ColumnTransformer([("r", fn(np.round, decimals=-1), ["tempna", "rooms"]), ("p", "passthrough", ["heating", "garden"])]).set_output(transform="pandas"), ["tempna", "rooms", "heating", "garden"], **CALL)
