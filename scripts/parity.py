@@ -33,12 +33,14 @@ import numpy as np
 import pandas as pd
 import sklearn
 from sklearn import (
+    cluster,
     compose,
     decomposition,
     feature_selection,
     impute,
     pipeline,
     preprocessing,
+    random_projection,
 )
 
 warnings.filterwarnings("ignore")
@@ -182,6 +184,9 @@ def numeric_step(rng):
         (lambda: numpy_function(rng), EXACT),
         (lambda: numpy_function(rng), EXACT),
         (lambda: feature_selection.VarianceThreshold(), EXACT),
+        (lambda: random_projection.GaussianRandomProjection(2, random_state=rng.randint(0, 99)), HALF_POWER),
+        (lambda: random_projection.SparseRandomProjection(2, density=rng.choice([0.3, 0.7]), random_state=rng.randint(0, 99)), EXACT),
+        (lambda: cluster.FeatureAgglomeration(1, pooling_func=rng.choice([np.mean, np.max, np.min, np.median])), EXACT),
         (lambda: decomposition.PCA(1, whiten=rng.random() < 0.3, svd_solver="full"), HALF_POWER),
     ]
     if VERSION >= (1, 0):

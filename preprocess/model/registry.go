@@ -10,8 +10,10 @@ func init() {
 	classes = map[string]classInfo{
 		"Binarizer":                 entry[Binarizer]("sklearn.preprocessing._data"),
 		"ColumnTransformer":         entry[ColumnTransformer]("sklearn.compose._column_transformer"),
+		"FeatureAgglomeration":      entry[FeatureAgglomeration]("sklearn.cluster._agglomerative"),
 		"FeatureUnion":              entry[FeatureUnion]("sklearn.pipeline"),
 		"FunctionTransformer":       entry[FunctionTransformer]("sklearn.preprocessing._function_transformer"),
+		"GaussianRandomProjection":  entry[GaussianRandomProjection]("sklearn.random_projection"),
 		"GenericUnivariateSelect":   entry[GenericUnivariateSelect]("sklearn.feature_selection._univariate_selection"),
 		"IncrementalPCA":            entry[IncrementalPCA]("sklearn.decomposition._incremental_pca"),
 		"KBinsDiscretizer":          entry[KBinsDiscretizer]("sklearn.preprocessing._discretization"),
@@ -37,6 +39,7 @@ func init() {
 		"SelectPercentile":          entry[SelectPercentile]("sklearn.feature_selection._univariate_selection"),
 		"SequentialFeatureSelector": entry[SequentialFeatureSelector]("sklearn.feature_selection._sequential"),
 		"SimpleImputer":             entry[SimpleImputer]("sklearn.impute._base"),
+		"SparseRandomProjection":    entry[SparseRandomProjection]("sklearn.random_projection"),
 		"SplineTransformer":         entry[SplineTransformer]("sklearn.preprocessing._polynomial"),
 		"StandardScaler":            entry[StandardScaler]("sklearn.preprocessing._data"),
 		"TargetEncoder":             entry[TargetEncoder]("sklearn.preprocessing._target_encoder"),
@@ -140,5 +143,11 @@ var inert = func() map[pickle.Global]bool {
 		m[pickle.Global{Module: "numpy", Name: n}] = true
 	}
 	m[partialClass] = true
+	for n := range poolings {
+		m[pickle.Global{Module: "numpy", Name: n}] = true
+	}
+	for g := range csrClasses {
+		m[g] = true
+	}
 	return m
 }()

@@ -942,6 +942,41 @@ if VERSION >= (0, 24):
     case("sfs_bagging_logit_nan", lambda: SequentialFeatureSelector(BaggingClassifier(LogisticRegression(max_iter=200), n_estimators=2, random_state=0), n_features_to_select=1, cv=2), ["temp", "rooms"], y=Y, test=with_nan(TEST, "temp"))
 
 
+# Random projections, and groups of columns
+from sklearn.cluster import FeatureAgglomeration
+from sklearn.random_projection import GaussianRandomProjection, SparseRandomProjection
+
+case("grp", lambda: GaussianRandomProjection(3, random_state=0), NUM, rtol=P10)
+case("grp_array", lambda: GaussianRandomProjection(2, random_state=1), NUM, array=True, rtol=P10)
+case("grp_f32", lambda: GaussianRandomProjection(2, random_state=1), NUM, **F32)
+case("grp_nan", lambda: GaussianRandomProjection(2, random_state=1), NUM, test=with_nan(TEST, "temp"))
+case("grp_onehot", lambda: make_pipeline(OneHotEncoder(handle_unknown="ignore"), GaussianRandomProjection(3, random_state=0)), ["heating", "district"], test=UNK, rtol=P10)
+case("srp", lambda: SparseRandomProjection(3, random_state=0), NUM, **CALL)
+case("srp_half", lambda: SparseRandomProjection(4, density=0.5, random_state=3), WIDE, **CALL)
+case("srp_full", lambda: SparseRandomProjection(2, density=1.0, random_state=3), NUM, array=True, rtol=P10)
+case("srp_few", lambda: SparseRandomProjection(6, density=0.1, random_state=0), NUM, **CALL)
+case("srp_f32", lambda: SparseRandomProjection(3, density=0.6, random_state=1), NUM, dtype="float32", rtol=1e-6)
+case("srp_nan", lambda: SparseRandomProjection(2, random_state=1), NUM, test=with_nan(TEST, "temp"))
+case("srp_inverse", lambda: SparseRandomProjection(2, random_state=1, **({"compute_inverse_components": True} if VERSION >= (1, 1) else {})), NUM, **CALL)
+MANY = make_pipeline(ColumnTransformer([("o", OneHotEncoder(handle_unknown="ignore"), ["heating", "district"]), ("p", "passthrough", ["dist", "temp"])], sparse_threshold=1.0))
+for dense in (False, True):
+    case("srp_sparse_%d" % dense, lambda: make_pipeline(clone(MANY), SparseRandomProjection(3, density=0.7, dense_output=dense, random_state=2)), ["heating", "district", "dist", "temp"], test=UNK, **CALL)
+case("fa", lambda: FeatureAgglomeration(3), WIDE, **CALL)
+case("fa_array", lambda: FeatureAgglomeration(2, linkage="average"), NUM, array=True, **CALL)
+case("fa_one", lambda: FeatureAgglomeration(1), NUM, **CALL)
+case("fa_all", lambda: FeatureAgglomeration(5), NUM, **CALL)
+case("fa_nan", lambda: FeatureAgglomeration(2), NUM, test=with_nan(TEST, "temp"))
+case("fa_distance", lambda: FeatureAgglomeration(n_clusters=None, distance_threshold=1e4), WIDE, **CALL)
+case("fa_bool", lambda: FeatureAgglomeration(2), ["garden", "area", "rooms"], **CALL)
+for pooling in (np.max, np.min, np.median):
+    case("fa_" + pooling.__name__.replace("amax", "max").replace("amin", "min"), lambda: FeatureAgglomeration(3, pooling_func=pooling), WIDE, **CALL)
+    case("fa_ints_" + pooling.__name__.replace("amax", "max").replace("amin", "min"), lambda: FeatureAgglomeration(1, pooling_func=pooling), ["rooms", "year"], **CALL)
+case("fa_chain", lambda: make_pipeline(SimpleImputer(), StandardScaler(), FeatureAgglomeration(2)), GAP + ["area"])
+case("fa_onehot", lambda: make_pipeline(OneHotEncoder(**DENSE), FeatureAgglomeration(3)), ["heating", "year"], **CALL)
+if VERSION >= (1, 2):
+    case("pd_fa", lambda: FeatureAgglomeration(2).set_output(transform="pandas"), NUM, **CALL)
+
+
 # Refused by name
 class Custom(StandardScaler):
     """Not scikit-learn's."""
@@ -980,6 +1015,7 @@ refused("no_predictor", lambda: make_pipeline(StandardScaler(), LogisticRegressi
 refused("no_forest", lambda: make_pipeline(StandardScaler(), RandomForestClassifier(n_estimators=2)), NUM, "RandomForestClassifier", y=Y)
 refused("no_kmeans", lambda: make_pipeline(StandardScaler(), KMeans(2, n_init=1)), NUM, "KMeans")
 refused("no_nmf", lambda: NMF(1), ["rooms", "floor"], "NMF")
+refused("no_pooling", lambda: FeatureAgglomeration(2, pooling_func=np.std), NUM, "std")
 refused("no_kpca", lambda: KernelPCA(1), ["temp"], "KernelPCA")
 refused("no_class", Custom, NUM, "Custom")
 refused("no_function", lambda: FunctionTransformer(custom_function), NUM, "custom_function")
