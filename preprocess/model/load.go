@@ -302,6 +302,8 @@ func advice(g pickle.Global) string {
 		return "it is defined in the program that saved the model, and this job runs no Python; replace it by a scikit-learn transformer, or prepare its columns before this job"
 	case top == "cloudpickle" || top == "dill":
 		return "the file holds Python code, such as a lambda, and this job runs none; save with joblib.dump or pickle.dump, and use a numpy function such as numpy.log1p or a scikit-learn transformer instead"
+	case g == partialClass:
+		return "only one of a numpy function and a number is, such as functools.partial(numpy.maximum, 0)"
 	case g.Name == "KNNImputer" || g.Name == "IterativeImputer":
 		return "it needs the training data or a model per column; use SimpleImputer"
 	case part == "model_selection":
