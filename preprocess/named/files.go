@@ -59,7 +59,7 @@ func Target(argument, path string) error {
 	dir := filepath.Dir(path)
 	switch info, err := os.Stat(dir); {
 	case err != nil:
-		return &Error{argument, path, missing(dir + string(filepath.Separator)), err}
+		return failed(argument, path, err)
 	case !info.IsDir():
 		return &Error{argument, path, Near(dir) + " is a file; want a folder", ErrKind}
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -16,6 +17,8 @@ func TestNearest_isCloseOrNothing(t *testing.T) {
 		{"PENGUINS.CSV", "penguins.csv", "penguins.csv"},
 		{"model.jblib", "model.joblib", "model.joblib"},
 		{"q", "", "data"},
+		{"pe_____s.csv", "penguins.csv", "penguins.csv"},
+		{"p______s.csv", "", "penguins.csv"},
 		{"something else", "", "model.joblib"},
 	} {
 		candidates := []string{"data", "model.joblib", "penguins.csv"}
@@ -31,13 +34,38 @@ func TestNearest_isCloseOrNothing(t *testing.T) {
 	}
 }
 
+func TestDistance_countsWhatIsInsertedDeletedOrReplaced(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{
+		{"", "", 0},
+		{"", "abc", 3},
+		{"abc", "", 3},
+		{"abc", "abc", 0},
+		{"abc", "xabc", 1},
+		{"abc", "abcx", 1},
+		{"abc", "bc", 1},
+		{"abc", "ab", 1},
+		{"abc", "axc", 1},
+		{"abc", "xyz", 3},
+		{"ab", "ba", 2},
+		{"kitten", "sitting", 3},
+		{"saturday", "sunday", 3},
+	} {
+		if got := distance(c.a, c.b); got != c.want {
+			t.Errorf("from %q to %q: got %d, want %d", c.a, c.b, got, c.want)
+		}
+	}
+}
+
 // folder makes a folder with some files, and goes there.
 func folder(t *testing.T) string {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err == nil {
 		err = errors.Join(os.Mkdir(filepath.Join(dir, "data"), 0o750), os.WriteFile(filepath.Join(dir, "penguins.csv"), []byte("a\n1\n"), 0o600),
-			os.WriteFile(filepath.Join(dir, ".hidden"), nil, 0o600))
+			os.WriteFile(filepath.Join(dir, ".hidden"), nil, 0o600), os.Symlink("loop", filepath.Join(dir, "loop")))
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -69,6 +97,10 @@ func TestFiles_sayWhatWouldHaveBeenRight(t *testing.T) {
 		{"below a file", File, "penguins.csv/a", "--x penguins.csv/a: penguins.csv is a file, not a folder", nil},
 		{"a folder", File, "data", "--x data: it is a folder; want a file", ErrKind},
 		{"hidden", File, ".hiden", `--x .hiden: there is no ".hiden" in ` + dir + `; did you mean ".hidden"?`, fs.ErrNotExist},
+		{"not hidden", File, "hidden", `--x hidden: there is no "hidden" in ` + dir, fs.ErrNotExist},
+		{"a link to itself", File, "loop", "--x loop: too many levels of symbolic links", syscall.ELOOP},
+		{"a link to itself as folder", Folder, "loop", "--x loop: too many levels of symbolic links", syscall.ELOOP},
+		{"a new file below a link to itself", Target, "loop/new", "--x loop/new: too many levels of symbolic links", syscall.ELOOP},
 		{"S3", File, "s3/bucket/key", `--x s3/bucket/key: there is no folder "s3" in ` + dir + "; an object of S3 is s3://bucket/key", fs.ErrNotExist},
 		{"a folder", Folder, "data", "", nil},
 		{"no folder", Folder, "dat", `--x dat: there is no folder "dat" in ` + dir + `; did you mean "data"?`, fs.ErrNotExist},
@@ -79,6 +111,7 @@ func TestFiles_sayWhatWouldHaveBeenRight(t *testing.T) {
 		{"a new file below a file", Target, "penguins.csv/new", "--x penguins.csv/new: penguins.csv is a file; want a folder", ErrKind},
 		{"a folder as new file", Target, "data", "--x data: it is a folder; want the name of a file", ErrKind},
 		{"to read", read, "penguins.csv", "", nil},
+		{"a folder to read", read, "data", "--x data: it is a folder; want a file", ErrKind},
 		{"to read, mistaken", read, "pengiuns.csv", `--x pengiuns.csv: there is no "pengiuns.csv" in ` + dir + `; did you mean "penguins.csv"?`, fs.ErrNotExist},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -109,10 +142,26 @@ func TestRead_refusesWhatIsTooLarge(t *testing.T) {
 	}
 }
 
+func TestRead_ofWhatCannotBeReadFails(t *testing.T) {
+	const memory = "/proc/self/mem" // nothing is at its address 0
+	if err := File("--x", memory); err != nil {
+		t.Skip("needs Linux: ", err)
+	}
+	if text, err := Read("--x", memory, 4); !errors.Is(err, syscall.EIO) || text != nil || !strings.HasSuffix(err.Error(), ": input/output error") {
+		t.Errorf("got %q, %v", text, err)
+	}
+}
+
 func TestMissing_saysNothingOfWhatIsThere(t *testing.T) {
 	dir := folder(t)
 	if got := Missing("penguins.csv"); got != "" {
 		t.Errorf("got %q", got)
+	}
+	if got := Missing("loop"); got != "" {
+		t.Errorf("got %q of what cannot be looked at", got)
+	}
+	if got := Meant("loop/penguins.csv"); got != "" {
+		t.Errorf("got %q below what cannot be looked at", got)
 	}
 	if got, want := Meant("dta/"), `did you mean "data"?`; got != want {
 		t.Errorf("got %q, want %q", got, want)
