@@ -238,9 +238,6 @@ func Read(text []byte) (Manifest, error) {
 func (m Manifest) check() error {
 	var errs []error
 	problem := func(format string, args ...any) { errs = append(errs, fmt.Errorf("manifest: "+format, args...)) }
-	if m.Schema != Schema {
-		problem("schema: got %q, want %q", m.Schema, Schema)
-	}
 	if m.Period != "" {
 		if err := contract.CheckPeriod(m.Period); err != nil {
 			problem("%w", err)
@@ -341,7 +338,7 @@ func (m Manifest) objects() iter.Seq[Named] {
 	}
 }
 
-// Read lists what the run read: its inputs, then model, script and package.
+// Read lists what the run read: its inputs, then script, package and model.
 func (m Manifest) Read() []Named {
 	all := slices.Collect(m.objects())
 	return append(append([]Named{}, all[1:len(all)-len(m.Published())]...), all[0])
