@@ -68,7 +68,7 @@ func (i *Item) UnmarshalJSON(text []byte) error {
 		return errors.New(`item without a "Key"`)
 	}
 	*i = Item{Key: *raw.Key, ETag: strings.Trim(raw.ETag, `"`), Size: int64(raw.Size)}
-	if raw.Range != nil || raw.Start != nil || raw.End != nil {
+	if raw.Range != nil || raw.Start != nil || raw.End != nil || raw.Lines != nil {
 		if raw.Range == nil || raw.Start == nil || raw.End == nil || raw.Lines == nil {
 			return fmt.Errorf("item %q: want Range, Start, End and Lines of a range, all of them or none", i.Key)
 		}

@@ -143,15 +143,7 @@ func Decode[T record](text []byte) (T, error) {
 	if err := decode(text, &r); err != nil {
 		return r, err
 	}
-	switch r := any(&r).(type) {
-	case *Part:
-		return any(*r).(T), r.check()
-	case *Plan:
-		return any(*r).(T), r.check()
-	case *Round:
-		return any(*r).(T), r.check()
-	}
-	return r, nil
+	return r, any(&r).(interface{ check() error }).check()
 }
 
 func decode(text []byte, into any) error {
