@@ -354,17 +354,13 @@ func (s *Store) Current(ctx context.Context, u URI, held Held) (Held, error) {
 // nothing in it.
 func (s *Store) Each(ctx context.Context, prefix URI, each func(URI) error) error {
 	if !prefix.IsS3() {
-		err := listAllFiles(ctx, prefix, func(name string) error { return each(URI{Path: name}) })
-		if errors.Is(err, ErrNotFound) {
-			return nil
-		}
-		return err
+		return listAllFiles(ctx, prefix, func(name string) error { return each(URI{Path: name}) })
 	}
 	c, err := s.s3(ctx)
 	if err != nil {
 		return &Error{Op: "list", URI: prefix, Kind: ErrTarget, Err: err}
 	}
-	return c.list(ctx, prefix, func(name string) error { return each(URI{Bucket: prefix.Bucket, Key: name}) })
+	return c.listAll(ctx, prefix, prefix.Key, func(name string) error { return each(URI{Bucket: prefix.Bucket, Key: name}) })
 }
 
 // VersionOf is the Version of an object of S3 with a size in bytes and an ETag,

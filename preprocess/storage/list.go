@@ -190,13 +190,19 @@ func fixedDir(glob string) string {
 }
 
 // listAllFiles calls each with every file whose name starts as u does, hidden or
-// not.
+// not. A folder that does not exist, or not any more, has none.
 func listAllFiles(ctx context.Context, u URI, each func(name string) error) error {
+	failed := func(err error) error {
+		if err = fileError("list", u, err); errors.Is(err, ErrNotFound) {
+			return nil
+		}
+		return err
+	}
 	if !strings.HasSuffix(u.Path, "/") {
 		dir, start := filepath.Split(u.Path)
 		entries, err := os.ReadDir(filepath.Clean(dir))
 		if err != nil {
-			return fileError("list", u, err)
+			return failed(err)
 		}
 		for _, entry := range entries {
 			if entry.Type().IsRegular() && strings.HasPrefix(entry.Name(), start) {
@@ -212,7 +218,7 @@ func listAllFiles(ctx context.Context, u URI, each func(name string) error) erro
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
-			return fileError("list", u, err)
+			return failed(err)
 		case d.IsDir():
 			return nil
 		}
@@ -228,6 +234,11 @@ func (c *s3Client) list(ctx context.Context, u URI, each func(name string) error
 			prefix = prefix[:i]
 		}
 	}
+	return c.listAll(ctx, u, prefix, each)
+}
+
+// listAll calls each with the keys that start with a prefix; u is what errors name.
+func (c *s3Client) listAll(ctx context.Context, u URI, prefix string, each func(name string) error) error {
 	pages := s3.NewListObjectsV2Paginator(c.api, &s3.ListObjectsV2Input{Bucket: &u.Bucket, Prefix: &prefix})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
