@@ -217,6 +217,41 @@ func TestHeld_isNotFinishedOnceTheRunIsInterrupted(t *testing.T) {
 	})
 }
 
+func TestHeld_isNotFinishedWithoutAllItsParts(t *testing.T) {
+	for name, begin := range map[string]func(*Store, URI, Held) (HeldUpload, error){
+		"all": func(s *Store, u URI, _ Held) (HeldUpload, error) { return s.Hold(context.Background(), u, URI{}) },
+		"a range": func(s *Store, u URI, upload Held) (HeldUpload, error) {
+			return s.HoldRange(context.Background(), u, upload, PartSpan{First: 1, Count: 3, Bytes: LeastPart}, URI{Bucket: "results", Key: "head"})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := damaging(t, func(r *http.Request, body []byte) {
+				if r.URL.Query().Get("partNumber") == "2" {
+					body[0] ^= 1
+				}
+			})
+			u := URI{Bucket: "results", Key: "data.csv"}
+			upload, err := s.Begin(context.Background(), u)
+			if err != nil {
+				t.Fatal(err)
+			}
+			up, err := begin(s, u, upload)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := up.Write(make([]byte, 2*LeastPart+1)); err != nil {
+				t.Fatal(err)
+			}
+			if held, err := up.Finish(); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "BadDigest") || held.Upload != "" {
+				t.Errorf("%+v, %v", held, err)
+			}
+			if err := errors.Join(up.Abort(), s.Discard(context.Background(), u, upload)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestHoldRange_keepsItsBeginningAside(t *testing.T) {
 	s, server := objects(t)
 	ctx, u := context.Background(), URI{Bucket: "results", Key: "processed/data.csv"}

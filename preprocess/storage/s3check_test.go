@@ -100,24 +100,26 @@ func TestReader_comparesWithTheChecksumThatS3Keeps(t *testing.T) {
 	text := base64.StdEncoding.EncodeToString
 
 	const partSize = 1_000_003
-	var sums []byte
-	parts := 0
-	for rest := body; len(rest) > 0; parts++ {
-		n := min(len(rest), partSize)
-		sums = append(sums, checksum32(crc32.IEEE, rest[:n])...)
-		rest = rest[n:]
+	composite := func(size int) string {
+		var sums []byte
+		parts := 0
+		for rest := body; len(rest) > 0; parts++ {
+			n := min(len(rest), size)
+			sums = append(sums, checksum32(crc32.IEEE, rest[:n])...)
+			rest = rest[n:]
+		}
+		return fmt.Sprintf("%s-%d", text(checksum32(crc32.IEEE, sums)), parts)
 	}
-	composite := fmt.Sprintf("%s-%d", text(checksum32(crc32.IEEE, sums)), parts)
 
 	one := func(name, value string) func(string) map[string]string {
 		return func(string) map[string]string { return map[string]string{name: value} }
 	}
-	inParts := func(size int) func(string) map[string]string {
+	inParts := func(size int, sum string) func(string) map[string]string {
 		return func(part string) map[string]string {
 			if part == "1" {
 				return map[string]string{"Content-Length": fmt.Sprint(size)}
 			}
-			return map[string]string{"X-Amz-Checksum-Crc32": composite, "X-Amz-Checksum-Type": "COMPOSITE"}
+			return map[string]string{"X-Amz-Checksum-Crc32": sum, "X-Amz-Checksum-Type": "COMPOSITE"}
 		}
 	}
 	for _, test := range []struct {
@@ -129,8 +131,10 @@ func TestReader_comparesWithTheChecksumThatS3Keeps(t *testing.T) {
 		{"CRC-32C", one("X-Amz-Checksum-Crc32c", text(checksum32(crc32.Castagnoli, body))), "CRC32C"},
 		{"CRC-32", one("X-Amz-Checksum-Crc32", text(checksum32(crc32.IEEE, body))), "CRC32"},
 		{"SHA-256", one("X-Amz-Checksum-Sha256", text(sha[:])), "SHA256"},
-		{"parts", inParts(partSize), "CRC32"},
-		{"parts of several sizes", inParts(2 * partSize), ""},
+		{"parts", inParts(partSize, composite(partSize)), "CRC32"},
+		{"parts that are all as large", inParts(len(body)/17, composite(len(body)/17)), "CRC32"},
+		{"parts of several sizes", inParts(2*partSize, composite(partSize)), ""},
+		{"no part", inParts(0, composite(partSize)), ""},
 		{"MD5", one("ETag", `"`+hex.EncodeToString(md[:])+`"`), "MD5"},
 		{"KMS", func(string) map[string]string {
 			return map[string]string{"ETag": `"` + strings.Repeat("0", 32) + `"`, "X-Amz-Server-Side-Encryption": "aws:kms"}

@@ -114,3 +114,18 @@ func TestUpload_isComparedAsAWhole(t *testing.T) {
 		t.Errorf("there is %+v, was %+v", now, before)
 	}
 }
+
+func TestUpload_saysWhatItIs(t *testing.T) {
+	for name, want := range map[string]string{
+		"a.csv": "text/csv; charset=utf-8", "a": "text/csv; charset=utf-8", "a.tsv": "text/tab-separated-values; charset=utf-8",
+		"a.csv.gz": "application/gzip", "a.csv.zst": "application/zstd", "a.HTML": "text/html; charset=utf-8", "a.json": "application/json",
+		"a.jsonl": "application/x-ndjson", "a.ndjson": "application/x-ndjson", "a.parquet": "application/vnd.apache.parquet",
+		"a.pkl": "application/octet-stream", "a.pickle": "application/octet-stream", "a.joblib": "application/octet-stream",
+	} {
+		var told string
+		s := damaging(t, func(r *http.Request, _ []byte) { told = r.Header.Get("Content-Type") })
+		if _, err := put(t, s, URI{Bucket: "results", Key: name}, "x", Condition{}); err != nil || told != want {
+			t.Errorf("%s: %q, %v, want %q", name, told, err, want)
+		}
+	}
+}
