@@ -222,6 +222,7 @@ func TestReader_saysWhatIsWrongAndWhere(t *testing.T) {
 		want     string
 	}{
 		{"gzip and a few bytes", append(bytes.Clone(gz), "a,b"...), None, fmt.Sprintf("gzip: bytes that are not gzip at byte %d of the file", len(gz))},
+		{"gzip and two bytes", append(bytes.Clone(gz), "ab"...), None, fmt.Sprintf("gzip: bytes that are not gzip at byte %d of the file", len(gz))},
 		{"bzip2", []byte("BZh91AY&SY\x01"), None, "bzip2: it is not read; want gzip, zstd or text as it is at byte 0 of the file"},
 		{"xz called gzip", []byte("\xfd7zXZ\x00\x00\x04"), Gzip, "xz: it is not read"},
 		{"xlsx", []byte("PK\x03\x04\x14\x00"), None, "zip (.xlsx is one): it is not read"},
@@ -280,7 +281,7 @@ func TestReader_passesErrorsOfTheFileOn(t *testing.T) {
 	reset := errors.New("connection reset")
 	for _, c := range []Compression{None, Gzip, Zstd} {
 		data := packed(t, c, sample(1000))
-		for _, at := range []int{0, 3, len(data) / 2, len(data) - 1} {
+		for _, at := range []int{0, 3, len(data) / 2, len(data) - 1, len(data)} {
 			r, err := NewReader(io.MultiReader(bytes.NewReader(data[:at]), iotest.ErrReader(reset)), c)
 			if err == nil {
 				_, err = io.ReadAll(r)

@@ -172,10 +172,8 @@ func (g *gzipReader) next() error {
 	for {
 		b, err := g.src.buf.ReadByte()
 		switch {
-		case err != nil && g.src.err != nil:
-			return g.src.err
 		case err != nil:
-			return err // io.EOF
+			return err // io.EOF, or the file's own
 		case b == 0:
 			continue
 		}

@@ -53,7 +53,8 @@ func TestTextReader_convertsEveryCharacter(t *testing.T) {
 		}
 		text := strings.ToValidUTF8(rapid.StringOf(runes).Draw(t, "text"), "")
 		text = strings.Repeat(text, rapid.SampledFrom([]int{1, 1, 1, 5000}).Draw(t, "times"))
-		r, err := NewTextReader(iotest.HalfReader(bytes.NewReader(encoded(text, e))), e)
+		slow := rapid.SampledFrom([]func(io.Reader) io.Reader{iotest.HalfReader, iotest.OneByteReader, iotest.DataErrReader}).Draw(t, "reader")
+		r, err := NewTextReader(slow(bytes.NewReader(encoded(text, e))), e)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,6 +63,21 @@ func TestTextReader_convertsEveryCharacter(t *testing.T) {
 			t.Fatalf("%s: %q, %v, want %q", e, got, err, text)
 		}
 	})
+}
+
+func TestTextReader_convertsTheFirstAndLastOfEachLength(t *testing.T) {
+	const text = "\x00\x7f\u0080\u00ff\u07ff\u0800\ud7ff\ue000\uffff\U00010000\U0010ffff"
+	for e, text := range map[Encoding]string{UTF8: text, UTF16LE: text, UTF16BE: text, Latin1: text[:6]} {
+		for name, slow := range map[string]func(io.Reader) io.Reader{"at once": func(r io.Reader) io.Reader { return r }, "byte by byte": iotest.OneByteReader} {
+			r, err := NewTextReader(slow(bytes.NewReader(encoded(text, e))), e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := iotest.TestReader(r, []byte(text)); err != nil {
+				t.Errorf("%s, %s: %v", e, name, err)
+			}
+		}
+	}
 }
 
 func TestTextReader_findsTheOrderOfBytes(t *testing.T) {
@@ -76,8 +92,10 @@ func TestTextReader_findsTheOrderOfBytes(t *testing.T) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
-	if got, err := decoded(encoded("дом", UTF16LE), UTF16); err != nil || got != "дом" {
-		t.Errorf("neither mark nor ASCII: %q, %v", got, err)
+	for name, text := range map[string]string{"neither mark nor ASCII": "дом", "half of a mark": "\uff01a", "the other half": "\u01fea", "nothing": "\x00a"} {
+		if got, err := decoded(encoded(text, UTF16LE), UTF16); err != nil || got != text {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
 	}
 }
 
@@ -91,6 +109,7 @@ func TestTextReader_losesNothing(t *testing.T) {
 		"half a pair":            {UTF16LE, []byte{'a', 0, 0x3d, 0xd8, 'b', 0}, "UTF-16: half of a surrogate pair at byte 2 of the text"},
 		"second half":            {UTF16BE, []byte{0, 'a', 0xdc, 0x00}, "UTF-16: half of a surrogate pair at byte 2 of the text"},
 		"half a pair at the end": {UTF16BE, []byte{0, 'a', 0xd8, 0x3d}, "UTF-16: half of a surrogate pair at byte 2 of the text"},
+		"three bytes of a pair":  {UTF16LE, []byte{'a', 0, 0x3d, 0xd8, 0x00}, "UTF-16: half of a surrogate pair at byte 2 of the text"},
 		"half a character":       {UTF16LE, []byte{'a', 0, 'b'}, "UTF-16: half a character at byte 2 of the text"},
 		"far behind":             {UTF16LE, append(encoded(long, UTF16LE), 0, 0xdc, 0, 0), "UTF-16: half of a surrogate pair at byte 32768 of the text"},
 		"UTF-16 as UTF-8":        {UTF8, encoded("\ufeffid\n", UTF16LE), "UTF-8: it starts as UTF-16 does (set --encoding utf-16) at byte 0 of the text"},
@@ -121,6 +140,69 @@ func TestTextReader_passesErrorsOn(t *testing.T) {
 		}
 		if !errors.Is(err, reset) {
 			t.Errorf("%s: %v", e, err)
+		}
+	}
+	r, err := NewTextReader(io.MultiReader(bytes.NewReader(encoded("ab", UTF16LE)), iotest.ErrReader(reset)), UTF16LE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(r); string(got) != "ab" || !errors.Is(err, reset) {
+		t.Errorf("%q and %v", got, err)
+	}
+}
+
+// failsOnce is a reader whose error does not come again.
+type failsOnce struct{ err error }
+
+func (f *failsOnce) Read([]byte) (int, error) {
+	err := f.err
+	f.err = io.EOF
+	return 0, err
+}
+
+func TestTextReader_passesAnErrorOnThatComesOnce(t *testing.T) {
+	reset := errors.New("connection reset")
+	for _, e := range []Encoding{UTF8, UTF16, Latin1} {
+		r, err := NewTextReader(&failsOnce{reset}, e)
+		if err == nil {
+			_, err = io.ReadAll(r)
+		}
+		if !errors.Is(err, reset) {
+			t.Errorf("%s: %v", e, err)
+		}
+	}
+}
+
+// pausing is a reader that gives nothing for a while before each byte.
+type pausing struct {
+	r     io.Reader
+	pause int
+	left  int
+}
+
+func (p *pausing) Read(b []byte) (int, error) {
+	if p.left--; p.left >= 0 {
+		return 0, nil
+	}
+	p.left = p.pause
+	return p.r.Read(b[:1])
+}
+
+func TestTextReader_givesUpAReaderThatGivesNothing(t *testing.T) {
+	for _, e := range []Encoding{UTF8, UTF16, Latin1} {
+		for pause, want := range map[int]error{0: nil, 90: nil, 1000: io.ErrNoProgress} {
+			data := []byte("ab")
+			if e == UTF16 {
+				data = encoded("ab", UTF16LE)
+			}
+			r, err := NewTextReader(&pausing{bytes.NewReader(data), pause, pause}, e)
+			var got []byte
+			if err == nil {
+				got, err = io.ReadAll(r)
+			}
+			if !errors.Is(err, want) || want == nil && string(got) != "ab" {
+				t.Errorf("%s, after %d times nothing: %q, %v", e, pause, got, err)
+			}
 		}
 	}
 }
