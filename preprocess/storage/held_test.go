@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -148,6 +149,17 @@ func TestHeld_leavesNothingWhenItIsNotWanted(t *testing.T) {
 			t.Errorf("there are %q", got)
 		}
 	})
+}
+
+func TestDiscard_saysWhatItCannotRemove(t *testing.T) {
+	dir := tree(t, "folder/file")
+	held := Held{File: filepath.Join(dir, "folder")}
+	if err := New().Discard(context.Background(), URI{Path: dir + "data.csv"}, held); !errors.Is(err, syscall.ENOTEMPTY) || !strings.Contains(err.Error(), held.File) {
+		t.Errorf("error %v", err)
+	}
+	if got := names(t, New(), URI{Path: dir}); len(got) != 1 {
+		t.Errorf("there are %q", got)
+	}
 }
 
 func TestHeld_leavesNoUpload(t *testing.T) {
