@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -97,7 +98,34 @@ func TestUnpack_makesFilesFoldersAndLinks(t *testing.T) {
 			if info, err := os.Stat(filepath.Join(dir, "tool")); err != nil || info.Mode().Perm() != 0o700 {
 				t.Errorf("tool: %v, %v; want it to be executable, by its owner alone", info, err)
 			}
+			if info, err := os.Stat(filepath.Join(dir, "pkg")); err != nil || info.Mode().Perm() != 0o700 {
+				t.Errorf("pkg: %v, %v; want it to be its owner's alone", info, err)
+			}
 		})
+	}
+}
+
+func TestUnpack_takesAsMuchAsIsAllowed(t *testing.T) {
+	half := strings.Repeat("x", 512<<10)
+	var many []string
+	for i := range 99 {
+		many = append(many, fmt.Sprintf("f%d", i), "")
+	}
+	for name, archive := range map[string][]byte{
+		"bytes in a tar": tarball(t, file("x", half), file("y", half)),
+		"bytes in a zip": zipped(t, 0o600, "x", half, "y", half),
+		"files":          zipped(t, 0o600, append(many, "folder/", "")...),
+	} {
+		if err := unpack(archive, t.TempDir(), roomy); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	dir := t.TempDir()
+	if err := unpack(tarball(t, file("x", half)), dir, roomy); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "x")); err != nil || info.Mode().Perm() != 0o600 || info.Size() != int64(len(half)) {
+		t.Errorf("%v, %v; want a file for its owner alone", info, err)
 	}
 }
 
@@ -106,6 +134,10 @@ func TestUnpack_refuses(t *testing.T) {
 		return tar.Header{Name: name, Linkname: target, Typeflag: tar.TypeSymlink}
 	}
 	zeros := strings.Repeat("\x00", 2<<20)
+	var headers []tar.Header
+	for range 12 {
+		headers = append(headers, tar.Header{Typeflag: tar.TypeXGlobalHeader, PAXRecords: map[string]string{"comment": strings.Repeat("x", 900<<10)}})
+	}
 	tests := []struct {
 		name    string
 		archive []byte
@@ -121,6 +153,12 @@ func TestUnpack_refuses(t *testing.T) {
 		{"links that lead out together", tarball(t, file("sub/f", ""), link("sub/d", ".."), link("l", "sub/d/..")), `entry "l": a link that leads out of the package`},
 		{"a file through a link", tarball(t, file("sub/f", ""), link("sub/d", ".."), link("l", "sub/d/.."), file("l/x", "")), `entry "l/x": its folder cannot be made: path escapes from parent`},
 		{"a link to nothing", tarball(t, file("f", ""), link("x", "y")), `entry "x": a link that leads to nothing`},
+		{"a link of too many bytes", tarball(t, link("x", strings.Repeat("y", maxLink))), `entry "x": a link that leads out of the package`},
+		{"a link of too many bytes in a zip", zipped(t, 0o644|fs.ModeSymlink, "x", strings.Repeat("y", 2*maxLink)), `entry "x": a link that leads out of the package`},
+		{"a link that is empty", zipped(t, 0o644|fs.ModeSymlink, "x", ""), `entry "x": a link that leads out of the package`},
+		{"a link in place of the package", tarball(t, link(".", "x")), `entry ".": a link that leads out of the package`},
+		{"a file in place of the package", tarball(t, file(".", "x")), `entry ".": a file without a name`},
+		{"a hard link in place of the package", tarball(t, file("f", ""), tar.Header{Name: ".", Linkname: "f", Typeflag: tar.TypeLink}), `entry ".": a link that leads out of the package`},
 		{"a hard link out", tarball(t, tar.Header{Name: "x", Linkname: "../y", Typeflag: tar.TypeLink}), `entry "x": a link that leads out of the package`},
 		{"a device", tarball(t, tar.Header{Name: "x", Typeflag: tar.TypeChar}), `entry "x": a device, a pipe or something else that is no file, folder or link`},
 		{"a pipe", tarball(t, tar.Header{Name: "x", Typeflag: tar.TypeFifo}), `entry "x": a device, a pipe or something else that is no file, folder or link`},
@@ -133,6 +171,8 @@ func TestUnpack_refuses(t *testing.T) {
 			strings.Repeat("entry \"../x\": want a path without \"..\"\n", 20) + "there may be more; these are the first"},
 		{"a bomb", tarball(t, file("x", zeros)), `unpacks to more than 1048576 bytes`},
 		{"a bomb in a zip", zipped(t, 0o644, "x", zeros), `unpacks to more than 1048576 bytes`},
+		{"a bomb of headers", tarball(t, append(headers, file("x", ""))...), `unpacks to more than 1048576 bytes`},
+		{"a byte too many", tarball(t, file("x", zeros[:1<<20]), file("y", "1")), `unpacks to more than 1048576 bytes`},
 		{"a bomb of two", tarball(t, file("x", zeros[:800<<10]), file("y", zeros[:800<<10])), `unpacks to more than 1048576 bytes`},
 		{"many files", zipped(t, 0o644, strings.Split(strings.Repeat("d/,,", 101), ",")[:202]...), `more than 100 files and folders`},
 		{"nothing", tarball(t), `there is nothing in it; want a .tar.gz, .tar, .zip or .whl with Python modules`},
