@@ -354,8 +354,17 @@ func TestExitStatus_followsTheKindOfError(t *testing.T) {
 			t.Errorf("%v: %d, want %d", err, got, want)
 		}
 	}
-	if got := ExitStatus(&storage.Error{Kind: storage.ErrChanged}); got != contract.ExitIO {
-		t.Errorf("changed: %d", got)
+	for err, want := range map[error]int{
+		&storage.Error{Kind: storage.ErrChanged}:  contract.ExitIO,
+		&storage.Error{Kind: storage.ErrOnce}:     contract.ExitIO,
+		&storage.Error{Kind: storage.ErrConflict}: contract.ExitTempFail,
+		&storage.Error{Kind: storage.ErrTooLarge}: contract.ExitData,
+		ErrInterrupted: contract.ExitTempFail,
+		fmt.Errorf("x: %w", &Error{contract.ExitNoPerm, &storage.Error{Kind: storage.ErrNotFound}}): contract.ExitNoPerm, // what is said of it counts
+	} {
+		if got := ExitStatus(err); got != want {
+			t.Errorf("%v: %d, want %d", err, got, want)
+		}
 	}
 }
 
