@@ -36,7 +36,7 @@ func TestParseFloat_readsWhatPandasReads(t *testing.T) {
 func TestParseFloat_refusesWhatIsNoNumber(t *testing.T) {
 	for _, text := range []string{
 		"", " ", ".", "-", "+", "e5", "1e", "1e+", "--1", "- 1", "1 2", "0x10", "0x1p4", "1_000", "1,5", "1d5", "1f", "1e5.0", "..5",
-		"1.5.", "in", "nano", "٣", "1\x00", "½", "1é", "True",
+		"1.5.", "12:30", "1:", ":", ".:", "1.5:", "1e:", "1e5:", "1/2", "/", "1e/", "1.:e5", "1.5e", "123456789012345678901:", "in", "nano", "٣", "1\x00", "½", "1é", "True",
 	} {
 		if got, ok := ParseFloat([]byte(text)); ok {
 			t.Errorf("%q: %v, want none", text, got)
@@ -46,7 +46,7 @@ func TestParseFloat_refusesWhatIsNoNumber(t *testing.T) {
 
 // strconv is the oracle, restricted to the decimal notation.
 func FuzzParseFloat(f *testing.F) {
-	for _, seed := range []string{"1", "-0.1", "1e22", "9007199254740993", "0.1e-5", "inf", "nan", "1_0", "0x1p4", " 1 ", "123456789012345678901", "1e-330"} {
+	for _, seed := range []string{"1", "-0.1", "1e22", "9007199254740993", "0.1e-5", "12:30", "1/2", "inf", "nan", "1_0", "0x1p4", " 1 ", "123456789012345678901", "1e-330"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -75,6 +75,7 @@ func TestParseInt_knowsItsRange(t *testing.T) {
 		{"18446744073709551615", 0, false, true}, {"18446744073709551616", 0, false, true}, {"99999999999999999999999", 0, false, true},
 		{"", 0, false, false}, {"-", 0, false, false}, {"1.0", 0, false, false}, {"1e3", 0, false, false}, {"1 2", 0, false, false},
 		{"99999999999999999999x", 0, false, false},
+		{"12:30", 0, false, false}, {":", 0, false, false}, {"1:", 0, false, false}, {"1/2", 0, false, false}, {"99999999999999999999:", 0, false, false},
 	}
 	for _, test := range tests {
 		got, ok, big := parseInt([]byte(test.text))
