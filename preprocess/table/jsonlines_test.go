@@ -7,8 +7,10 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"ds-pipeline/preprocess/frame"
@@ -238,4 +240,48 @@ func flat(object map[string]any) bool {
 // last value.
 func twice(line []byte) bool {
 	return bytes.Count(line, []byte(`"a"`)) > 1 || bytes.Count(line, []byte(`"b"`)) > 1
+}
+
+func TestUnescape_knowsEveryEscape(t *testing.T) {
+	for c := range 256 {
+		for at := range 4 {
+			digits := []byte("00e9")
+			digits[at] = byte(c)
+			want, err := strconv.ParseUint(string(digits), 16, 16)
+			if strings.ContainsRune("+-_", rune(c)) {
+				err = strconv.ErrSyntax
+			}
+			got, fault := unescape(nil, append([]byte(`x\u`), digits...))
+			if utf16.IsSurrogate(rune(want)) {
+				if fault != halfPair {
+					t.Errorf("\\u%s: %q", digits, fault)
+				}
+			} else if (fault == "") != (err == nil) || err == nil && string(got) != "x"+string(rune(want)) {
+				t.Errorf("\\u%s: %q, %q", digits, got, fault)
+			}
+		}
+		var want string
+		err := json.Unmarshal([]byte{'"', '\\', byte(c), '"'}, &want)
+		if got, fault := unescape(nil, []byte{'\\', byte(c)}); (fault == "") != (err == nil) || err == nil && string(got) != want {
+			t.Errorf("a backslash and %q: %q, %q, want %q, %v", c, got, fault, want, err)
+		}
+	}
+	for text, want := range map[string]string{
+		`\`: badEscape, `\u`: badEscape, `\u00e`: badEscape, `\ud83d`: halfPair, `\ud83dx`: halfPair, `\ud83d\n12345`: halfPair, `\ud83d\udc2`: halfPair,
+		`\ud83d\ud83d`: halfPair, `\udc27\ud83d`: halfPair, `\ud83dxudc27`: halfPair, `\ud83d\udc2g`: halfPair, `\ud83d\udc27`: "", `\ud83d\udc27x`: "",
+	} {
+		if got, fault := unescape(nil, []byte(text)); fault != want || want == "" && !strings.HasPrefix(string(got), "🐧") {
+			t.Errorf("%s: %q, %q, want %q", text, got, fault, want)
+		}
+	}
+}
+
+func TestIsDelimiter_isNoPartOfANumberOrAQuote(t *testing.T) {
+	const want = "\t !#$%&'()*,/:;<=>?@[\\]^_`{|}~"
+	for c := range 256 {
+		control := c > 0 && c < ' ' && c != '\n' && c != '\r'
+		if got := IsDelimiter(byte(c)); got != (control || strings.IndexByte(want, byte(c)) >= 0) {
+			t.Errorf("%q: %t", c, got)
+		}
+	}
 }
