@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"ds-pipeline/preprocess/frame"
 )
@@ -212,6 +213,44 @@ func TestParser_showsWhatContradictsAKind(t *testing.T) {
 		p.Reset([]byte("True,0\n"), 0)
 		if got := as.Kind(SawMissing | p.Next(1).Facts[0]); got != want {
 			t.Errorf("read as %d: kind %d, want %d", as, got, want)
+		}
+	}
+}
+
+func TestParser_saysWhyACellCannotBeUsed(t *testing.T) {
+	for _, test := range []struct {
+		as     As
+		kind   frame.Kind
+		sure   bool
+		cell   string
+		reason string
+		always bool // whatever the other records hold
+	}{
+		{AsNumber, frame.Float, false, "x", "not a number", true},
+		{AsNumber, frame.Float, false, "true", "true or false, where other records have a number", false},
+		{AsBool, frame.Bool, false, "x", "not true or false", true},
+		{AsBool, frame.Bool, false, "1", "not true or false", true},
+		{AsFigures, frame.Float, false, "x", "not a number", true},
+		{AsFound, frame.Int, true, "1.5", "not a whole number, where the records that can be used have one", false},
+		{AsFound, frame.Float, true, "x", "not a number, where the records that can be used have one", false},
+		{AsFound, frame.Bool, true, "1", "not true or false, where the records that can be used have one", false},
+		{AsFound, frame.BoolGaps, true, "x", "not true or false, where the records that can be used have one", false},
+	} {
+		p := NewParser(Layout{Dialect: CSV, Fields: 2, Nulls: NewNulls(nil), Inputs: []Input{{Name: "c", As: test.as, Kind: test.kind, Sure: test.sure}}})
+		p.Reset([]byte(test.cell+",0\n"), 0)
+		b := p.Next(1)
+		want := Reject{Start: 0, End: len(test.cell) + 2, Column: "c", Value: test.cell, Reason: test.reason, Always: test.always}
+		if len(b.Rejects) != 1 || b.Rejects[0] != want {
+			t.Errorf("as %d, kind %d: got %+v, want %+v", test.as, test.kind, b.Rejects, want)
+		}
+	}
+}
+
+func TestParser_showsTheBeginningOfALongCell(t *testing.T) {
+	for _, n := range []int{maxValue, maxValue + 1} {
+		b := parseColumn(t, AsNumber, nil, strings.Repeat("x", n-1)+"é")
+		if got := b.Rejects[0].Value; len(got) > maxValue || !utf8.ValidString(got) || !strings.HasPrefix(got, strings.Repeat("x", maxValue-1)) {
+			t.Errorf("a cell of %d bytes: %q", n+1, got)
 		}
 	}
 }
