@@ -142,3 +142,24 @@ func BenchmarkFormatter(b *testing.B) {
 		})
 	}
 }
+
+func TestAppendCell_tellsWhatIsMissing(t *testing.T) {
+	nan := math.NaN()
+	for _, c := range []struct {
+		column frame.Column
+		want   []string // "-" for a missing one
+	}{
+		{frame.Column{Kind: frame.Float, Floats: []float64{0, -1.5, nan, 1e300}}, []string{"0.0", "-1.5", "-", "1e+300"}},
+		{frame.Column{Kind: frame.Float32, Floats: []float64{0, float64(float32(0.1)), nan}}, []string{"0.0", "0.1", "-"}},
+		{frame.Column{Kind: frame.Int, Ints: []int64{0, -7, math.MinInt64}}, []string{"0", "-7", "-9223372036854775808"}},
+		{frame.Column{Kind: frame.Bool, Ints: []int64{0, 1, -1}}, []string{"False", "True", "-"}},
+		{frame.Column{Kind: frame.Text, Texts: [][]byte{[]byte("a,b"), {}, nil}}, []string{"a,b", "", "-"}},
+	} {
+		for row, want := range c.want {
+			got, there := AppendCell([]byte("x"), &c.column, row)
+			if text := strings.TrimPrefix(string(got), "x"); there != (want != "-") || there && text != want || !there && text != "" {
+				t.Errorf("kind %d, row %d: %q, %t, want %q", c.column.Kind, row, got, there, want)
+			}
+		}
+	}
+}
