@@ -68,7 +68,7 @@ func TestEncode_isAsGoodAsTheRecords(t *testing.T) {
 				case 1:
 					batch[0].Floats[i] = []float64{0, math.Copysign(0, -1), 5e-324, -math.MaxFloat64, math.Inf(-1)}[random.IntN(5)]
 				case 2:
-					batch[4].Texts[i] = []byte(strings.Repeat("x", 64) + fmt.Sprint(random.IntN(3)))
+					batch[4].Texts[i] = []byte(strings.Repeat("x", maxShownBytes-2+random.IntN(3)) + fmt.Sprint(random.IntN(3))) // all of it is kept, or not
 				case 3:
 					batch[4].Texts[i] = []byte{}
 				}
