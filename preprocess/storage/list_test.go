@@ -3,7 +3,9 @@ package storage
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -51,6 +53,43 @@ func TestList_findsFilesInNameOrder(t *testing.T) {
 			t.Errorf("%q: %q, want %q", pattern, names, want)
 		}
 	}
+}
+
+func TestList_isTheSameForFilesAndObjects(t *testing.T) {
+	places(t, func(t *testing.T, s *Store, at func(string) URI) {
+		for _, name := range []string{"raw/b.csv", "raw/a.csv", "raw/sub/c.csv", "raw/_SUCCESS", "raw[1]/d.csv", "rawer/e.csv"} {
+			if err := s.MakeFolders(at(name)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := put(t, s, at(name), "x", Condition{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, c := range []struct {
+			pattern URI
+			want    string
+		}{
+			{folder(at("raw/")), "[a.csv b.csv c.csv]"},
+			{folder(at("raw[1]/")), "[d.csv]"},
+			{at("raw/*.csv"), "[a.csv b.csv]"},
+			{at("raw/[b-z].csv"), "[b.csv]"},
+			{at("raw*/?.csv"), "[a.csv b.csv d.csv e.csv]"},
+			{at("raw/_*"), "[_SUCCESS]"},
+			{at("raw/nothing"), "[nothing]"},
+		} {
+			found, err := s.List(context.Background(), c.pattern)
+			var names []string
+			for _, u := range found {
+				names = append(names, path.Base(u.Key+u.Path))
+			}
+			if got := fmt.Sprint(names); err != nil || got != c.want {
+				t.Errorf("%s: %s, %v, want %s", c.pattern, got, err, c.want)
+			}
+		}
+		if _, err := s.List(context.Background(), at("raw/*.gz")); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "raw/*.gz") {
+			t.Errorf("error %v", err)
+		}
+	})
 }
 
 func TestList_saysWhatIsWrong(t *testing.T) {
