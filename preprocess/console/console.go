@@ -147,9 +147,9 @@ func Size(n int64) string {
 	switch {
 	case n < 1e3:
 		return fmt.Sprintf("%d B", n)
-	case n < 1e6:
+	case n < 1e6-50: // what rounds to 1000.0 is of the next unit
 		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
-	case n < 1e9:
+	case n < 1e9-50e3:
 		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 	}
 	return fmt.Sprintf("%.1f GB", float64(n)/1e9)

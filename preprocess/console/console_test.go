@@ -62,7 +62,7 @@ func TestSummary_saysWhatElseThereIs(t *testing.T) {
 
 func TestSize_isInDecimalUnits(t *testing.T) {
 	for n, want := range map[int64]string{
-		0: "0 B", 999: "999 B", 1000: "1.0 kB", 1500: "1.5 kB", 1e6: "1.0 MB", 25e5: "2.5 MB", 1e9: "1.0 GB", 35e8: "3.5 GB", 2e12: "2000.0 GB",
+		0: "0 B", 999: "999 B", 999_949: "999.9 kB", 999_950: "1.0 MB", 999_999_999: "1.0 GB", 1000: "1.0 kB", 1500: "1.5 kB", 1e6: "1.0 MB", 25e5: "2.5 MB", 1e9: "1.0 GB", 35e8: "3.5 GB", 2e12: "2000.0 GB",
 	} {
 		if got := Size(n); got != want {
 			t.Errorf("%d: got %s, want %s", n, got, want)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"sync"
 
@@ -43,7 +44,7 @@ func openInputs(ctx context.Context, store *storage.Store, s Settings) (*inputs,
 	in := &inputs{store: store, uris: uris, versions: make([]string, len(uris))}
 	if len(uris) == 1 {
 		in.only, err = store.Open(ctx, uris[0])
-		if errors.Is(err, storage.ErrTarget) && !uris[0].IsS3() { // a folder
+		if info, serr := os.Stat(uris[0].Path); errors.Is(err, storage.ErrTarget) && !uris[0].IsS3() && serr == nil && info.IsDir() {
 			err = fmt.Errorf("%w, or %s/ for all files in it", err, uris[0])
 		}
 		if err != nil {

@@ -183,3 +183,21 @@ func TestRun_noticesThatOneOfSeveralInputsChanged(t *testing.T) {
 		t.Error("a result was published")
 	}
 }
+
+// What is meant by a folder is only said of one.
+func TestOpenInputs_tellsAFolderFromALinkToItself(t *testing.T) {
+	dir := t.TempDir()
+	loop := filepath.Join(dir, "loop")
+	if err := os.Symlink(loop, loop); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		dir:  "read " + dir + ": it cannot be used: it is a directory; want a file, or " + dir + "/ for all files in it",
+		loop: "read " + loop + ": it cannot be used: too many levels of symbolic links",
+	} {
+		_, err := openInputs(context.Background(), storage.New(), Settings{Input: storage.URI{Path: path}})
+		if err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("got %v, want … %s", err, want)
+		}
+	}
+}
