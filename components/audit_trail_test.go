@@ -17,10 +17,35 @@ func TestAuditTrail_recordsTheBucketsAndSigns(t *testing.T) {
 	if len(values) != 2 || values[0].StringValue() != "arn:aws:s3:::in/" || selector["includeManagementEvents"].BoolValue() {
 		t.Errorf("got %v", selector)
 	}
+	if !trail["enableLogging"].BoolValue() {
+		t.Error("the trail records nothing")
+	}
 	if !trail["enableLogFileValidation"].BoolValue() {
 		t.Error("the trail does not sign its files")
 	}
+	if trail["includeGlobalServiceEvents"].BoolValue() {
+		t.Error("the trail records more than the buckets")
+	}
 	golden(t, "policy-trail-bucket", r.one(t, "audit-bucket-policy").text("policy"))
+}
+
+func TestAuditTrail_isProtectedAndKeptWithTheData(t *testing.T) {
+	for _, protect := range []bool{false, true} {
+		r := record(t, func(ctx *pulumi.Context) error {
+			args := validAuditTrail("")
+			args.ProtectData = protect
+			_, err := NewAuditTrail(ctx, "audit", args)
+			return err
+		})
+		if res := r.one(t, "audit"); res.retain != protect {
+			t.Errorf("ProtectData %v: retained %v", protect, res.retain)
+		}
+		for _, name := range []string{"audit-trail", "audit-bucket"} {
+			if res := r.one(t, name); res.protect != protect {
+				t.Errorf("ProtectData %v: %s is protected: %v", protect, name, res.protect)
+			}
+		}
+	}
 }
 
 func TestAccessLogs_goToABucketOfTheirOwn(t *testing.T) {

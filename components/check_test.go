@@ -1,6 +1,7 @@
 package components
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -16,11 +17,15 @@ func TestChecks_acceptAndRefuse(t *testing.T) {
 		{"email", CheckEmail, []string{"a@b.co", "first.last+tag@mail.example.com"}, []string{"", "a", "a@b", "a@b.", "a b@c.d", "a@b.c,d@e.f", "<a@b.c>"}},
 		{"key", CheckObjectKey, []string{"a", "raw/data.csv", "ä/1 2.csv", strings.Repeat("k", 1024)}, []string{"", "/a", " a", "a ", "a/", "a{{b}}", "a\nb", strings.Repeat("k", 1025)}},
 		{"input", CheckInputKey, []string{"a", "raw/data.csv", "raw/", "raw/[x/", "*.csv", "raw/2026-[01]?.csv", `a\*`}, []string{"", "/", "/a", " a", "a/ ", "a{{b}}", "raw/[x.csv", `a\`, strings.Repeat("k", 1025)}},
-		{"prefix", CheckParameterPrefix, []string{"/ds/", "/ds/preprocessing/", "/a.b/c_d/e-f/", "/" + strings.Repeat("a/", 13)}, []string{"", "/", "ds/", "/ds", "//", "/ds//x/", "/aws/x/", "/SSM-x/", "/a b/", "/" + strings.Repeat("a/", 14)}},
+		{"prefix", CheckParameterPrefix, []string{"/ds/", "/ds/preprocessing/", "/a.b/c_d/e-f/", "/" + strings.Repeat("a/", 13), "/" + strings.Repeat("a", 898) + "/"}, []string{"", "/", "ds/", "/ds", "//", "/ds//x/", "/aws/x/", "/SSM-x/", "/a b/", "/" + strings.Repeat("a/", 14), "/" + strings.Repeat("a", 899) + "/"}},
 		{"network", CheckNetworkCIDR, []string{"10.0.0.0/24", "10.1.0.0/16", "192.168.4.0/26", "172.16.0.0/20"}, []string{"", "10.0.0.0", "10.0.0.1/24", "8.8.8.0/24", "10.0.0.0/15", "10.0.0.0/27", "fd00::/24"}},
 		{"image", CheckImageURI,
 			[]string{"111111111111.dkr.ecr.us-east-1.amazonaws.com/a/b@sha256:" + strings.Repeat("0", 64)},
 			[]string{"", "a:b", "111111111111.dkr.ecr.us-east-1.amazonaws.com/a:tag", "111111111111.dkr.ecr.us-east-1.amazonaws.com/a@sha256:123"}},
+		{"environment", CheckEnvironment, []string{"dev", "team-1", strings.Repeat("e", 20)}, []string{"", "1st", "Dev", "a--b", "a-", strings.Repeat("e", 21)}},
+		{"stack", CheckStackName, []string{"dev", "a.B_c-1", strings.Repeat("s", 100)}, []string{"", "a b", "a/b", strings.Repeat("s", 101)}},
+		{"repository", CheckRepository, []string{"a/b", "example-1/a.b_c", "a/" + strings.Repeat("r", 138)}, []string{"", "a", "a/b/c", "*/b", "-a/b", "a/" + strings.Repeat("r", 139)}},
+		{"ref", CheckRef, []string{"refs/heads/main", "refs/tags/v1.0+2", "refs/heads/" + strings.Repeat("r", 244)}, []string{"", "main", "refs/heads/*", "refs/pull/1", "refs/heads/" + strings.Repeat("r", 245)}},
 	}
 	for _, tt := range tests {
 		for _, text := range tt.right {
@@ -32,6 +37,14 @@ func TestChecks_acceptAndRefuse(t *testing.T) {
 			if tt.check(text) == nil {
 				t.Errorf("%s: %q is accepted", tt.name, text)
 			}
+		}
+	}
+}
+
+func TestCheckEmails_takesAsManyAsABudgetTells(t *testing.T) {
+	for n, right := range map[int]bool{0: false, 1: true, 10: true, 11: false} {
+		if err := CheckEmails(slices.Repeat([]string{"you@example.com"}, n)); (err == nil) != right {
+			t.Errorf("%d addresses: got %v", n, err)
 		}
 	}
 }

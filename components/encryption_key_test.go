@@ -21,6 +21,22 @@ func TestEncryptionKey_policyIsTheReviewedOne(t *testing.T) {
 	}
 }
 
+func TestEncryptionKey_letsInWhatItIsForAlone(t *testing.T) {
+	for service, leave := range map[string]func(*EncryptionKeyArgs){
+		"logs.":       func(a *EncryptionKeyArgs) { a.LogGroupNames = nil },
+		"cloudtrail.": func(a *EncryptionKeyArgs) { a.TrailName = "" },
+	} {
+		args := validEncryptionKey("")
+		if text, err := renderJSON(keyPolicy(args)); err != nil || !strings.Contains(text, service) {
+			t.Errorf("%s has no use of the key in %s, %v", service, text, err)
+		}
+		leave(args)
+		if text, err := renderJSON(keyPolicy(args)); err != nil || strings.Contains(text, service) {
+			t.Errorf("%s has a use of the key in %s, %v", service, text, err)
+		}
+	}
+}
+
 func TestEncryptionKey_isProtectedAndKeptWithTheData(t *testing.T) {
 	for _, protect := range []bool{false, true} {
 		r := record(t, func(ctx *pulumi.Context) error {

@@ -33,3 +33,11 @@ func TestCheckTaskMemory_isFargatesTable(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckTaskStorage_isWhatFargateOffers(t *testing.T) {
+	for gib, right := range map[int]bool{19: false, 20: true, 200: true, 201: false} {
+		if err := CheckTaskStorage(gib); (err == nil) != right {
+			t.Errorf("%d GiB: got %v", gib, err)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package components
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -52,6 +53,11 @@ func TestNetwork_eachModeHasItsOwnWayOut(t *testing.T) {
 					t.Errorf("%s gives out public addresses", res.name)
 				}
 			}
+			if tt.network.Mode != NetworkExisting {
+				if tables := r.one(t, "processing-network-s3").inputs["routeTableIds"]; !tables.IsArray() || len(tables.ArrayValue()) == 0 {
+					t.Error("no route leads to S3 past the internet")
+				}
+			}
 			group := r.one(t, "processing-network-task").inputs
 			if len(group["ingress"].ArrayValue()) != 0 {
 				t.Errorf("ingress %v", group["ingress"])
@@ -67,6 +73,10 @@ func TestNetwork_eachModeHasItsOwnWayOut(t *testing.T) {
 
 func TestNetwork_endpointsLeadNowhereElse(t *testing.T) {
 	r := recordNetwork(t, Network{Mode: NetworkEndpoints})
+	// Without both, the name of a service stays that of its public address.
+	if vpc := r.one(t, "processing-network").inputs; !vpc["enableDnsSupport"].BoolValue() || !vpc["enableDnsHostnames"].BoolValue() {
+		t.Errorf("the network resolves no names of endpoints: %v", vpc)
+	}
 	for _, rule := range r.one(t, "processing-network-task").inputs["egress"].ArrayValue() {
 		if rule := rule.ObjectValue(); rule["cidrBlocks"].IsArray() {
 			t.Errorf("tasks reach %v", rule["cidrBlocks"])
@@ -82,6 +92,34 @@ func TestNetwork_endpointsLeadNowhereElse(t *testing.T) {
 		if name != "s3" && !endpoint.inputs["privateDnsEnabled"].BoolValue() {
 			t.Errorf("%s: its name leads to the internet", name)
 		}
+	}
+}
+
+func TestNetwork_endpointsKeepTheConditionsOfARight(t *testing.T) {
+	text, err := renderJSON(newPolicy(
+		statement{Sid: "Own", Effect: "Allow", Action: []string{"s3:GetObject"}, Resource: []string{"*"}, Condition: map[string]any{
+			"StringEquals": map[string]any{"aws:ResourceAccount": "111111111111"}, "Bool": map[string]any{"aws:SecureTransport": "true"},
+		}},
+		statement{Sid: "Other", Effect: "Allow", Action: []string{"ssm:GetParameter"}, Resource: []string{"*"}},
+	))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got string
+	record(t, func(ctx *pulumi.Context) error {
+		n := &ownNetwork{place: testPlace, allowed: pulumi.String(text).ToStringOutput()}
+		ctx.Export("policy", n.endpointPolicy("s3:").ApplyT(func(text string) string { got = text; return text })) // waits
+		return nil
+	})
+	passed := parsePolicy(t, got).Statement
+	if len(passed) != 1 || passed[0].Sid != "Own" {
+		t.Fatalf("got %s", got)
+	}
+	want := map[string]any{
+		"StringEquals": map[string]any{"aws:ResourceAccount": "111111111111", "aws:PrincipalAccount": "111111111111"}, "Bool": map[string]any{"aws:SecureTransport": "true"},
+	}
+	if !reflect.DeepEqual(passed[0].Condition, want) {
+		t.Errorf("got the conditions %v, want %v", passed[0].Condition, want)
 	}
 }
 
@@ -167,6 +205,7 @@ func TestCheckNetworkRoom_hasAnAddressForEachTask(t *testing.T) {
 		{"10.0.0.0/24", 111, "got 10.0.0.0/24 with addresses for 110 tasks, want /23 or larger for the 111 that there may be at once"},
 		{"10.0.0.0/26", 14, ""},
 		{"10.0.0.0/26", 10000, "got 10.0.0.0/26 with addresses for 14 tasks, want /17 or larger for the 10000 that there may be at once"},
+		{"10.0.0.0/24", 238, "got 10.0.0.0/24 with addresses for 110 tasks, want /23 or larger for the 238 that there may be at once"},
 		{"10.0.0.0/17", 10000, ""},
 	} {
 		got := ""

@@ -71,6 +71,11 @@ func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 		arn("scheduler", "schedule-group/"+physical)
 	case "aws:iam/role:Role":
 		set("arn", "arn:aws:iam::"+account+":role/"+physical)
+	case "aws:iam/policy:Policy":
+		set("arn", "arn:aws:iam::"+account+":policy/"+physical)
+	case "aws:kms/key:Key":
+		arn("kms", "key/"+physical)
+		set("keyId", physical)
 	case "aws:sfn/stateMachine:StateMachine":
 		arn("states", "stateMachine:"+physical)
 	case "aws:sns/topic:Topic":

@@ -276,7 +276,6 @@ func scaleStates(in machineInputs) map[string]state {
 	}
 	if in.spot {
 		merge["capacity"] = firstCapacity()
-		next["capacity"] = firstCapacity()
 	}
 	if in.scale.Source == contract.ScaleSourceObject {
 		maps.Copy(states, statesNamed("Plan", attemptStates(in, attempt{

@@ -354,6 +354,34 @@ func TestScale_planAndMergeHaveAttemptsAndAreTold(t *testing.T) {
 	}
 }
 
+func TestScale_planAndMergeTrySpotFirst(t *testing.T) {
+	in := spreadInputs(contract.ScaleSourceObject)
+	in.spot = true
+	starts := map[string]int{}
+	w := &spread{written: map[string][]any{contract.ScaleItems("run", 1): {map[string]any{"Key": "raw/one.csv"}}}}
+	w.task = func(env map[string]string) error {
+		starts[env["command"]]++
+		if env["command"] != contract.CommandPart && starts[env["command"]]%in.attempts != 0 {
+			return stoppedTask(contract.ExitTempFail)
+		}
+		return nil
+	}
+	out, _, _ := w.run(t, in, `{"input-key":"raw/one.csv"}`)
+	tries := append(slices.Repeat([]string{"FARGATE_SPOT"}, in.attempts-1), "FARGATE")
+	if want := slices.Concat(tries, []string{"FARGATE"}, tries); !out.succeeded || !slices.Equal(w.providers, want) {
+		t.Errorf("succeeded %v: %s; ran %s on %v, want %v", out.succeeded, out.cause, w.commands(), w.providers, want)
+	}
+	// Another round, whose merge has attempts of its own.
+	w = &spread{objects: listing(2)}
+	w.task = askedAgain(w, "2")
+	in = spreadInputs(contract.ScaleSourcePrefix)
+	in.spot = true
+	out, _, _ = w.run(t, in, `{}`)
+	if want := []string{"FARGATE", "FARGATE_SPOT", "FARGATE", "FARGATE_SPOT"}; !out.succeeded || !slices.Equal(w.providers, want) {
+		t.Errorf("succeeded %v: %s; ran %s on %v, want %v", out.succeeded, out.cause, w.commands(), w.providers, want)
+	}
+}
+
 func TestScale_partsHaveTheAttemptsOfATask(t *testing.T) {
 	reclaimed := &taskError{name: "States.TaskFailed", cause: `{"Containers":[{"ExitCode":75}],"StopCode":"SpotInterruption","StoppedReason":"Your Spot Task was interrupted."}`}
 	throttled := &taskError{name: "ECS.ThrottlingException", cause: "Rate exceeded"}
@@ -706,6 +734,27 @@ func TestScale_policiesAreTheReviewedOnes(t *testing.T) {
 	golden(t, "watch-machine-scale", r.one(t, "watch-machine").text("definition"))
 }
 
+func TestScale_machineEncryptsTheRecordOfAMapAlone(t *testing.T) {
+	for spread, args := range map[bool]*PipelineArgs{false: validPipeline(""), true: scaledPipeline(contract.ScaleSourcePrefix)} {
+		args.KMSKeyArn = pulumi.String(testKeyArn)
+		r := record(t, func(ctx *pulumi.Context) error {
+			_, err := NewPipeline(ctx, "pipeline", args)
+			return err
+		})
+		may := map[string]bool{}
+		for _, s := range parsePolicy(t, r.one(t, "pipeline-role-policy").text("policy")).Statement {
+			if s.Sid == "UseKeyOfInput" {
+				for _, action := range s.Action {
+					may[action] = true
+				}
+			}
+		}
+		if !may["kms:Decrypt"] || may["kms:GenerateDataKey"] != spread || len(may) > 2 {
+			t.Errorf("spread %v: the machine may %v with the key of the buckets", spread, may)
+		}
+	}
+}
+
 func TestScale_argumentsAreChecked(t *testing.T) {
 	args := scaledPipeline("bucket")
 	args.Attempts, args.ScaleOut.Spot, args.ScaleOut.Hours = 1, true, 0
@@ -714,6 +763,11 @@ func TestScale_argumentsAreChecked(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q in it", err, want)
 		}
+	}
+	args = scaledPipeline(contract.ScaleSourcePrefix)
+	args.Attempts = 1
+	if err := args.validate(); err != nil {
+		t.Errorf("one attempt without Spot: %v", err)
 	}
 }
 

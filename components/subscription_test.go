@@ -23,6 +23,14 @@ func TestCheckSubscriptions_refusesWhatDoesNotFit(t *testing.T) {
 	}
 }
 
+func TestCheckAudience_refusesTheAddressThatGetsAllMessagesAlready(t *testing.T) {
+	for subscription, right := range map[string]bool{"email:you@example.com": false, "email:team@example.com": true, "https://example.com/hook": true} {
+		if err := CheckAudience("you@example.com", []string{subscription}, "us-east-1"); (err == nil) != right {
+			t.Errorf("%s: got %v", subscription, err)
+		}
+	}
+}
+
 func TestPipeline_subscriptionsAreNamedAfterTheirEndpoints(t *testing.T) {
 	names := func(subscriptions ...string) []string {
 		var names []string

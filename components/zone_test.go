@@ -42,6 +42,9 @@ func TestCheckZonedSchedule_refusesATimeOfAnotherMonth(t *testing.T) {
 		{"cron(0 0 ? * MON#2 *)", "Asia/Tokyo", ""},
 		{"cron(0 22 ? * 6L *)", "America/New_York", "want a time before 19:00"},
 		{"cron(0 22 ? * 6L *)", "Asia/Tokyo", ""},
+		{"cron(0 22 ? JAN 6L *)", "America/New_York", "want a time before 19:00"}, // the last of January
+		{"cron(0 0 ? * MON *)", "Asia/Tokyo", "want 09:00 or later"},
+		{"cron(0 0 ? * L *)", "Asia/Tokyo", "want 09:00 or later"}, // any Saturday
 		{"cron(0 0/6 */10 * ? *)", "Asia/Tokyo", "want 09:00 or later"},
 		{"cron(0 0 ? * * *)", "UTC", ""},
 		{"rate(1 day)", "Europe/Berlin", "a rate knows no time zone"},
