@@ -294,18 +294,18 @@ func checkPlace(cfg Config, wrong map[string]bool) error {
 		errs = append(errs, settings.Prefixed("monthlyBudgetUSD", components.CheckBudget(cfg.MonthlyBudgetUSD, cfg.Region)))
 	}
 	if cfg.PermissionsBoundaryArn != "" && !wrong["permissionsBoundaryArn"] {
-		errs = append(errs, settings.Prefixed("permissionsBoundaryArn", checkBoundary(cfg)))
+		errs = append(errs, settings.Prefixed("permissionsBoundaryArn", checkBoundary(cfg, wrong)))
 	}
 	return errors.Join(errs...)
 }
 
 // checkBoundary reports a boundary that no role of the account can have.
-func checkBoundary(cfg Config) error {
+func checkBoundary(cfg Config, wrong map[string]bool) error {
 	if err := components.CheckPartition(cfg.PermissionsBoundaryArn, cfg.Region); err != nil {
 		return err
 	}
 	owner := policyArnPattern.FindStringSubmatch(cfg.PermissionsBoundaryArn)[2]
-	if cfg.AccountID != "" && owner != cfg.AccountID && owner != "aws" {
+	if cfg.AccountID != "" && !wrong["accountId"] && owner != cfg.AccountID && owner != "aws" {
 		return fmt.Errorf("got a policy of account %s, want one of %s, whose roles it bounds", owner, cfg.AccountID)
 	}
 	return nil

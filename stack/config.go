@@ -214,15 +214,15 @@ var lifecycleFields = map[string]string{
 func lifecycleKeys() []key {
 	var all []key
 	for _, l := range lifecycles {
-		days := func(field string, fallback int, of func(*components.Lifecycle) *int) key {
-			return number(l.bucket+lifecycleFields[field], fallback, func(c *Config) *int { return of(l.of(c)) }, nil)
+		days := func(field string, fallback int, of func(*components.Lifecycle) *int, check func(int) error) key {
+			return number(l.bucket+lifecycleFields[field], fallback, func(c *Config) *int { return of(l.of(c)) }, check)
 		}
 		all = append(all,
-			days("TransitionDays", 0, func(l *components.Lifecycle) *int { return &l.TransitionDays }),
+			days("TransitionDays", 0, func(l *components.Lifecycle) *int { return &l.TransitionDays }, nil),
 			text(l.bucket+lifecycleFields["TransitionClass"], "", func(c *Config) *string { return &l.of(c).TransitionClass }, nil),
-			days("ExpireDays", 0, func(l *components.Lifecycle) *int { return &l.ExpireDays }),
-			days("NoncurrentDays", 0, func(l *components.Lifecycle) *int { return &l.NoncurrentDays }),
-			days("AbortDays", 7, func(l *components.Lifecycle) *int { return &l.AbortDays }),
+			days("ExpireDays", 0, func(l *components.Lifecycle) *int { return &l.ExpireDays }, nil),
+			days("NoncurrentDays", 0, func(l *components.Lifecycle) *int { return &l.NoncurrentDays }, nil),
+			days("AbortDays", 7, func(l *components.Lifecycle) *int { return &l.AbortDays }, upTo(3650)), // 0 would be the default of the component
 		)
 	}
 	return all

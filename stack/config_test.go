@@ -2,6 +2,8 @@ package stack
 
 import (
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -312,6 +314,79 @@ func TestPulumiYaml_documentsExactlyTheKeysThatAreRead(t *testing.T) {
 	}
 	for name := range project.Config {
 		t.Errorf("%s is in Pulumi.yaml and nobody reads it", name)
+	}
+}
+
+// problems are the lines of an error of LoadConfig that are about a key.
+func problems(err error, key string) (lines []string) {
+	if err == nil {
+		return nil
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if strings.HasPrefix(line, key+": ") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+func TestLoadConfig_numbersHaveTheRangesThatPulumiYamlSays(t *testing.T) {
+	project, err := workspace.LoadProject("../Pulumi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := regexp.MustCompile(`(?:([0-9]+) to|up to) ([0-9]+)`)
+	checked := 0
+	for name, documented := range project.Config {
+		bounds := said.FindStringSubmatch(documented.Description)
+		if documented.TypeName() != "integer" || bounds == nil {
+			continue
+		}
+		checked++
+		low, _ := strconv.Atoi(bounds[1]) // 0 for "up to"
+		high, _ := strconv.Atoi(bounds[2])
+		tries := map[int]bool{low - 1: false, high: true, high + 1: false}
+		if bounds[1] != "" {
+			tries[low] = true
+		}
+		if documented.Default == 0 { // none, beside the range
+			tries[0] = true
+		}
+		for number, right := range tries {
+			set := map[string]string{name: strconv.Itoa(number)}
+			if bucket, ok := strings.CutSuffix(name, "TransitionDays"); ok && number > 0 {
+				set[bucket+"TransitionClass"] = "INTELLIGENT_TIERING"
+			}
+			_, err := load(t, set)
+			if got := problems(err, name); (len(got) == 0) != right {
+				t.Errorf("%s %d is to be accepted: %v; got %q", name, number, right, got)
+			}
+		}
+	}
+	if checked < 30 {
+		t.Errorf("%d ranges were found", checked)
+	}
+}
+
+func TestLoadConfig_aWrongValueIsOneProblem(t *testing.T) {
+	for name, wrong := range map[string]string{
+		"taskCpu": "1000", "taskMemoryMiB": "much", "taskAttempts": "0", "scaleOut": "bucket", "scaleOutVcpus": "0", "scaleOutConcurrency": "-1", "scaleOutHours": "0",
+		"scheduleExpression": "monthly", "scheduleTimezone": "Berlin", "alarms": "maybe", "monthlyBudgetUSD": "-1", "notificationSubscriptions": "fax:1", "outputAbortUploadDays": "0",
+		"networkMode": "nat", "networkCidr": "1.2.3.0/24", "accountId": "1", "resourceSuffix": "_", "imageUri": "nginx", "permissionsBoundaryArn": "policy", "encryption": "kms", "kmsKeyArn": "x",
+	} {
+		set := map[string]string{
+			"scaleOut": "prefix", "scaleOutSpot": "true", "scheduleTimezone": "Europe/Berlin", "monthlyBudgetUSD": "20", "accountId": "222222222222",
+			"imageUri": "222222222222.dkr.ecr.us-east-1.amazonaws.com/x@sha256:" + strings.Repeat("0", 64), "permissionsBoundaryArn": "arn:aws:iam::222222222222:policy/b",
+			"encryption": "customer-key", "kmsKeyArn": "arn:aws:kms:us-east-1:222222222222:key/12345678-1234-1234-1234-123456789012",
+		}
+		if _, err := load(t, set); err != nil {
+			t.Fatal(err)
+		}
+		set[name] = wrong
+		_, err := load(t, set)
+		if err == nil || strings.Count(err.Error(), "\n") != 1 || len(problems(err, name)) != 1 {
+			t.Errorf("%s %s: got\n%v\nwant one line", name, wrong, err)
+		}
 	}
 }
 
