@@ -394,6 +394,44 @@ func TestEveryComponent_nothingIsCreatedFromBadArgs(t *testing.T) {
 	}
 }
 
+// Of each argument that has to be given, the error says which one is not. The
+// environment is part of the names of buckets, which are checked as a whole.
+func TestEveryComponent_namesTheArgumentThatIsMissing(t *testing.T) {
+	for _, args := range []interface{ validate() error }{
+		validStateBackend(""), validDeployAccess(""), validAccountBudget(""), validAuditTrail(""), validDataBuckets(""), validProcessingCluster(""),
+		validEncryptionKey(""), validPipeline(""), validSchedule(""), validOutputs(""), validWatch(""), validMonitoring(""),
+	} {
+		v := reflect.ValueOf(args).Elem()
+		if err := args.validate(); err != nil {
+			t.Errorf("%s: %v", v.Type(), err)
+		}
+		for i := range v.NumField() {
+			field, value := v.Type().Field(i), v.Field(i)
+			if strings.HasSuffix(field.Tag.Get("pulumi"), ",optional") || value.Kind() == reflect.Struct || value.Kind() == reflect.Bool || value.IsZero() {
+				continue
+			}
+			given := reflect.ValueOf(value.Interface())
+			value.SetZero()
+			err := args.validate()
+			switch id := strings.TrimPrefix(v.Type().String(), "components.") + "." + field.Name; id {
+			case "DeployAccessArgs.PreviewRefs", "MonitoringArgs.RejectedPercent": // none, and any
+				if err != nil {
+					t.Errorf("without %s: got %v", id, err)
+				}
+			case "AuditTrailArgs.Environment", "DataBucketsArgs.Environment":
+				if err == nil || !strings.HasPrefix(err.Error(), "bucket name ") {
+					t.Errorf("without %s: got %v", id, err)
+				}
+			default:
+				if err == nil || !strings.HasPrefix(err.Error(), field.Name+": ") || strings.Contains(err.Error(), "\n") {
+					t.Errorf("without %s: got %v", id, err)
+				}
+			}
+			value.Set(given)
+		}
+	}
+}
+
 type badArgsTest struct {
 	name string
 	make func(ctx *pulumi.Context) error

@@ -52,6 +52,13 @@ func TestMonitoring_watchesWhatNoMessageTells(t *testing.T) {
 		if len(dimensions) != 1 || res.text("namespace") != w[0] || res.text("metricName") != w[1] || dimensions[key(w[2])].StringValue() != w[3] {
 			t.Errorf("%s watches %s %s %v, want %v", res.name, res.text("namespace"), res.text("metricName"), dimensions, w)
 		}
+		statistic := "Sum" // of what happens; of what is, the most
+		if w[0] == "AWS/SQS" || w[0] == "DSPipeline" {
+			statistic = "Maximum"
+		}
+		if got := res.text("statistic"); got != statistic {
+			t.Errorf("%s looks at %s, want %s", res.name, got, statistic)
+		}
 		comparison, threshold := "GreaterThanThreshold", 0.0
 		switch res.name {
 		case "monitoring-rejected":
@@ -152,6 +159,9 @@ func TestMonitoring_budgetTellsBeforeAndAfter(t *testing.T) {
 		kinds = append(kinds, notification["notificationType"].StringValue())
 		if to := notification["subscriberSnsTopicArns"].ArrayValue(); len(to) != 1 || to[0].StringValue() != "arn:aws:sns:us-east-1:111111111111:monitoring-topic" {
 			t.Errorf("tells %v", to)
+		}
+		if notification["threshold"].NumberValue() != 100 || notification["thresholdType"].StringValue() != "PERCENTAGE" || notification["comparisonOperator"].StringValue() != "GREATER_THAN" {
+			t.Errorf("tells at %v", notification)
 		}
 	}
 	if !slices.Equal(kinds, []string{"ACTUAL", "FORECASTED"}) {

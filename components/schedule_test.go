@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
@@ -50,8 +51,15 @@ func TestSchedule_targetPassesTheTimeAndKeepsWhatIsLost(t *testing.T) {
 	if got := target.inputs["deadLetterConfig"].ObjectValue()["arn"].StringValue(); got != "arn:aws:sqs:us-east-1:111111111111:schedule-dead-letters" {
 		t.Errorf("what is lost goes to %s", got)
 	}
-	if got := target.inputs["retryPolicy"].ObjectValue()["maximumEventAgeInSeconds"].NumberValue(); got != 86400 {
-		t.Errorf("gives up after %v s", got)
+	triesForADay(t, target.inputs["retryPolicy"])
+}
+
+// triesForADay looks at how often, and for how long, a start is tried: as long as
+// EventBridge can.
+func triesForADay(t *testing.T, policy resource.PropertyValue) {
+	t.Helper()
+	if p := policy.ObjectValue(); p["maximumEventAgeInSeconds"].NumberValue() != 86400 || p["maximumRetryAttempts"].NumberValue() != 185 {
+		t.Errorf("gives up after %v s and %v tries", p["maximumEventAgeInSeconds"], p["maximumRetryAttempts"])
 	}
 }
 

@@ -66,9 +66,19 @@ func TestWatch_startsThatGetLostAreKept(t *testing.T) {
 		if got := target.inputs["deadLetterConfig"].ObjectValue()["arn"].StringValue(); got != "arn:aws:sqs:us-east-1:111111111111:watch-dead-letters" {
 			t.Errorf("what %s loses goes to %s", name, got)
 		}
-		if got := target.inputs["retryPolicy"].ObjectValue()["maximumEventAgeInSeconds"].NumberValue(); got != 86400 {
-			t.Errorf("%s gives up after %v s", name, got)
-		}
+		triesForADay(t, target.inputs["retryPolicy"])
+	}
+}
+
+func TestWatch_isToldWhenARunIsDueAndHowOneEnded(t *testing.T) {
+	r := recordWatch(t, nil)
+	due := r.one(t, "watch-target")
+	transformer := due.inputs["inputTransformer"].ObjectValue()
+	if got := transformer["inputPaths"].ObjectValue()["time"].StringValue(); due.text("rule") != "watch-rule" || got != "$.time" || transformer["inputTemplate"].StringValue() != `{"scheduledTime":"<time>"}` {
+		t.Errorf("when a run is due the watch gets %v", due.inputs)
+	}
+	if ended := r.one(t, "watch-ended-target"); ended.text("rule") != "watch-ended-rule" || ended.text("inputPath") != "$.detail" || !ended.inputs["inputTransformer"].IsNull() {
+		t.Errorf("when a run ended the watch gets %v", ended.inputs)
 	}
 }
 

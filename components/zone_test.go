@@ -101,9 +101,7 @@ func TestSchedule_inATimeZoneUsesTheScheduler(t *testing.T) {
 	if got := target["deadLetterConfig"].ObjectValue()["arn"].StringValue(); got != "arn:aws:sqs:us-east-1:111111111111:schedule-dead-letters" {
 		t.Errorf("what is lost goes to %s", got)
 	}
-	if got := target["retryPolicy"].ObjectValue()["maximumEventAgeInSeconds"].NumberValue(); got != 86400 {
-		t.Errorf("gives up after %v s", got)
-	}
+	triesForADay(t, target["retryPolicy"])
 	for _, res := range r.resources {
 		if strings.HasPrefix(res.kind, "aws:cloudwatch/event") {
 			t.Errorf("got %s %s, too", res.kind, res.name)
