@@ -2,7 +2,9 @@ package cost
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -66,6 +68,22 @@ func TestOf_refusesWhatCannotBe(t *testing.T) {
 	a.MBPerSecond, a.StoredGB = 0, math.NaN()
 	if _, err := Of("us-east-1", nil, a); err == nil || !strings.Contains(err.Error(), "mbPerSecond: got 0") || !strings.Contains(err.Error(), "storedGB: got NaN") {
 		t.Errorf("got %v, want both named", err)
+	}
+}
+
+func TestAssumptions_namesEachThatCannotBe(t *testing.T) {
+	if err := Defaults().Check(); err != nil {
+		t.Error(err)
+	}
+	for i := range reflect.TypeFor[Assumptions]().NumField() {
+		name := reflect.TypeFor[Assumptions]().Field(i).Tag.Get("json")
+		for _, wrong := range []float64{-1, 1e13, math.NaN()} {
+			a := Defaults()
+			reflect.ValueOf(&a).Elem().Field(i).SetFloat(wrong)
+			if err := a.Check(); err == nil || !strings.HasPrefix(err.Error(), fmt.Sprintf("%s: got %v, want ", name, wrong)) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%s %v: got %v", name, wrong, err)
+			}
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package cron
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,11 +35,11 @@ func TestCheck_refusesTheRestAndSaysWhy(t *testing.T) {
 		"cron(0 9 ? * ? *)":           "exactly one of day-of-month and day-of-week",
 		"cron(60 9 15 * ? *)":         `minutes "60": want 0 to 59`,
 		"cron(0 24 15 * ? *)":         `hours "24": want 0 to 23`,
-		"cron(0 9 32 * ? *)":          `day-of-month "32": want 1 to 31`,
+		"cron(0 9 32 * ? *)":          `day-of-month "32": want 1 to 31, ?, L, or W after a day, *, or ranges, lists and steps of them`,
 		"cron(0 9 0 * ? *)":           `day-of-month "0": want 1 to 31`,
 		"cron(0 9 15 13 ? *)":         `month "13": want 1 to 12 or JAN to DEC`,
 		"cron(0 9 15 MAI ? *)":        `month "MAI"`,
-		"cron(0 9 ? * 0 *)":           `day-of-week "0": want 1 to 7 or SUN to SAT`,
+		"cron(0 9 ? * 0 *)":           `day-of-week "0": want 1 to 7 or SUN to SAT, ?, L, or # after a day, *, or ranges, lists and steps of them`,
 		"cron(0 9 ? * 6#6 *)":         `day-of-week "6#6"`,
 		"cron(0 9 15 * ? 1969)":       `year "1969": want 1970 to 2199`,
 		"cron(0 9 15 * ? 2200)":       `year "2200"`,
@@ -63,6 +64,16 @@ func TestCheck_refusesTheRestAndSaysWhy(t *testing.T) {
 	} {
 		if err := Check(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+	}
+}
+
+func TestValues_ofNamesAreTheirNumbers(t *testing.T) {
+	for place, names := range map[int]string{Month: "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC", DayOfWeek: "sun mon tue wed thu fri sat"} {
+		for i, name := range strings.Fields(names) {
+			if got := FieldOf(place).Values(name); !slices.Equal(got, []int{i + 1}) {
+				t.Errorf("%s is %v, want %d", name, got, i+1)
+			}
 		}
 	}
 }

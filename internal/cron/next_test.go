@@ -33,6 +33,10 @@ func TestNext_isTheFirstStartAfter(t *testing.T) {
 		{"cron(0 9 ? * 6#3 *)", time.UTC, "2026-11-20T09:00:00Z"},
 		{"cron(0 9 ? * FRI#5 *)", time.UTC, "2027-01-29T09:00:00Z"},
 		{"cron(0 9 ? * 6L *)", time.UTC, "2026-11-27T09:00:00Z"},
+		{"cron(0 9 ? 7 6L *)", time.UTC, "2027-07-30T09:00:00Z"},
+		{"cron(0 9 ? 8 4L *)", time.UTC, "2027-08-25T09:00:00Z"},
+		{"cron(0 9 ? 3 4L *)", time.UTC, "2027-03-31T09:00:00Z"}, // the 24th is seven days before the end
+		{"cron(0 9 15 3-5 ? *)", time.UTC, "2027-03-15T09:00:00Z"},
 		{"cron(0 9 ? * L *)", time.UTC, "2026-11-21T09:00:00Z"},
 		{"cron(0 9 31 1,2 ? *)", time.UTC, "2027-01-31T09:00:00Z"},
 		{"cron(0 9 15 * ? 2025)", time.UTC, ""},
