@@ -171,7 +171,18 @@ func receiveMessage(s *Server, in *sqs.ReceiveMessageInput) (*sqs.ReceiveMessage
 	return out, nil
 }
 
-// answerIAM simulates policies that allow everything but what Stack.Denied lists.
+// underCondition are requests of the machine that its policy allows only with a key
+// of the context that has this value.
+var underCondition = map[string][2]string{
+	"ecs:DescribeTasks": {"ecs:cluster", Cluster},
+	"ecs:RunTask":       {"ecs:cluster", Cluster},
+	"ecs:StopTask":      {"ecs:cluster", Cluster},
+	"ecs:TagResource":   {"ecs:CreateAction", "RunTask"},
+	"iam:PassRole":      {"iam:PassedToService", "ecs-tasks.amazonaws.com"},
+}
+
+// answerIAM simulates policies that allow everything but what Stack.Denied lists,
+// and what is under a condition that the request does not meet.
 func answerIAM(s *Server, operation string, _ []byte, form url.Values, _ *http.Request) (any, error) {
 	if operation != "SimulatePrincipalPolicy" {
 		return nil, fmt.Errorf("%s of IAM is not modeled", operation)
@@ -184,11 +195,16 @@ func answerIAM(s *Server, operation string, _ []byte, form url.Values, _ *http.R
 	if !slices.Contains([]string{"task", "execution", "machine", "schedule"}, role) {
 		return nil, &iamtypes.NoSuchEntityException{Message: aws.String("The role " + role + " cannot be found.")}
 	}
+	known := map[string]string{}
+	for _, entry := range in.ContextEntries {
+		known[aws.ToString(entry.ContextKeyName)] = strings.Join(entry.ContextKeyValues, " ")
+	}
 	var all []iamtypes.EvaluationResult
 	for _, action := range in.ActionNames {
+		condition, bound := underCondition[action]
 		for _, resource := range in.ResourceArns {
 			decision := iamtypes.PolicyEvaluationDecisionTypeAllowed
-			if slices.Contains(s.Stack.Denied, role+" "+action) {
+			if slices.Contains(s.Stack.Denied, role+" "+action) || bound && known[condition[0]] != condition[1] {
 				decision = iamtypes.PolicyEvaluationDecisionTypeImplicitDeny
 			}
 			all = append(all, iamtypes.EvaluationResult{EvalActionName: &action, EvalResourceName: &resource, EvalDecision: decision})

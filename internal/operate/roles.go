@@ -84,7 +84,7 @@ func (d *doctor) machineRole(ctx context.Context) finding {
 		{[]string{"s3:ListBucket"}, d.bucketArn(contract.InputBucket, "")},
 		{[]string{"dynamodb:GetItem", "dynamodb:PutItem"}, d.arnOf("dynamodb", "table/"+d.machine.runsTable)},
 		{[]string{"ecs:RunTask"}, d.machine.taskDefinition},
-		{[]string{"ecs:DescribeTasks", "ecs:StopTask"}, cluster + "/task"},
+		{[]string{"ecs:DescribeTasks", "ecs:StopTask", "ecs:TagResource"}, cluster + "/task"},
 		{[]string{"iam:PassRole"}, d.task.taskRole},
 		{[]string{"iam:PassRole"}, d.task.executionRole},
 		{[]string{"events:DescribeRule", "events:PutRule", "events:PutTargets"}, d.arnOf("events", "rule/StepFunctionsGetEventsForECSTaskRule")},
@@ -98,7 +98,7 @@ func (d *doctor) machineRole(ctx context.Context) finding {
 			need{[]string{"states:DescribeExecution", "states:RedriveExecution", "states:StopExecution"}, part},
 			need{[]string{"s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"}, d.bucketArn(contract.OutputBucket, "/"+contract.ScaleItems("run", 1))})
 	}
-	return d.simulate(ctx, d.machine.role, needs, map[string]string{"ecs:cluster": d.machine.cluster, "iam:PassedToService": "ecs-tasks.amazonaws.com"}) //nolint:gosec // keys of conditions
+	return d.simulate(ctx, d.machine.role, needs, map[string]string{"ecs:cluster": d.machine.cluster, "ecs:CreateAction": "RunTask", "iam:PassedToService": "ecs-tasks.amazonaws.com"}) //nolint:gosec // keys of conditions
 }
 
 // simulate asks IAM whether a role may do what it needs. Service control policies

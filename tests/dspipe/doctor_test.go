@@ -1,6 +1,7 @@
 package dspipe
 
 import (
+	"encoding/json"
 	"regexp"
 	"strings"
 	"testing"
@@ -178,6 +179,41 @@ func TestDoctor_namesEachProblemAndItsRemedy(t *testing.T) {
 				t.Errorf("%s: got %q, want %q", tt.check, got, tt.want)
 			}
 		})
+	}
+}
+
+// The doctor asks for every right that the reviewed policies give, but for those
+// without which a run still does its work.
+func TestDoctor_asksForTheRightsThatTheRolesHave(t *testing.T) {
+	t.Parallel()
+	doesWithout := regexp.MustCompile(`^(xray:.*|logs:(CreateLogDelivery|DeleteLogDelivery|Describe.*|GetLogDelivery|GetLogEvents|ListLogDeliveries|PutResourcePolicy|UpdateLogDelivery)|states:SendTaskFailure|ecr:BatchCheckLayerAvailability)$`)
+	for machine, policy := range map[string]string{"machine": "policy-machine", "machine-scale-prefix": "policy-machine-scale"} {
+		c := cloud(t)
+		c.Stack.Definition = read(t, "../../components/testdata/"+machine+".json")
+		given := map[string][]string{}
+		for role, file := range map[string]string{"task": "policy-task", "execution": "policy-execution", "machine": policy} {
+			var document struct{ Statement []struct{ Action []string } }
+			if err := json.Unmarshal([]byte(read(t, "../../components/testdata/"+file+".json")), &document); err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range document.Statement {
+				for _, action := range s.Action {
+					c.Stack.Denied = append(c.Stack.Denied, role+" "+action)
+					if !doesWithout.MatchString(action) {
+						given[role] = append(given[role], action)
+					}
+				}
+			}
+		}
+		d := decode[diagnosis](t, run(t, c.Env(), "doctor", "--json").expect(t, 1))
+		for role, actions := range given {
+			lacks := d.of(role + " role")
+			for _, action := range actions {
+				if !strings.Contains(lacks, "\n"+action+" on arn:") && !strings.Contains(lacks, "\n"+action+" on *") {
+					t.Errorf("%s: nobody asked whether the %s may %s: %s", machine, role, action, lacks)
+				}
+			}
+		}
 	}
 }
 
