@@ -56,6 +56,15 @@ func TestOf_aRunByHand(t *testing.T) {
 	}
 }
 
+func TestOf_aMonthIsWhatRestsAndItsRuns(t *testing.T) {
+	a := Defaults()
+	a.RunsPerMonth = 30
+	e := of(t, a, Resource{Type: "aws:ecs/taskDefinition:TaskDefinition", Inputs: map[string]any{"cpu": "2048", "memory": "4096"}}, Resource{Type: "aws:kms/key:Key"})
+	if e.AtRestUSD == 0 || e.PerRunUSD == 0 || !near(e.MonthUSD, e.AtRestUSD+30*e.PerRunUSD) {
+		t.Errorf("got %v, with %v at rest and %v for each of 30 runs", e.MonthUSD, e.AtRestUSD, e.PerRunUSD)
+	}
+}
+
 func TestOf_saysThatAnotherRegionIsPricedAsThisOne(t *testing.T) {
 	e, err := Of("eu-north-1", nil, Defaults())
 	if err != nil || !strings.Contains(e.Text(), "those of us-east-1 are used") {

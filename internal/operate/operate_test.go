@@ -237,7 +237,7 @@ func TestSuggestKey_hasTheEndingOfTheFile(t *testing.T) {
 }
 
 func TestDurationText_isShort(t *testing.T) {
-	for d, want := range map[time.Duration]string{0: "0s", 59 * time.Second: "59s", 125 * time.Second: "2m05s", 3725 * time.Second: "1h02m", 50 * time.Hour: "50h00m"} {
+	for d, want := range map[time.Duration]string{0: "0s", 59 * time.Second: "59s", time.Minute: "1m00s", time.Hour: "1h00m", 125 * time.Second: "2m05s", 3725 * time.Second: "1h02m", 50 * time.Hour: "50h00m"} {
 		if got := durationText(d); got != want {
 			t.Errorf("%v: got %s, want %s", d, got, want)
 		}

@@ -57,6 +57,12 @@ func TestLocal_usesAnyS3(t *testing.T) {
 	if _, ok := c.S3.Get(awstest.Output, "processed/manifest.json"); !ok || len(c.Asked("STS")) > 0 || len(c.Asked("SSM")) > 0 {
 		t.Errorf("a manifest: %v; asked %q", ok, c.Asked("S"))
 	}
+	if err := c.S3.Put(awstest.Artifacts, "s.py", "filters = True\ndef process(rows):\n    return [row for row in rows if row['species'] == 'Adelie']\n"); err != nil {
+		t.Fatal(err)
+	}
+	stack := filepath.Join(project, "Pulumi.dev.yaml")
+	write(t, stack, read(t, stack)+"  ds-pipeline:scriptKey: s.py\n  ds-pipeline:scriptStage: before\n")
+	run(t, c.Env(), "local", "--stack", "dev", "--dir", project).expect(t, 0, "344 in, 152 out, 0 rejected, 192 filtered by the script")
 	run(t, []string{"AWS_EC2_METADATA_DISABLED=true", "AWS_REGION=us-east-1", "AWS_ENDPOINT_URL=" + c.URL}, "local", "--stack", "dev", "--dir", project).expect(t, 77, "no credentials for AWS were found", "--profile")
 	run(t, append(c.Env(), "AWS_ENDPOINT_URL=http://127.0.0.1:1", "AWS_MAX_ATTEMPTS=1"), "local", "--stack", "dev", "--dir", project).expect(t, 69, "read s3://"+awstest.Output+"/processed/data.csv: S3 did not answer: connection refused")
 }
