@@ -565,6 +565,8 @@ bucket name "ds-artifacts-dev-111111111111-us-east-1-a-very-long-suffix-indeed-s
 	cluster("retention", func(a *ProcessingClusterArgs) { a.LogRetentionDays = 31 },
 		`LogRetentionDays: got 31, want 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653`)
 	cluster("architecture", func(a *ProcessingClusterArgs) { a.Architecture = "x86" }, `Architecture: got "x86", want amd64 or arm64`)
+	cluster("network", func(a *ProcessingClusterArgs) { a.Network.Mode = "nat" }, `Network.Mode: got "nat", want public, private, endpoints or existing`)
+	cluster("stage", func(a *ProcessingClusterArgs) { a.ScriptKey, a.ScriptStage = "s.py", "during" }, `ScriptStage: got "during", want before or after the model`)
 	cluster("tagged image", func(a *ProcessingClusterArgs) { a.ImageURI = "nginx:latest" },
 		`ImageURI: got "nginx:latest", want <account>.dkr.ecr.<region>.amazonaws.com/<repository>@sha256:<64 hex digits>`)
 	cluster("what belongs to a script", func(a *ProcessingClusterArgs) {
@@ -610,6 +612,8 @@ number 4: no protocol that is offered, want email:team@example.com, https://exam
 
 	schedule("day twice", func(a *ScheduleArgs) { a.Expression = "cron(0 9 15 * * *)" },
 		`Expression: got "cron(0 9 15 * * *)": want exactly one of day-of-month and day-of-week to be ?`)
+	schedule("no zone", func(a *ScheduleArgs) { a.Expression, a.TimeZone = "monthly", "Berlin" },
+		"Expression: got \"monthly\", want cron(minutes hours day-of-month month day-of-week year) or rate(<n> minutes|hours|days)\nTimeZone: got \"Berlin\", want the name of a time zone such as Europe/Berlin")
 	schedule("arrival nowhere", func(a *ScheduleArgs) { a.ArrivalKey = "raw/data.csv" }, `ArrivalBucketName: missing`)
 	schedule("arrival of nothing", func(a *ScheduleArgs) { a.ArrivalBucketName = pulumi.String("in") },
 		`ArrivalKey: got "", want an object such as raw/data.csv, a prefix such as raw/ or a glob such as raw/*.csv: 1 to 1024 bytes, no slash at the start, no white space at either end, no {{`)

@@ -189,6 +189,24 @@ func TestDeploy_usesNoDefaultProvider(t *testing.T) {
 	}
 }
 
+func TestDeploy_usesTheProfileThatIsConfigured(t *testing.T) {
+	for _, profile := range []string{"", "operator"} {
+		set := only("111111111111")
+		if profile != "" {
+			set["aws:profile"] = profile
+		}
+		c := &cloud{account: "111111111111"}
+		if _, err := deploy(c, set); err != nil {
+			t.Fatal(err)
+		}
+		for _, res := range c.resources {
+			if got := res.Inputs["profile"]; res.TypeToken == "pulumi:providers:aws" && (got.IsString() != (profile != "") || got.IsString() && got.StringValue() != profile) {
+				t.Errorf("with profile %q the provider has %v", profile, got)
+			}
+		}
+	}
+}
+
 func TestDeploy_tagsEverything(t *testing.T) {
 	c := &cloud{account: "111111111111"}
 	if _, err := deploy(c, only("111111111111")); err != nil {

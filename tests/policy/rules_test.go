@@ -137,3 +137,14 @@ func TestConfiguration_changesLevelOptionsAndExceptions(t *testing.T) {
 		})
 	}
 }
+
+func TestConfiguration_productionMayHaveMoreWaysOut(t *testing.T) {
+	t.Parallel()
+	p := readPrograms(t, "few-nat-gateways")
+	for environment, want := range map[string][]string{"dev": p.Wants, "prod": nil} {
+		found, _ := judge(t, p.Violating, environment, map[string]any{"few-nat-gateways": map[string]any{"limit": 1, "productionLimit": 2}}, true)
+		if got := of(found, "few-nat-gateways"); !slices.Equal(got, want) {
+			t.Errorf("%s: got violations by %q, want by %q", environment, got, want)
+		}
+	}
+}
