@@ -212,6 +212,7 @@ func TestConfiguration_ofAnotherAccountsProvider(t *testing.T) {
 	account(t, "dev", map[string]string{"ds-bootstrap:oidcProviderArn": "arn:aws:iam::222222222222:oidc-provider/token.actions.githubusercontent.com"}).
 		UpFails("oidcProviderArn: got", "want arn:aws:iam::111111111111:oidc-provider/")
 	account(t, "dev", map[string]string{"ds-bootstrap:monthlyBudgetUSD": "0"}).UpFails("budgetEmails: got addresses without a budget")
+	account(t, "dev", map[string]string{"aws:region": "us-gov-west-1"}).UpFails("monthlyBudgetUSD: got 50 in us-gov-west-1, want none")
 }
 
 // The boundary and the account fit the stack, whose roles all get it.
