@@ -208,7 +208,6 @@ func TestLoadConfig_saysWhatIsWrongAndWhatIsAllowed(t *testing.T) {
 		{"architecture", map[string]string{"architecture": "x86_64"}, `architecture: got "x86_64", want amd64 or arm64`},
 		{"kind of image", map[string]string{"image": "alpine"}, `image: got "alpine", want default, python or auto`},
 		{"image without Python", map[string]string{"image": "default", "scriptKey": "scripts/a.py"}, "image: got default, which has no Python for the script scripts/a.py; want auto or python"},
-		{"package without script", map[string]string{"packageKey": "p.zip"}, "packageKey: set, but no script could use it; set scriptKey too, or unset it"},
 		{"script stage", map[string]string{"scriptKey": "s", "scriptStage": "during"}, `scriptStage: got "during", want before or after the model`},
 		{"image", map[string]string{"imageUri": "nginx"}, `imageUri: got "nginx", want <account>`},
 		{"email", map[string]string{"notificationEmail": "me"}, `notificationEmail: got "me", want one e-mail address`},
@@ -357,7 +356,7 @@ func TestLoadConfig_numbersHaveTheRangesThatPulumiYamlSays(t *testing.T) {
 			tries[0] = true
 		}
 		for number, right := range tries {
-			set := map[string]string{name: strconv.Itoa(number)}
+			set := map[string]string{name: strconv.Itoa(number), "encryption": "customer-key"} // whose deletion waits
 			if bucket, ok := strings.CutSuffix(name, "TransitionDays"); ok && number > 0 {
 				set[bucket+"TransitionClass"] = "INTELLIGENT_TIERING"
 			}
