@@ -47,6 +47,9 @@ func TestCheckEmails_takesAsManyAsABudgetTells(t *testing.T) {
 			t.Errorf("%d addresses: got %v", n, err)
 		}
 	}
+	if err := CheckEmails([]string{"you@example.com", "me"}); err == nil || err.Error() != `got "me", want one e-mail address` {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestQuarter_cutsARangeIntoFour(t *testing.T) {

@@ -566,6 +566,8 @@ bucket name "ds-artifacts-dev-111111111111-us-east-1-a-very-long-suffix-indeed-s
 		`LogRetentionDays: got 31, want 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653`)
 	cluster("architecture", func(a *ProcessingClusterArgs) { a.Architecture = "x86" }, `Architecture: got "x86", want amd64 or arm64`)
 	cluster("network", func(a *ProcessingClusterArgs) { a.Network.Mode = "nat" }, `Network.Mode: got "nat", want public, private, endpoints or existing`)
+	cluster("package", func(a *ProcessingClusterArgs) { a.ScriptKey, a.PackageKey = "s.py", "/p.zip" },
+		`PackageKey: got "/p.zip", want 1 to 1024 bytes, no slash at the start or the end, no white space at either end, no {{`)
 	cluster("stage", func(a *ProcessingClusterArgs) { a.ScriptKey, a.ScriptStage = "s.py", "during" }, `ScriptStage: got "during", want before or after the model`)
 	cluster("tagged image", func(a *ProcessingClusterArgs) { a.ImageURI = "nginx:latest" },
 		`ImageURI: got "nginx:latest", want <account>.dkr.ecr.<region>.amazonaws.com/<repository>@sha256:<64 hex digits>`)

@@ -63,3 +63,20 @@ func TestPipeline_topicIsEncryptedAndMailsOnlyWhoIsConfigured(t *testing.T) {
 		}
 	}
 }
+
+func TestPipeline_machineNamesWhatItIsGiven(t *testing.T) {
+	r := recordPipeline(t, func(a *PipelineArgs) {
+		a.ClusterArn, a.TaskDefinitionArn, a.TaskLogGroupName = pulumi.String("the-cluster"), pulumi.String("the-task"), pulumi.String("the-logs")
+		a.SecurityGroupID, a.SubnetIDs = pulumi.String("the-group"), pulumi.StringArray{pulumi.String("a-subnet"), pulumi.String("b-subnet")}
+		a.InputBucketName, a.OutputBucketName = pulumi.String("the-input"), pulumi.String("the-output")
+	})
+	definition := r.one(t, "pipeline-machine").text("definition")
+	for _, want := range []string{
+		`"Cluster":"the-cluster"`, `"TaskDefinition":"the-task"`, `"LogGroupName":"the-logs"`, `"SecurityGroups":["the-group"]`, `"Subnets":["a-subnet","b-subnet"]`,
+		`"Bucket":"the-input"`, `the-output`, `"TableName":"pipeline-runs"`, `"TopicArn":"arn:aws:sns:us-east-1:111111111111:pipeline-topic"`, `"AssignPublicIp":"ENABLED"`,
+	} {
+		if !strings.Contains(definition, want) {
+			t.Errorf("the machine does not name %s", want)
+		}
+	}
+}
