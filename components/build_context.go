@@ -171,7 +171,6 @@ type instruction struct {
 	keyword string // upper case
 	flags   []string
 	rest    string
-	heredoc bool
 }
 
 var heredocPattern = regexp.MustCompile(`<<-?\s*(["']?)([A-Za-z_][A-Za-z0-9_]*)(["']?)`)
@@ -216,7 +215,6 @@ func dockerfileInstructions(text string) []instruction {
 		}
 		if in.keyword == "RUN" || in.keyword == "COPY" || in.keyword == "ADD" {
 			for _, doc := range heredocPattern.FindAllStringSubmatch(in.rest, -1) {
-				in.heredoc = true
 				for i++; i < len(lines) && strings.TrimLeft(lines[i], "\t") != doc[2]; i++ {
 				}
 			}

@@ -198,6 +198,8 @@ func TestDockerfileSources_readsEveryForm(t *testing.T) {
 		{"COPY *.go /dest", "*.go"},
 		{"ADD https://example.com/x git@github.com:a/b.git local /dest", "local"},
 		{"COPY <<EOF /file\nCOPY nothing /x\nEOF\nCOPY a /x", "a"},
+		{"ADD <<-'EOF' /file\nCOPY nothing /x\n\tEOF\nADD a /x", "a"},
+		{"LABEL x=<<EOF\nCOPY a /x\nEOF\nCOPY b /x", "a b"},
 		{"RUN <<EOF\nCOPY nothing /x\nEOF\nCOPY a /x", "a"},
 		{"RUN --mount=type=bind,source=src,target=/src make", "src"},
 		{"RUN --mount=target=/src make", "."},

@@ -1,12 +1,14 @@
 package operate
 
 import (
+	"archive/zip"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -272,4 +274,32 @@ func FuzzReadDefinition(f *testing.F) {
 		r.readOutput(text)
 		r.readRequest(text)
 	})
+}
+
+func TestTryPackage_leavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	pack := func(name, inside string) string {
+		file, err := os.Create(filepath.Join(t.TempDir(), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := zip.NewWriter(file)
+		if _, err := w.Create(inside); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(w.Close(), file.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return file.Name()
+	}
+	if err := tryPackage(pack("good.zip", "a/b.py")); err != nil {
+		t.Error(err)
+	}
+	if err := tryPackage(pack("bad.zip", "../b.py")); err == nil {
+		t.Error("a package that leads out of its folder is taken")
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("it left %v, %v", left, err)
+	}
 }
