@@ -46,16 +46,14 @@ type narrowFitted interface {
 	fittedNarrow() bool
 }
 
-func (s *RobustScaler) fittedNarrow() bool             { return s.DType == "float32" }
-func (s *MinMaxScaler) fittedNarrow() bool             { return s.DType == "float32" }
-func (s *MaxAbsScaler) fittedNarrow() bool             { return s.DType == "float32" }
-func (s *SimpleImputer) fittedNarrow() bool            { return s.DType == "float32" }
-func (s *PowerTransformer) fittedNarrow() bool         { return s.DType == "float32" }
-func (s *PCA) fittedNarrow() bool                      { return s.DType == "float32" }
-func (s *TruncatedSVD) fittedNarrow() bool             { return s.DType == "float32" }
-func (s *GaussianRandomProjection) fittedNarrow() bool { return s.DType == "float32" }
-func (s *SparseRandomProjection) fittedNarrow() bool   { return s.DType == "float32" }
-func (s *Pipeline) fittedNarrow() bool                 { return s.DType == "float32" }
+func (s *RobustScaler) fittedNarrow() bool           { return s.DType == "float32" }
+func (s *MinMaxScaler) fittedNarrow() bool           { return s.DType == "float32" }
+func (s *MaxAbsScaler) fittedNarrow() bool           { return s.DType == "float32" }
+func (s *SimpleImputer) fittedNarrow() bool          { return s.DType == "float32" }
+func (s *PowerTransformer) fittedNarrow() bool       { return s.DType == "float32" }
+func (s *PCA) fittedNarrow() bool                    { return s.DType == "float32" }
+func (s *SparseRandomProjection) fittedNarrow() bool { return s.DType == "float32" }
+func (s *Pipeline) fittedNarrow() bool               { return s.DType == "float32" }
 
 // chainNarrow says whether a chain of steps was fitted on float32: a step
 // further down tells, if all before it leave the type as it is.

@@ -24,6 +24,20 @@ func partialOf(f, args, kwargs pickle.Value) *pickle.Object {
 	return &pickle.Object{Class: partialClass, Args: []pickle.Value{f}, State: tuple(f, args, kwargs, nil)}
 }
 
+// bound is a step, as JSON, bound to columns.
+func bound(t *testing.T, step string, columns ...string) *Binding {
+	t.Helper()
+	m, err := Load([]byte(`{"format": 1, "model": ` + step + `}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := m.Bind(columns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 func numpy(name string) pickle.Global { return pickle.Global{Module: "numpy", Name: name} }
 
 // TestFunctionTransformer_refusesArguments changes func and kw_args of a model of
@@ -124,14 +138,7 @@ func TestFunctionTransformer_whereTheTypeIsNotKnown(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m, err := Load([]byte(`{"format": 1, "model": ` + tt.model + `}`))
-			if err != nil {
-				t.Fatal(err)
-			}
-			b, err := m.Bind([]string{"a", "b"})
-			if err != nil {
-				t.Fatal(err)
-			}
+			b := bound(t, tt.model, "a", "b")
 			kinds := make([]frame.Kind, len(b.Inputs()))
 			cols := make([]frame.Column, len(kinds))
 			for i, in := range b.Inputs() {
@@ -185,15 +192,8 @@ func TestFunctionTransformer_sharesNoColumnThatItMayChange(t *testing.T) {
 		{"union of an array", strings.Replace(union, `, "feature_names_in": ["a", "b"]`, "", 1), ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			m, err := Load([]byte(`{"format": 1, "model": ` + tt.model + `}`))
-			if err != nil {
-				t.Fatal(err)
-			}
-			b, err := m.Bind([]string{"a", "b"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = b.Compile(make([]frame.Kind, len(b.Inputs())))
+			b := bound(t, tt.model, "a", "b")
+			_, err := b.Compile(make([]frame.Kind, len(b.Inputs())))
 			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
@@ -227,14 +227,7 @@ func TestFollows_throughArithmetic(t *testing.T) {
 		f     string
 		slope float64
 	}{{"add", 1}, {"subtract", -1}, {"multiply", 2.5}, {"divide", math.NaN()}, {"maximum", math.NaN()}} {
-		m, err := Load([]byte(`{"format": 1, "model": {"class": "FunctionTransformer", "n_features_in": 1, "func": "` + tt.f + `", "operand": {"float": 2.5}}}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := m.Bind([]string{"a"})
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := bound(t, `{"class": "FunctionTransformer", "n_features_in": 1, "func": "`+tt.f+`", "operand": {"float": 2.5}}`, "a")
 		p, err := b.Compile([]frame.Kind{frame.Float})
 		if err != nil {
 			t.Fatal(err)

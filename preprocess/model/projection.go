@@ -1,5 +1,49 @@
 package model
 
+// uncentered is a projection without a mean. The classes differ in where the
+// components come from only.
+type uncentered struct {
+	head
+	Components [][]Float `json:"components"`
+	DType      string    `json:"dtype,omitempty"` // float32 if fitted on such data
+}
+
+func (s *uncentered) readComponents(a *attrs) {
+	if s.Components = a.grid("components_"); s.Components == nil {
+		a.fail("components_: %v", errNotFitted)
+		return
+	}
+	s.DType = a.narrow("components_")
+	if len(s.Components) > 0 {
+		s.fixWidth(len(s.Components[0]))
+	}
+}
+
+func (s *uncentered) outputs(in int) (int, error) {
+	if err := s.checkHead(in); err != nil {
+		return 0, err
+	}
+	if err := s.checkNarrow(s.DType); err != nil {
+		return 0, err
+	}
+	return len(s.Components), s.checkComponents(s.Components, in)
+}
+
+func (s *uncentered) needs(in int, _ []Want) []Want { return same(in, Number) }
+
+func (s *uncentered) names([]string) []string { return s.classNames(len(s.Components)) }
+
+func (s *uncentered) fittedNarrow() bool { return s.DType == "float32" }
+
+func (s *uncentered) describe(o *outline) {
+	o.line("%s: %d components", s.Class, len(s.Components))
+}
+
+// multiply compiles the projection. whole is the step itself.
+func (s *uncentered) multiply(b *builder, whole step, in matrix) matrix {
+	return b.project(whole, b.narrowed(in, s.DType), s.DType != "float32", s.Components, nil, nil, false)
+}
+
 // project compiles a projection. wide says that components or mean are of
 // float64. mean and scale may be nil.
 func (b *builder) project(s step, in matrix, wide bool, rows [][]Float, mean, scale []Float, centerLast bool) matrix {
