@@ -78,6 +78,12 @@ func support(t *testing.T) string {
 		}
 	}
 	var b strings.Builder
+	table := func(of string, counts map[string]map[string]int) {
+		fmt.Fprintf(&b, "| %s | %s |\n|---|%s\n", of, strings.Join(releases, " | "), strings.Repeat("--:|", len(releases)))
+		for _, name := range slices.Sorted(maps.Keys(counts)) {
+			fmt.Fprintf(&b, "| %s |%s\n", name, byRelease(counts[name]))
+		}
+	}
 	b.WriteString("# Models\n\n")
 	b.WriteString("Generated from the cases in `preprocess/model/testdata/sklearn`, which scikit-learn itself made; do not edit.\n")
 	b.WriteString("A number counts the cases of a release in which the class occurs and the result is that of scikit-learn,\n")
@@ -102,23 +108,11 @@ func support(t *testing.T) string {
 	b.WriteString("## What selectors were fitted with\n\n")
 	b.WriteString("SelectFromModel, RFE, RFECV and SequentialFeatureSelector hold the model that they were fitted with. It is never run.\n")
 	b.WriteString("SelectFromModel selects by the weights of a linear model, or by the importances of trees, which are computed in the\n")
-	b.WriteString("order of scikit-learn: what equals a threshold there equals it here. The others hold the columns that they selected.\n\n| model |")
-	for _, r := range releases {
-		fmt.Fprintf(&b, " %s |", r)
-	}
-	b.WriteString("\n|---|" + strings.Repeat("--:|", len(releases)) + "\n")
-	for _, m := range slices.Sorted(maps.Keys(fittedWith)) {
-		fmt.Fprintf(&b, "| %s |%s\n", m, byRelease(fittedWith[m]))
-	}
+	b.WriteString("order of scikit-learn: what equals a threshold there equals it here. The others hold the columns that they selected.\n\n")
+	table("model", fittedWith)
 	b.WriteString("\n## Functions of numpy\n\n")
-	b.WriteString("FunctionTransformer applies these. Others, and functions of one's own, are refused: nothing in a model is run.\n\n| function |")
-	for _, r := range releases {
-		fmt.Fprintf(&b, " %s |", r)
-	}
-	b.WriteString("\n|---|" + strings.Repeat("--:|", len(releases)) + "\n")
-	for _, f := range slices.Sorted(maps.Keys(numpy)) {
-		fmt.Fprintf(&b, "| %s |%s\n", f, byRelease(numpy[f]))
-	}
+	b.WriteString("FunctionTransformer applies these. Others, and functions of one's own, are refused: nothing in a model is run.\n\n")
+	table("function", numpy)
 	b.WriteString("\nArguments are given by `kw_args` or `functools.partial`: bounds to clip, `decimals` to round and around, `nan`, `posinf` and\n")
 	b.WriteString("`neginf` to nan_to_num. The first operand of add, subtract, multiply, divide, maximum, minimum, fmax and fmin is given as\n")
 	b.WriteString("`partial(numpy.maximum, 0)`. All of these are one number for all columns. A DataFrame is clipped and rounded by pandas,\n")
