@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"ds-pipeline/internal/s3test"
@@ -16,9 +17,9 @@ import (
 func refusing(t *testing.T) (s *Store, server *s3test.Server, refuse func(method, parameter, key string)) {
 	t.Helper()
 	_, server = objects(t)
-	denied := func(*http.Request) bool { return false }
+	var denied atomic.Pointer[func(*http.Request) bool] // a request that was given up may still arrive
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if denied(r) {
+		if d := denied.Load(); d != nil && (*d)(r) {
 			s3test.Fail(w, r, http.StatusForbidden, "AccessDenied")
 			return
 		}
@@ -27,9 +28,10 @@ func refusing(t *testing.T) (s *Store, server *s3test.Server, refuse func(method
 	t.Cleanup(web.Close)
 	t.Setenv("AWS_ENDPOINT_URL", web.URL)
 	return New(), server, func(method, parameter, key string) {
-		denied = func(r *http.Request) bool {
+		d := func(r *http.Request) bool {
 			return r.Method == method && (parameter == "" || r.URL.Query().Has(parameter)) && strings.HasSuffix(r.URL.Path, key)
 		}
+		denied.Store(&d)
 	}
 }
 
